@@ -1,0 +1,45 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "swift-cabs",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "CABS", targets: ["CABS"]),
+        .library(name: "CABSTraining", targets: ["CABSTraining"]),
+        .executable(name: "cabs", targets: ["CABSCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        .target(name: "CABS"),
+        .systemLibrary(
+            name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CVectorMath"),
+        .target(name: "CABSNetwork", dependencies: ["CABS", "CDNN", "CVectorMath"]),
+        .target(
+            name: "CABSData", dependencies: ["CABSNetwork", "CZlib"],
+            resources: [
+                .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
+                .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),
+            ]),
+        .target(
+            name: "CABSTraining",
+            dependencies: ["CABS", "CABSNetwork", "CABSData", .product(name: "Yams", package: "Yams")]),
+        .executableTarget(
+            name: "CABSCommand",
+            dependencies: [
+                "CABSTraining",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(name: "CABSTests", dependencies: ["CABS"]),
+        .testTarget(name: "CABSNetworkTests", dependencies: ["CABSNetwork"]),
+        .testTarget(name: "CABSDataTests", dependencies: ["CABSData"]),
+        .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
+        .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSTraining"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,100 @@
+/// A rule that chooses the size of the next batch from what the last step measured.
+///
+/// A policy is a value: copy it to branch a run, encode it to store one. Its encoded form holds its options
+/// and its whole state, so that a decoded policy goes on exactly where the encoded one stood.
+///
+/// Any training loop can drive one, whatever computes its gradients:
+///
+/// ```swift
+/// var policy: any BatchSizePolicy = try CoupledAdaptiveBatchSize()
+/// var batchSize = policy.initialBatchSize
+/// for _ in 0..<steps {
+///     let gradients = perExampleGradients(of: nextExamples(batchSize))   // yours
+///     update(with: gradients.mean, learningRate: 0.1)                    // yours
+///     batchSize = policy.observe(
+///         StepStatistics(
+///             exampleCount: batchSize, meanLoss: gradients.meanLoss,
+///             secondMoment: gradients.meanSquaredNorm, gradientSquaredNorm: gradients.mean.squaredNorm),
+///         learningRate: 0.1
+///     ).nextBatchSize
+/// }
+/// ```
+public protocol BatchSizePolicy: Sendable, Codable {
+    /// The size of a run's first batch.
+    var initialBatchSize: Int { get }
+
+    /// Whether ``observe(_:learningRate:)`` reads the second moment and the gradient's squared norm. Where it
+    /// does not, a trainer may leave them unmeasured.
+    var needsGradientStatistics: Bool { get }
+
+    /// Takes in the statistics of the step just made and chooses the next batch's size.
+    ///
+    /// - Parameters:
+    ///   - statistics: What the step measured.
+    ///   - learningRate: The learning rate α of that step.
+    mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision
+}
+
+/// A policy's choice after one step, with the quantities that led to it.
+public struct BatchSizeDecision: Sendable, Hashable {
+    /// The number of examples that the next batch takes.
+    public let nextBatchSize: Int
+
+    /// The batch size before rounding and bounds; not finite where the rule is degenerate.
+    public let rawBatchSize: Double
+
+    /// The running average of the loss, for rules that keep one.
+    public let smoothedLoss: Double?
+
+    /// The running average of the within-batch variance, for rules that keep one.
+    public let smoothedVariance: Double?
+
+    /// Creates a decision.
+    public init(
+        nextBatchSize: Int, rawBatchSize: Double, smoothedLoss: Double? = nil, smoothedVariance: Double? = nil
+    ) {
+        self.nextBatchSize = nextBatchSize
+        self.rawBatchSize = rawBatchSize
+        self.smoothedLoss = smoothedLoss
+        self.smoothedVariance = smoothedVariance
+    }
+}
+
+/// An option of a batch-size policy that is out of range.
+public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
+    /// A batch size, or the lower bound of batch sizes, is below one.
+    case batchSizeNotPositive(Int)
+    /// The lower bound of batch sizes exceeds the upper bound.
+    case boundsCross(minimum: Int, maximum: Int)
+    /// The first batch's size lies outside the bounds.
+    case initialBatchSizeOutOfBounds(Int, bounds: ClosedRange<Int>)
+    /// The smoothing factor lies outside [0, 1).
+    case smoothingFactorOutOfRange(Double)
+    /// A factor that must be positive and finite is not.
+    case factorNotPositive(Double)
+    /// An eps that must be finite and not negative is not.
+    case epsilonNegative(Double)
+    /// A loss floor that must be finite is not.
+    case lossFloorNotFinite(Double)
+
+    /// What is wrong, with the offending value, and what to do.
+    public var description: String {
+        switch self {
+        case .batchSizeNotPositive(let size):
+            "batch size \(size) is not positive; use 1 or more"
+        case .boundsCross(let minimum, let maximum):
+            "the minimum batch size \(minimum) exceeds the maximum batch size \(maximum); swap or widen them"
+        case .initialBatchSizeOutOfBounds(let size, let bounds):
+            "the initial batch size \(size) lies outside \(bounds.lowerBound) to \(bounds.upperBound); "
+                + "choose one inside, or widen the bounds"
+        case .smoothingFactorOutOfRange(let factor):
+            "the smoothing factor \(factor) lies outside 0 (no smoothing) up to, not including, 1"
+        case .factorNotPositive(let factor):
+            "the factor \(factor) is not a positive number; 1 is the paper's rule"
+        case .epsilonNegative(let epsilon):
+            "eps \(epsilon) is negative or not finite; 0 is the paper's rule"
+        case .lossFloorNotFinite(let floor):
+            "the loss floor \(floor) is not finite; give the smallest loss that can be reached, 0 if unknown"
+        }
+    }
+}

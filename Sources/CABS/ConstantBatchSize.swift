@@ -1,0 +1,24 @@
+/// The same batch size at every step: plain mini-batch SGD.
+public struct ConstantBatchSize: BatchSizePolicy, Hashable {
+    /// The number of examples in every batch.
+    public let batchSize: Int
+
+    /// Creates the policy.
+    ///
+    /// - Throws: ``BatchSizePolicyError`` where `batchSize` is below one.
+    public init(_ batchSize: Int) throws(BatchSizePolicyError) {
+        guard batchSize >= 1 else { throw .batchSizeNotPositive(batchSize) }
+        self.batchSize = batchSize
+    }
+
+    /// The constant size.
+    public var initialBatchSize: Int { batchSize }
+
+    /// False: the rule looks at nothing.
+    public var needsGradientStatistics: Bool { false }
+
+    /// Returns the constant size.
+    public func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
+        BatchSizeDecision(nextBatchSize: batchSize, rawBatchSize: Double(batchSize))
+    }
+}

@@ -1,0 +1,116 @@
+/// CABS, the coupled adaptive batch size of Balles, Romero and Hennig (UAI 2017, arXiv 1612.05086).
+///
+/// After a step with learning rate α, mean loss F and within-batch variance ξ,
+///
+///     ξ̄ ← μ ξ̄ + (1 − μ) ξ            from 0
+///     F̄ ← μ F̄ + (1 − μ) F            from 1
+///     m′ = clip(round(c · α · ξ̄ / (F̄ − F* + ε)), m_min, m_max)
+///
+/// (the paper's equation 22 with the practical choices of its section 4.2 and of the authors' code). A batch of m
+/// examples leaves noise ξ/m in the gradient; the rule holds it in proportion to what is still to be
+/// gained, (F − F*)/α, so the noise vanishes with the loss and the learning rate need not decay.
+///
+/// It assumes plain SGD, and that F* is the smallest loss that can be reached.
+///
+/// Deviations from the authors' code: a loss floor F* (theirs is 0), and the degenerate cases below, which theirs
+/// leaves to floating-point accident.
+/// - F̄ − F* + ε is zero or negative (the loss is at its floor): the upper bound, or the lower one where the
+///   variance is zero too and a single example has the exact gradient.
+/// - A measured value is not finite: the averages pass it over.
+public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
+    /// The smallest and largest batch sizes, m_min and m_max.
+    public let batchSizeBounds: ClosedRange<Int>
+    /// The size of a run's first batch.
+    public let initialBatchSize: Int
+    /// The constant c in front of the rule; 1 is the paper's.
+    public let factor: Double
+    /// The ε added to the denominator; 0 is the paper's.
+    public let epsilon: Double
+    /// The smallest reachable loss F*, subtracted from the loss.
+    public let lossFloor: Double
+    /// F̄, the running average of the loss. It starts at 1.
+    public private(set) var smoothedLoss: ExponentialAverage
+    /// ξ̄, the running average of the within-batch variance. It starts at 0.
+    public private(set) var smoothedVariance: ExponentialAverage
+
+    /// Creates the rule; the defaults are those of the authors' code.
+    ///
+    /// - Parameters:
+    ///   - bounds: The smallest and largest batch sizes.
+    ///   - initialBatchSize: The first batch's size; the smallest one where it is not given.
+    ///   - smoothingFactor: The weight μ of the past in both averages, in [0, 1).
+    ///   - factor: The constant c, positive.
+    ///   - epsilon: The ε of the denominator, not negative.
+    ///   - lossFloor: The smallest reachable loss F*.
+    /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
+    public init(
+        bounds: ClosedRange<Int> = 16...2048,
+        initialBatchSize: Int? = nil,
+        smoothingFactor: Double = 0.95,
+        factor: Double = 1,
+        epsilon: Double = 0,
+        lossFloor: Double = 0
+    ) throws(BatchSizePolicyError) {
+        guard bounds.lowerBound >= 1 else { throw .batchSizeNotPositive(bounds.lowerBound) }
+        let initialBatchSize = initialBatchSize ?? bounds.lowerBound
+        guard bounds.contains(initialBatchSize) else {
+            throw .initialBatchSizeOutOfBounds(initialBatchSize, bounds: bounds)
+        }
+        guard (0..<1).contains(smoothingFactor) else { throw .smoothingFactorOutOfRange(smoothingFactor) }
+        guard factor > 0, factor.isFinite else { throw .factorNotPositive(factor) }
+        guard epsilon >= 0, epsilon.isFinite else { throw .epsilonNegative(epsilon) }
+        guard lossFloor.isFinite else { throw .lossFloorNotFinite(lossFloor) }
+        self.batchSizeBounds = bounds
+        self.initialBatchSize = initialBatchSize
+        self.factor = factor
+        self.epsilon = epsilon
+        self.lossFloor = lossFloor
+        self.smoothedLoss = ExponentialAverage(initialValue: 1, smoothingFactor: smoothingFactor)
+        self.smoothedVariance = ExponentialAverage(initialValue: 0, smoothingFactor: smoothingFactor)
+    }
+
+    /// True: the rule reads the within-batch variance.
+    public var needsGradientStatistics: Bool { true }
+
+    /// Updates both averages and applies the rule.
+    public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
+        smoothedLoss.update(with: statistics.meanLoss)
+        smoothedVariance.update(with: statistics.withinBatchVariance)
+        let raw = Self.rawBatchSize(
+            learningRate: learningRate, variance: smoothedVariance.value,
+            excessLoss: smoothedLoss.value - lossFloor, factor: factor, epsilon: epsilon)
+        return BatchSizeDecision(
+            nextBatchSize: Self.batchSize(roundedFrom: raw, in: batchSizeBounds), rawBatchSize: raw,
+            smoothedLoss: smoothedLoss.value, smoothedVariance: smoothedVariance.value)
+    }
+
+    /// The rule itself, `c · α · ξ / (F − F* + ε)`, as a real number: infinite where the loss is at its floor, zero
+    /// where the variance is zero too.
+    ///
+    /// - Parameters:
+    ///   - learningRate: The learning rate α.
+    ///   - variance: The within-batch variance ξ, or its average.
+    ///   - excessLoss: The loss above its floor, F − F*.
+    ///   - factor: The constant c.
+    ///   - epsilon: The ε of the denominator.
+    public static func rawBatchSize(
+        learningRate: Double, variance: Double, excessLoss: Double, factor: Double = 1, epsilon: Double = 0
+    ) -> Double {
+        let numerator = factor * learningRate * variance
+        let denominator = excessLoss + epsilon
+        guard numerator > 0 else { return 0 }
+        return denominator > 0 ? numerator / denominator : .infinity
+    }
+
+    /// Rounds to the nearest integer (ties to even, as the authors' code does) and clips to the bounds.
+    ///
+    /// - Parameters:
+    ///   - raw: A batch size as a real number, possibly infinite.
+    ///   - bounds: The smallest and largest batch sizes.
+    public static func batchSize(roundedFrom raw: Double, in bounds: ClosedRange<Int>) -> Int {
+        // Clipped before the conversion: a raw size may exceed every Int.
+        let clipped = min(max(raw, Double(bounds.lowerBound)), Double(bounds.upperBound))
+        return Int(clipped.rounded(.toNearestOrEven))
+    }
+}
+

@@ -1,0 +1,44 @@
+import Foundation
+
+/// Memory for floats, aligned to cache lines and zero at first, freed with its owner.
+///
+/// Safe to share between threads as an address: which worker reads and writes which part at what time is the
+/// business of ``StepProgram``, whose barriers order all accesses. That is the proof behind `@unchecked`.
+final class AlignedBuffer: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<Float>
+    let count: Int
+
+    init(count: Int) {
+        self.count = count
+        // Whole cache lines, and never none: oneDNN is not handed null pointers.
+        let byteCount = max(count, 16).roundedUp(toMultipleOf: 16) * MemoryLayout<Float>.stride
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+        raw.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+        pointer = raw.assumingMemoryBound(to: Float.self)
+    }
+
+    /// Memory of so many bytes.
+    convenience init(byteCount: Int) {
+        self.init(count: (byteCount + 3) / 4)
+    }
+
+    deinit {
+        UnsafeMutableRawPointer(pointer).deallocate()
+    }
+
+    func zero() {
+        pointer.update(repeating: 0, count: count)
+    }
+
+    /// Copies the values in; there must be as many as the buffer has.
+    func assign(_ values: [Float]) {
+        precondition(values.count == count, "\(values.count) values for a buffer of \(count)")
+        values.withUnsafeBufferPointer { pointer.update(from: $0.baseAddress!, count: count) }
+    }
+
+    var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+}
+
+extension Int {
+    func roundedUp(toMultipleOf unit: Int) -> Int { (self + unit - 1) / unit * unit }
+}

@@ -1,0 +1,118 @@
+/// A layer of the batch stage: it runs on a chunk of examples at a time, all workers together.
+protocol BatchOperation: AnyObject, Sendable {
+    /// What the operation leaves.
+    var output: BatchMatrix { get }
+    /// The operation's parameters, none for most.
+    var parameters: [TrainableArray] { get }
+    /// Computes this worker's tile of the output.
+    func forward(worker: Int, pass: ChunkPass, barrier: Barrier)
+    /// Computes this worker's parts of the gradients.
+    func backward(worker: Int, pass: ChunkPass, tally: BatchTally, barrier: Barrier)
+}
+
+/// Values and gradients of one layer for the examples of a chunk, [rows, columns] in row-major order.
+///
+/// A layer that works in place shares its matrix with the layer before.
+final class BatchMatrix: Sendable {
+    let rowCapacity: Int
+    let columnCount: Int
+    let values: AlignedBuffer
+    let gradients: AlignedBuffer
+
+    init(rowCapacity: Int, columnCount: Int) {
+        self.rowCapacity = rowCapacity
+        self.columnCount = columnCount
+        values = AlignedBuffer(count: rowCapacity * columnCount)
+        gradients = AlignedBuffer(count: rowCapacity * columnCount)
+    }
+
+    func values(row: Int) -> UnsafeMutablePointer<Float> { values.pointer + row * columnCount }
+
+    func gradient(row: Int) -> UnsafeMutablePointer<Float> { gradients.pointer + row * columnCount }
+
+    func tile(worker: Int, of workerCount: Int, rowCount: Int) -> MatrixTile {
+        MatrixTile(worker: worker, of: workerCount, rowCount: rowCount, columnCount: columnCount)
+    }
+}
+
+/// One chunk's way through the network.
+struct ChunkPass {
+    /// The number of examples, which are the rows of every matrix.
+    let rowCount: Int
+    /// The place of the chunk's first example in the batch.
+    let firstPosition: Int
+    /// The number of examples drawn before the chunk's first since the run began.
+    let firstDraw: UInt64
+    /// Whether this is a training step, and not an evaluation.
+    let isTraining: Bool
+
+    /// Whether gradient sums start with this chunk.
+    var isFirst: Bool { firstPosition == 0 }
+
+    func examplePass(row: Int) -> ExamplePass {
+        ExamplePass(isTraining: isTraining, draw: firstDraw + UInt64(row))
+    }
+}
+
+/// One worker's sums of squared gradient norms in the batch stage.
+struct BatchTally {
+    let tally: GradientTally
+    /// Squared gradient norms by row of the chunk; a worker touches only its own rows.
+    let exampleSquaredNorms: UnsafeMutablePointer<Double>
+
+    func add(_ squaredNorm: Double, parameter: Int, row: Int) {
+        exampleSquaredNorms[row] += squaredNorm
+        tally.parameterSquaredNorms[parameter] += squaredNorm
+    }
+}
+
+/// An elementwise layer in the batch stage.
+final class ElementwiseBatchOperation: BatchOperation {
+    let output: BatchMatrix
+    private let input: BatchMatrix
+    private let function: any ElementwiseFunction
+    private let workerCount: Int
+
+    let parameters: [TrainableArray] = []
+
+    /// - Parameter output: The input's matrix to work in place, or another.
+    init(input: BatchMatrix, output: BatchMatrix, function: any ElementwiseFunction, workerCount: Int) {
+        self.input = input
+        self.output = output
+        self.function = function
+        self.workerCount = workerCount
+    }
+
+    func forward(worker: Int, pass: ChunkPass, barrier: Barrier) {
+        forEachRow(worker, pass) { offset, columns, pass in
+            if output !== input {
+                (output.values.pointer + offset).update(from: input.values.pointer + offset, count: columns.count)
+            }
+            function.forward(
+                output.values.pointer + offset, count: columns.count, offset: columns.lowerBound, pass: pass)
+        }
+    }
+
+    func backward(worker: Int, pass: ChunkPass, tally: BatchTally, barrier: Barrier) {
+        forEachRow(worker, pass) { offset, columns, pass in
+            function.backward(
+                output.gradients.pointer + offset, output: output.values.pointer + offset,
+                count: columns.count, offset: columns.lowerBound, pass: pass)
+            if output !== input {
+                (input.gradients.pointer + offset).update(
+                    from: output.gradients.pointer + offset, count: columns.count)
+            }
+        }
+    }
+
+    private func forEachRow(
+        _ worker: Int, _ pass: ChunkPass, _ body: (_ offset: Int, _ columns: Range<Int>, ExamplePass) -> Void
+    ) {
+        let tile = output.tile(worker: worker, of: workerCount, rowCount: pass.rowCount)
+        guard !tile.isEmpty else { return }
+        for row in tile.rows {
+            body(
+                row * output.columnCount + tile.columns.lowerBound, tile.columns, pass.examplePass(row: row))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import CDNN
+
+/// The layers from the first dense layer on, planned to run on a chunk of examples at a time.
+struct BatchStage: Sendable {
+    /// What the example stage hands over, one example a row.
+    let input: BatchMatrix
+    let operations: [any BatchOperation]
+
+    /// What goes into the loss.
+    var output: BatchMatrix { operations.last?.output ?? input }
+
+    /// - Parameters:
+    ///   - stages: The stages of a model from its first dense layer on.
+    ///   - exampleStage: What comes before.
+    ///   - rowCapacity: How many examples a chunk may have.
+    ///   - context: What a layer is told of its surroundings.
+    init(
+        _ stages: [Model.Stage], after exampleStage: ExampleStage, rowCapacity: Int,
+        context: (Model.Stage, _ backpropagates: Bool) -> StageContext
+    ) throws(EngineError) {
+        let input = BatchMatrix(rowCapacity: rowCapacity, columnCount: exampleStage.output.storedCount)
+        var operations: [any BatchOperation] = []
+        var current = input
+        var outputIsRead = false
+        for stage in stages {
+            let context = context(stage, !operations.isEmpty || exampleStage.hasParameters)
+            if let dense = stage.layer as? Dense {
+                let imageForm =
+                    operations.isEmpty
+                    ? StoredForm(
+                        repetitions: dense.units, plain: try Layout.image(exampleStage.imageShape),
+                        stored: exampleStage.output.layout) : nil
+                let operation = try DenseOperation(
+                    input: current, inputForm: imageForm, units: dense.units, in: context)
+                operations.append(operation)
+                outputIsRead = false
+            } else if let layer = stage.layer as? any ElementwiseLayer {
+                let function = layer.makeFunction(in: context)
+                let output =
+                    outputIsRead
+                    ? BatchMatrix(rowCapacity: rowCapacity, columnCount: current.columnCount) : current
+                operations.append(
+                    ElementwiseBatchOperation(
+                        input: current, output: output, function: function, workerCount: context.workerCount))
+                outputIsRead = function.backwardReadsOutput
+            }
+            current = operations.last?.output ?? input
+        }
+        self.input = input
+        self.operations = operations
+    }
+}

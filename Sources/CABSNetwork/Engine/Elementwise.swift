@@ -1,0 +1,117 @@
+import CVectorMath
+
+/// A layer that treats every value by itself.
+protocol ElementwiseLayer: ExampleStageLayer {
+    func makeFunction(in context: StageContext) -> any ElementwiseFunction
+    /// Whether larger values stay larger, so that the layer may trade places with a maximum.
+    static var isIncreasing: Bool { get }
+}
+
+/// A function of single values and its derivative, in place. The stages of a step share it.
+protocol ElementwiseFunction: Sendable {
+    /// Whether zero stays zero.
+    var mapsZeroToZero: Bool { get }
+    /// Whether the backward pass reads what came out.
+    var backwardReadsOutput: Bool { get }
+    /// Replaces `count` values, of which the first is the example's value number `offset`, by the function's.
+    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, pass: ExamplePass)
+    /// Multiplies the output gradient by the derivative.
+    func backward(
+        _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
+        pass: ExamplePass)
+}
+
+/// A layer with an activation function.
+protocol Activation: ElementwiseLayer {
+    static var function: ActivationFunction { get }
+}
+
+extension Activation {
+    static var isIncreasing: Bool { true }
+    func makeFunction(in context: StageContext) -> any ElementwiseFunction { Self.function }
+}
+
+/// An activation function whose derivative follows from its value.
+struct ActivationFunction: ElementwiseFunction {
+    let forward: @convention(c) @Sendable (UnsafeMutablePointer<Float>?, Int) -> Void
+    let backward: @convention(c) @Sendable (UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, Int) -> Void
+    let mapsZeroToZero: Bool
+
+    let backwardReadsOutput = true
+
+    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, pass: ExamplePass) {
+        forward(values, count)
+    }
+
+    func backward(
+        _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
+        pass: ExamplePass
+    ) {
+        backward(gradient, output, count)
+    }
+}
+
+extension ElementwiseLayer {
+    func makeOperation(
+        from input: TensorLayout, to output: ExampleShape, in context: StageContext
+    ) throws(EngineError) -> any ExampleOperation {
+        try ElementwiseOperation(input: input, shape: output, function: makeFunction(in: context))
+    }
+}
+
+/// An elementwise layer in the example stage.
+private struct ElementwiseOperation: ExampleOperation {
+    let input: TensorLayout
+    let output: TensorLayout
+    let function: any ElementwiseFunction
+    /// One where a value stands, zero where padding does; none where there is no padding or it stays zero.
+    let paddingMask: AlignedBuffer?
+
+    init(
+        input: TensorLayout, shape: ExampleShape, function: any ElementwiseFunction
+    ) throws(EngineError) {
+        self.input = input
+        output = TensorLayout(shape: shape, layout: input.layout)
+        self.function = function
+        if input.isPadded && !function.mapsZeroToZero {
+            let mask = AlignedBuffer(count: input.storedCount)
+            let ones = StoredForm(repetitions: 1, plain: try Layout.image(input.shape), stored: input.layout)
+            try ones.store(Array(repeating: 1, count: input.shape.count), into: mask)
+            paddingMask = mask
+        } else {
+            paddingMask = nil
+        }
+    }
+
+    let backwardReadsInput = false
+    var backwardReadsOutput: Bool { function.backwardReadsOutput }
+    let worksInPlace = true
+    let scratchByteCount = 0
+
+    func bind(to places: ExamplePlaces) -> any ExampleKernel { Kernel(operation: self, places: places) }
+
+    private final class Kernel: ExampleKernel {
+        let operation: ElementwiseOperation
+        let places: ExamplePlaces
+
+        init(operation: ElementwiseOperation, places: ExamplePlaces) {
+            self.operation = operation
+            self.places = places
+        }
+
+        func forward(slot: Int, pass: ExamplePass) {
+            let count = operation.output.storedCount
+            let output = places.output[slot]
+            if output != places.input[slot] { output.update(from: places.input[slot], count: count) }
+            operation.function.forward(output, count: count, offset: 0, pass: pass)
+            if let mask = operation.paddingMask { cvm_multiply(output, mask.pointer, count) }
+        }
+
+        func backward(slot: Int, pass: ExamplePass, tally: GradientTally) {
+            guard places.inputGradient != nil else { return }
+            operation.function.backward(
+                places.outputGradient[slot], output: places.output[slot], count: operation.output.storedCount,
+                offset: 0, pass: pass)
+        }
+    }
+}

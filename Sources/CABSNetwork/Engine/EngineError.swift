@@ -1,0 +1,28 @@
+import CDNN
+
+/// Why the engine cannot be set up for a model.
+public enum EngineError: Error, Hashable, CustomStringConvertible {
+    /// oneDNN refused to set something up; the number is its `dnnl_status_t`.
+    case primitiveUnavailable(what: String, status: UInt32)
+    /// A number of workers below one.
+    case workerCountNotPositive(Int)
+    /// A batch without examples.
+    case emptyBatch
+
+    /// What is wrong, with the offending value, and what to do.
+    public var description: String {
+        switch self {
+        case .primitiveUnavailable(let what, let status):
+            "oneDNN cannot set up \(what) (status \(status)); check that the installed version is 2.5 or later"
+        case .workerCountNotPositive(let count):
+            "\(count) workers cannot compute anything; use 1 or more"
+        case .emptyBatch:
+            "a batch has no examples; give it at least one"
+        }
+    }
+}
+
+/// Throws where oneDNN reports that `what` could not be set up.
+func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) throws(EngineError) {
+    guard status == dnnl_success else { throw .primitiveUnavailable(what: what(), status: status.rawValue) }
+}

@@ -1,0 +1,49 @@
+import CDNN
+
+/// How a tensor's values lie in memory: sizes and order, possibly in blocks with padding, as oneDNN has it.
+final class Layout: @unchecked Sendable {
+    // The handle is never changed after init, and oneDNN reads it from any thread: the proof of Sendable.
+    let handle: cdnn_layout
+
+    init(taking handle: cdnn_layout) {
+        self.handle = handle
+    }
+
+    deinit { cdnn_layout_destroy(handle) }
+
+    /// A layout by sizes and tag.
+    convenience init(_ sizes: [Int], _ tag: dnnl_format_tag_t) throws(EngineError) {
+        var handle: cdnn_layout?
+        let status = cdnn_layout_create(&handle, Int32(sizes.count), sizes.map(Int64.init), tag)
+        try check(status, "a memory layout of \(sizes)")
+        self.init(taking: handle!)
+    }
+
+    /// Rows, columns and channels of one image, channels first.
+    static func image(_ shape: ExampleShape, _ tag: dnnl_format_tag_t = dnnl_nchw) throws(EngineError) -> Layout {
+        switch shape {
+        case .image(let height, let width, let channels): try Layout([1, channels, height, width], tag)
+        case .vector(let count): try Layout([1, count, 1, 1], tag)
+        }
+    }
+
+    var byteCount: Int { cdnn_layout_size(handle) }
+
+    /// The number of floats in memory, padding included.
+    var storedCount: Int { byteCount / MemoryLayout<Float>.stride }
+}
+
+extension Layout: Equatable {
+    static func == (a: Layout, b: Layout) -> Bool { cdnn_layout_equal(a.handle, b.handle) }
+}
+
+/// One example's tensor as a layer leaves it: its shape and where its values lie.
+struct TensorLayout: Sendable {
+    let shape: ExampleShape
+    let layout: Layout
+
+    /// The number of floats in memory, padding included.
+    var storedCount: Int { layout.storedCount }
+    /// Whether the layout has places that belong to no value. They hold zero, always.
+    var isPadded: Bool { storedCount != shape.count }
+}

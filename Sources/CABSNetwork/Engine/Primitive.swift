@@ -1,0 +1,100 @@
+import CDNN
+
+/// Runs `body` with OpenMP granting this thread no helpers: oneDNN plans and runs a primitive for as many threads
+/// as it would get.
+func withoutOpenMPThreads<Value, Failure: Error>(
+    _ body: () throws(Failure) -> Value
+) throws(Failure) -> Value {
+    let before = omp_get_max_threads()
+    omp_set_num_threads(1)
+    defer { omp_set_num_threads(before) }
+    return try body()
+}
+
+/// What every oneDNN call needs: the engine, made once for the process.
+struct DNNLEngine: @unchecked Sendable {
+    // oneDNN's CPU engine has no state that its functions change: the proof of Sendable.
+    let handle: dnnl_engine_t
+
+    static let shared: Result<DNNLEngine, EngineError> = {
+        var handle: dnnl_engine_t?
+        let status = dnnl_engine_create(&handle, dnnl_cpu, 0)
+        guard status == dnnl_success, let handle else {
+            return .failure(.primitiveUnavailable(what: "a CPU engine", status: status.rawValue))
+        }
+        return .success(DNNLEngine(handle: handle))
+    }()
+}
+
+/// A computation that oneDNN has compiled for given layouts and one thread. It may run on several threads at a
+/// time, as every call brings its own memory, scratch memory included.
+final class Primitive: @unchecked Sendable {
+    // Immutable after init; `dnnl_primitive_execute` is thread-safe with scratch memory from the caller.
+    let descriptor: dnnl_primitive_desc_t
+    let handle: dnnl_primitive_t
+    let scratch: Layout
+
+    /// Makes the primitive that `describe` describes, for one thread.
+    init(
+        _ what: @autoclosure () -> String,
+        describe: (inout dnnl_primitive_desc_t?, dnnl_engine_t) -> dnnl_status_t
+    ) throws(EngineError) {
+        let engine = try DNNLEngine.shared.get()
+        var descriptor: dnnl_primitive_desc_t?
+        var handle: dnnl_primitive_t?
+        let status = withoutOpenMPThreads {
+            let status = describe(&descriptor, engine.handle)
+            return status == dnnl_success ? dnnl_primitive_create(&handle, descriptor) : status
+        }
+        guard status == dnnl_success, let descriptor, let handle else {
+            if let descriptor { dnnl_primitive_desc_destroy(descriptor) }
+            throw .primitiveUnavailable(what: what(), status: status.rawValue)
+        }
+        self.descriptor = descriptor
+        self.handle = handle
+        scratch = try Self.layout(of: descriptor, dnnl_query_scratchpad_md)
+    }
+
+    deinit {
+        dnnl_primitive_destroy(handle)
+        dnnl_primitive_desc_destroy(descriptor)
+    }
+
+    /// A layout that the primitive settled on.
+    func layout(_ what: dnnl_query_t) throws(EngineError) -> Layout {
+        try Self.layout(of: descriptor, what)
+    }
+
+    private static func layout(
+        of descriptor: dnnl_primitive_desc_t, _ what: dnnl_query_t
+    ) throws(EngineError) -> Layout {
+        var handle: cdnn_layout?
+        try check(cdnn_layout_query(&handle, descriptor, what), "a query for a layout")
+        return Layout(taking: handle!)
+    }
+}
+
+/// Copies a tensor from one layout to another, outside of training steps.
+func reorder(
+    from source: Layout, _ input: UnsafeMutablePointer<Float>, to destination: Layout,
+    _ output: UnsafeMutablePointer<Float>
+) throws(EngineError) {
+    let primitive = try Primitive.reorder(from: source, to: destination)
+    let scratch = AlignedBuffer(byteCount: primitive.scratch.byteCount)
+    let call = try PrimitiveCall(
+        primitive, scratch: scratch,
+        [
+            .init(DNNL_ARG_FROM, source, ExampleTensor(input)),
+            .init(DNNL_ARG_TO, destination, ExampleTensor(output)),
+        ])
+    withoutOpenMPThreads { call.execute() }
+}
+
+extension Primitive {
+    /// A copy from one layout to another.
+    static func reorder(from source: Layout, to destination: Layout) throws(EngineError) -> Primitive {
+        try Primitive("a change of memory layout") {
+            cdnn_reorder(&$0, $1, source.handle, destination.handle)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import CABS
+
+/// What a step computed about its batch.
+public struct StepReport: Sendable {
+    /// The quantities that a batch-size policy reads.
+    public let statistics: StepStatistics
+    /// How many examples the network classified correctly, before the update.
+    public let correctCount: Int
+    /// The statistics of each parameter, in the order of the model's parameters.
+    public let parameters: [ParameterStatistics]
+    /// The loss of each example.
+    public let exampleLosses: [Double]
+    /// The squared norm of each example's own gradient; with the reference estimator its approximation, and
+    /// empty where it was not measured.
+    public let exampleSquaredNorms: [Double]
+}
+
+/// One parameter's part in the statistics of a step. Over all parameters the parts add up to the whole.
+public struct ParameterStatistics: Sendable, Hashable {
+    /// The parameter's name, such as `conv1.weight`.
+    public let name: String
+    /// `(1/m) Σᵢ ‖gᵢ‖²` over this parameter's values; not a number where it was not measured.
+    public let secondMoment: Double
+    /// `‖(1/m) Σᵢ gᵢ‖²` over this parameter's values.
+    public let gradientSquaredNorm: Double
+}
+
+/// How well a network does on a number of examples.
+public struct Evaluation: Sendable, Hashable {
+    /// The number of examples.
+    public let exampleCount: Int
+    /// The mean of the example losses.
+    public let meanLoss: Double
+    /// The part of the examples, from 0 to 1, that the network classifies correctly.
+    public let accuracy: Double
+}

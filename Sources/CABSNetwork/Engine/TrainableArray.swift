@@ -1,0 +1,169 @@
+import CDNN
+import CVectorMath
+
+/// How a parameter's values lie in memory: in blocks as oneDNN wants them, or plainly.
+///
+/// A dense layer's columns follow the layout of the images that it flattens; its values are then stored as so
+/// many images, one for each unit.
+struct StoredForm: Sendable {
+    /// How often the layouts repeat.
+    let repetitions: Int
+    /// The values of one repetition in row-major order.
+    let plain: Layout
+    /// The same values as they are stored.
+    let stored: Layout
+
+    var storedCount: Int { repetitions * stored.storedCount }
+
+    /// Brings row-major values into the stored form.
+    func store(_ values: [Float], into buffer: AlignedBuffer) throws(EngineError) {
+        let source = AlignedBuffer(count: values.count)
+        source.assign(values)
+        try convert(source, plain, to: buffer, stored)
+    }
+
+    /// The stored values in row-major order.
+    func read(_ buffer: AlignedBuffer) throws(EngineError) -> [Float] {
+        let result = AlignedBuffer(count: repetitions * plain.storedCount)
+        try convert(buffer, stored, to: result, plain)
+        return result.values
+    }
+
+    private func convert(
+        _ source: AlignedBuffer, _ from: Layout, to destination: AlignedBuffer, _ to: Layout
+    ) throws(EngineError) {
+        if from == to {
+            destination.pointer.update(from: source.pointer, count: destination.count)
+            return
+        }
+        for index in 0..<repetitions {
+            try reorder(
+                from: from, source.pointer + index * from.storedCount, to: to,
+                destination.pointer + index * to.storedCount)
+        }
+    }
+}
+
+/// A trainable parameter in the engine: its values and the sums of its gradient.
+///
+/// Places in memory that belong to no value hold zero, in the values as in the gradients.
+final class TrainableArray: Sendable {
+    /// What tells a parameter from others: its name and its place among the network's parameters.
+    struct Identity: Sendable {
+        let name: String
+        let index: Int
+        let shape: [Int]
+    }
+
+    let identity: Identity
+    let values: AlignedBuffer
+    /// The gradient, summed over examples: one buffer for each worker that sums on its own.
+    let gradientSums: [AlignedBuffer]
+
+    private let valueForm: StoredForm
+    private let gradientForm: StoredForm
+    /// The whole gradient in the form of the values, where that differs from the form it is summed in.
+    private let converted: (buffer: AlignedBuffer, call: PrimitiveCall)?
+
+    /// - Parameters:
+    ///   - gradientForm: The form that gradients are summed in; as the values' where not given.
+    ///   - sumCount: How many workers sum on their own.
+    init(
+        _ identity: Identity, form: StoredForm, gradientForm: StoredForm? = nil, sumCount: Int
+    ) throws(EngineError) {
+        self.identity = identity
+        valueForm = form
+        self.gradientForm = gradientForm ?? form
+        values = AlignedBuffer(count: form.storedCount)
+        let gradientCount = self.gradientForm.storedCount
+        gradientSums = (0..<sumCount).map { _ in AlignedBuffer(count: gradientCount) }
+        if self.gradientForm.stored == form.stored {
+            converted = nil
+        } else {
+            let buffer = AlignedBuffer(count: form.storedCount)
+            let primitive = try Primitive.reorder(from: self.gradientForm.stored, to: form.stored)
+            let call = try PrimitiveCall(
+                primitive, scratch: AlignedBuffer(byteCount: primitive.scratch.byteCount),
+                [
+                    .init(DNNL_ARG_FROM, self.gradientForm.stored, ExampleTensor(gradientSums[0].pointer)),
+                    .init(DNNL_ARG_TO, form.stored, ExampleTensor(buffer.pointer)),
+                ])
+            converted = (buffer, call)
+        }
+    }
+
+    /// A parameter stored plainly.
+    convenience init(plain identity: Identity, sumCount: Int) throws(EngineError) {
+        let layout = try Layout([identity.shape.reduce(1, *)], dnnl_a)
+        try self.init(identity, form: StoredForm(repetitions: 1, plain: layout, stored: layout), sumCount: sumCount)
+    }
+
+    func load(_ tensor: Tensor) throws(EngineError) {
+        try valueForm.store(tensor.values, into: values)
+    }
+
+    func export() throws(EngineError) -> Tensor {
+        Tensor(shape: identity.shape, values: try valueForm.read(values))
+    }
+
+    /// The gradient as ``scaleShare(worker:of:scale:)`` left it.
+    func exportGradient() throws(EngineError) -> Tensor {
+        Tensor(shape: identity.shape, values: try valueForm.read(gradient))
+    }
+
+    /// Clears a worker's sum before its first example. Only for a parameter that workers sum on their own.
+    func clearSum(of worker: Int) { gradientSums[worker].zero() }
+
+    // MARK: From sums to an update. Each worker does its share; barriers stand between the three.
+
+    /// Adds all workers' sums into the first, in the order of the workers.
+    func reduceShare(worker: Int, of workerCount: Int) {
+        let share = evenShare(of: gradientSums[0].count, worker: worker, of: workerCount, unit: 16)
+        for other in gradientSums.dropFirst() {
+            cvm_add(gradientSums[0].pointer + share.lowerBound, other.pointer + share.lowerBound, share.count)
+        }
+    }
+
+    /// Whether ``convert()`` has anything to do.
+    var needsConversion: Bool { converted != nil }
+
+    /// Brings the reduced gradient into the form of the values. One worker calls it.
+    func convert() {
+        converted?.call.execute()
+    }
+
+    private var gradient: AlignedBuffer { converted?.buffer ?? gradientSums[0] }
+
+    /// Takes one step of gradient descent.
+    ///
+    /// - Returns: The share's part of the squared norm of the mean gradient.
+    func descendShare(worker: Int, of workerCount: Int, scale: Float, descent: GradientDescent) -> Double {
+        let share = evenShare(of: values.count, worker: worker, of: workerCount, unit: 16)
+        return cvm_descend(
+            values.pointer + share.lowerBound, gradient.pointer + share.lowerBound, scale,
+            Float(descent.learningRate), Float(descent.weightDecay), share.count)
+    }
+
+    /// Turns the sum into the mean and leaves it there to be exported.
+    ///
+    /// - Returns: The share's part of the squared norm of the mean gradient.
+    func scaleShare(worker: Int, of workerCount: Int, scale: Float) -> Double {
+        let share = evenShare(of: values.count, worker: worker, of: workerCount, unit: 16)
+        return cvm_scale_with_squared_norm(gradient.pointer + share.lowerBound, scale, share.count)
+    }
+
+}
+
+/// One step of gradient descent, `w ← w − α (g + λ w)`.
+public struct GradientDescent: Sendable, Hashable {
+    /// The learning rate α.
+    public let learningRate: Double
+    /// The weight decay λ.
+    public let weightDecay: Double
+
+    /// Creates the step.
+    public init(learningRate: Double, weightDecay: Double = 0) {
+        self.learningRate = learningRate
+        self.weightDecay = weightDecay
+    }
+}

@@ -1,0 +1,110 @@
+import CDNN
+import CVectorMath
+import Foundation
+import Synchronization
+
+/// Threads that run one program together: every worker runs the same function, and a barrier inside it makes all
+/// wait for the last.
+///
+/// The caller's thread is worker 0, so that as many threads are awake as there are workers. A step has several
+/// phases a millisecond or less apart, so a waiting worker spins briefly before it sleeps.
+final class WorkerPool: Sendable {
+    let workerCount: Int
+    private let state: State
+
+    init(workerCount: Int) throws(EngineError) {
+        guard workerCount >= 1 else { throw .workerCountNotPositive(workerCount) }
+        self.workerCount = workerCount
+        let state = State(workerCount: workerCount)
+        self.state = state
+        for worker in 1..<max(workerCount, 1) {
+            // A thread holds the state, not the pool, so that the pool's end can end the thread.
+            let thread = Thread {
+                // From here on oneDNN runs on this thread alone whatever is called from it.
+                omp_set_num_threads(1)
+                while let program = state.nextProgram() {
+                    program(worker, state.barrier)
+                    state.barrier.wait()
+                }
+            }
+            thread.name = "cabs worker \(worker)"
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    }
+
+    deinit { state.start(nil) }
+
+    /// Runs `program` on every worker, each with its number and the workers' common barrier, and returns when
+    /// all have ended.
+    func run(_ program: @escaping Program) {
+        state.start(program)
+        withoutOpenMPThreads { program(0, state.barrier) }
+        state.barrier.wait()
+    }
+
+    typealias Program = @Sendable (_ worker: Int, _ barrier: Barrier) -> Void
+
+    /// What the threads share.
+    private final class State: @unchecked Sendable {
+        let barrier: Barrier
+        // Written by the caller before a barrier, read by the workers after it: the proof of Sendable.
+        private var program: Program?
+
+        init(workerCount: Int) {
+            barrier = Barrier(
+                count: workerCount, spins: workerCount <= ProcessInfo.processInfo.activeProcessorCount)
+        }
+
+        /// Hands a program to the waiting workers; none ends them.
+        func start(_ program: Program?) {
+            self.program = program
+            barrier.wait()
+        }
+
+        func nextProgram() -> Program? {
+            barrier.wait()
+            return program
+        }
+    }
+}
+
+/// A point that a number of threads must all reach before any goes on.
+final class Barrier: Sendable {
+    private let count: Int
+    private let spinLimit: Int
+    private let arrived = Atomic<Int>(0)
+    private let generation = Atomic<Int>(0)
+    private let sleeperCount = Atomic<Int>(0)
+    private let condition = NSCondition()
+
+    /// - Parameter spins: Whether a waiting thread keeps its core for some tens of microseconds before it
+    ///   sleeps; not where threads outnumber cores.
+    init(count: Int, spins: Bool) {
+        self.count = count
+        spinLimit = spins ? 2000 : 0
+    }
+
+    func wait() {
+        let phase = generation.load(ordering: .acquiring)
+        guard arrived.add(1, ordering: .acquiringAndReleasing).newValue < count else {
+            arrived.store(0, ordering: .relaxed)
+            // Sequentially consistent, as is the sleepers' side: either the last to arrive sees a sleeper, or the
+            // sleeper sees the new generation.
+            generation.add(1, ordering: .sequentiallyConsistent)
+            if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 {
+                condition.withLock { condition.broadcast() }
+            }
+            return
+        }
+        for _ in 0..<spinLimit {
+            if generation.load(ordering: .acquiring) != phase { return }
+            cvm_pause()
+        }
+        condition.withLock {
+            sleeperCount.add(1, ordering: .sequentiallyConsistent)
+            while generation.load(ordering: .sequentiallyConsistent) == phase { condition.wait() }
+            sleeperCount.subtract(1, ordering: .sequentiallyConsistent)
+        }
+    }
+}

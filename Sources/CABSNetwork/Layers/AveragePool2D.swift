@@ -1,0 +1,42 @@
+/// The mean of the values in each window of an image, channel by channel, over the part of the window that lies
+/// inside the image (as in TensorFlow).
+public struct AveragePool2D: Layer {
+    /// `averagePool2d`.
+    public static let kind = "averagePool2d"
+    /// `averagePool`.
+    public static let namePrefix = "averagePool"
+
+    /// The rows, and columns, of the window.
+    public let poolSize: Int
+    /// The rows, and columns, from one window to the next.
+    public let stride: Int
+    /// What happens at the border.
+    public let padding: Padding
+
+    /// Creates the layer; its options are checked when a model is made.
+    ///
+    /// - Parameters:
+    ///   - poolSize: The rows, and columns, of the window.
+    ///   - stride: The rows, and columns, from one window to the next; the window's size where not given.
+    ///   - padding: What happens at the border.
+    public init(poolSize: Int, stride: Int? = nil, padding: Padding = .valid) {
+        self.poolSize = poolSize
+        self.stride = stride ?? poolSize
+        self.padding = padding
+    }
+
+    /// The image of the windows' results.
+    public func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape {
+        try window.outputShape(for: input)
+    }
+
+    /// Reads `poolSize`, `stride` and `padding`; the last two may be left out.
+    public init(from decoder: any Decoder) throws {
+        let options = try PoolingOptions(from: decoder)
+        self.init(poolSize: options.poolSize, stride: options.stride, padding: options.padding)
+    }
+}
+
+extension AveragePool2D: Pooling {
+    static let averages = true
+}

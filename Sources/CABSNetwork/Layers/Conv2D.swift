@@ -1,0 +1,86 @@
+/// A convolution of an image with square kernels, plus a bias for each output channel:
+///
+///     y[o, h, w] = b[o] + Σ_c Σ_r Σ_s  W[o, c, r, s] · x[c, h·stride + r − top, w·stride + s − left]
+///
+/// (a cross-correlation, as everywhere in the field), with zeros outside the image. Shapes: x [in, height, width],
+/// W [out, in, kernel, kernel], b [out], y [out, height', width'].
+public struct Conv2D: Layer {
+    /// `conv2d`.
+    public static let kind = "conv2d"
+    /// `conv`.
+    public static let namePrefix = "conv"
+
+    /// The number of output channels.
+    public let filters: Int
+    /// The rows, and columns, of the kernel.
+    public let kernelSize: Int
+    /// The rows, and columns, from one kernel position to the next.
+    public let stride: Int
+    /// What happens at the border.
+    public let padding: Padding
+    /// How the weights are first drawn.
+    public let weightInitializer: Initializer
+    /// How the biases are first drawn.
+    public let biasInitializer: Initializer
+
+    /// Creates the layer; its options are checked when a model is made.
+    ///
+    /// - Parameters:
+    ///   - filters: The number of output channels.
+    ///   - kernelSize: The rows, and columns, of the kernel.
+    ///   - stride: The rows, and columns, from one kernel position to the next.
+    ///   - padding: What happens at the border.
+    ///   - weights: How the weights are first drawn.
+    ///   - biases: How the biases are first drawn.
+    public init(
+        filters: Int, kernelSize: Int, stride: Int = 1, padding: Padding = .same,
+        weights: Initializer = .he, biases: Initializer = .constant(0)
+    ) {
+        self.filters = filters
+        self.kernelSize = kernelSize
+        self.stride = stride
+        self.padding = padding
+        weightInitializer = weights
+        biasInitializer = biases
+    }
+
+    var window: SlidingWindow { SlidingWindow(size: kernelSize, stride: stride, padding: padding) }
+
+    /// The image of the filters' results.
+    public func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape {
+        try LayerError.requirePositive(filters, "filters")
+        return try window.outputShape(for: input, channels: filters)
+    }
+
+    /// `weight` [out, in, kernel, kernel] and `bias` [out].
+    public func parameters(for input: ExampleShape) -> [ParameterSpecification] {
+        guard case .image(_, _, let channels) = input else { return [] }
+        let area = kernelSize * kernelSize
+        return [
+            ParameterSpecification(
+                name: "weight", shape: [filters, channels, kernelSize, kernelSize],
+                initializer: weightInitializer, fanIn: channels * area, fanOut: filters * area),
+            ParameterSpecification(
+                name: "bias", shape: [filters], initializer: biasInitializer, fanIn: channels * area,
+                fanOut: filters * area),
+        ]
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case filters, kernelSize, stride, padding
+        case weightInitializer = "weights"
+        case biasInitializer = "biases"
+    }
+
+    /// Reads the options; all but `filters` and `kernelSize` may be left out.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.strictContainer(keyedBy: CodingKeys.self)
+        self.init(
+            filters: try container.decode(Int.self, forKey: .filters),
+            kernelSize: try container.decode(Int.self, forKey: .kernelSize),
+            stride: try container.decodeIfPresent(Int.self, forKey: .stride) ?? 1,
+            padding: try container.decodeIfPresent(Padding.self, forKey: .padding) ?? .same,
+            weights: try container.decodeIfPresent(Initializer.self, forKey: .weightInitializer) ?? .he,
+            biases: try container.decodeIfPresent(Initializer.self, forKey: .biasInitializer) ?? .constant(0))
+    }
+}

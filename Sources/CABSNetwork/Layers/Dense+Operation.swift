@@ -1,0 +1,131 @@
+import CDNN
+import CVectorMath
+
+/// A dense layer on a chunk of examples: three matrix products.
+///
+/// With the chunk's inputs X [rows, in] and output gradients Δ [rows, out], the gradient is G = Δᵀ X, and example i's
+/// own gradient is the outer product δᵢ aᵢᵀ, so its squared norm is ‖δᵢ‖² ‖aᵢ‖² and no gradient of a single example
+/// is ever formed (Goodfellow 2015, arXiv 1510.01799).
+final class DenseOperation: BatchOperation {
+    let input: BatchMatrix
+    let output: BatchMatrix
+    let weight: TrainableArray
+    let bias: TrainableArray
+    private let backpropagates: Bool
+    private let measures: Bool
+    private let workerCount: Int
+    /// Each worker's transposed product, [units, rows] of its tile.
+    private let products: [AlignedBuffer]
+
+    var parameters: [TrainableArray] { [weight, bias] }
+
+    /// - Parameter imageLayout: Where the layer takes its input from the example stage, how that lies in memory.
+    init(
+        input: BatchMatrix, inputForm: StoredForm?, units: Int, in context: StageContext
+    ) throws(EngineError) {
+        self.input = input
+        let plainRow = try Layout([1, input.columnCount, 1, 1], dnnl_nchw)
+        let form =
+            inputForm ?? StoredForm(repetitions: units, plain: plainRow, stored: plainRow)
+        weight = try TrainableArray(context.parameters["weight"]!, form: form, sumCount: 1)
+        bias = try TrainableArray(plain: context.parameters["bias"]!, sumCount: 1)
+        output = BatchMatrix(rowCapacity: input.rowCapacity, columnCount: units)
+        backpropagates = context.backpropagates
+        measures = context.estimator != .none
+        workerCount = context.workerCount
+        let capacity = input.rowCapacity
+        products = (0..<context.workerCount).map { worker in
+            let tile = MatrixTile(
+                worker: worker, of: context.workerCount, rowCount: capacity, columnCount: units)
+            return AlignedBuffer(count: tile.rows.count * tile.columns.count)
+        }
+    }
+
+    func forward(worker: Int, pass: ChunkPass, barrier: Barrier) {
+        // The input's rows and columns come from all workers.
+        barrier.wait()
+        let tile = output.tile(worker: worker, of: workerCount, rowCount: pass.rowCount)
+        guard !tile.isEmpty else { return }
+        let width = input.columnCount
+        // Yᵀ = W Xᵀ and not Y = X Wᵀ: oneDNN's product of few rows is up to twice as fast that way round.
+        multiply(
+            transposed: (false, true), (tile.columns.count, tile.rows.count, width),
+            weight.values.pointer + tile.columns.lowerBound * width, width,
+            input.values.pointer + tile.rows.lowerBound * width, width,
+            addTo: false, products[worker].pointer, tile.rows.count)
+        cvm_transpose_adding_bias(
+            output.values.pointer + tile.rows.lowerBound * output.columnCount + tile.columns.lowerBound,
+            output.columnCount, products[worker].pointer, bias.values.pointer + tile.columns.lowerBound,
+            tile.rows.count, tile.columns.count)
+    }
+
+    func backward(worker: Int, pass: ChunkPass, tally: BatchTally, barrier: Barrier) {
+        // The output gradient comes from all workers.
+        barrier.wait()
+        if measures { measure(worker: worker, pass: pass, tally: tally) }
+        addGradient(worker: worker, pass: pass)
+        if backpropagates { computeInputGradient(worker: worker, pass: pass) }
+    }
+
+    private func measure(worker: Int, pass: ChunkPass, tally: BatchTally) {
+        for row in evenShare(of: pass.rowCount, worker: worker, of: workerCount) {
+            let outputNorm = cvm_squared_norm(output.gradient(row: row), output.columnCount)
+            let inputNorm = cvm_squared_norm(input.values(row: row), input.columnCount)
+            tally.add(outputNorm * inputNorm, parameter: weight.identity.index, row: row)
+            tally.add(outputNorm, parameter: bias.identity.index, row: row)
+        }
+    }
+
+    /// G = Δᵀ X for this worker's part of G: so nothing has to be summed over workers.
+    private func addGradient(worker: Int, pass: ChunkPass) {
+        let cutsUnits = MatrixTile.cutsColumns(output.columnCount, workerCount: workerCount)
+        let units =
+            cutsUnits
+            ? evenShare(of: output.columnCount, worker: worker, of: workerCount, unit: 16)
+            : 0..<output.columnCount
+        let columns =
+            cutsUnits
+            ? 0..<input.columnCount
+            : evenShare(of: input.columnCount, worker: worker, of: workerCount, unit: 16)
+        guard !units.isEmpty, !columns.isEmpty else { return }
+        multiply(
+            transposed: (true, false), (units.count, columns.count, pass.rowCount),
+            output.gradients.pointer + units.lowerBound, output.columnCount,
+            input.values.pointer + columns.lowerBound, input.columnCount,
+            addTo: !pass.isFirst,
+            weight.gradientSums[0].pointer + units.lowerBound * input.columnCount + columns.lowerBound,
+            input.columnCount)
+        // Where the inputs are cut, every worker has all units, and the first sees to the biases.
+        if cutsUnits || columns.lowerBound == 0 {
+            cvm_column_sums(
+                bias.gradientSums[0].pointer + units.lowerBound, output.gradients.pointer + units.lowerBound,
+                output.columnCount, pass.rowCount, units.count, pass.isFirst ? 0 : 1)
+        }
+    }
+
+    /// The input gradient, Δ W, for this worker's tile of it.
+    private func computeInputGradient(worker: Int, pass: ChunkPass) {
+        let tile = input.tile(worker: worker, of: workerCount, rowCount: pass.rowCount)
+        guard !tile.isEmpty else { return }
+        multiply(
+            transposed: (false, false), (tile.rows.count, tile.columns.count, output.columnCount),
+            output.gradient(row: tile.rows.lowerBound), output.columnCount,
+            weight.values.pointer + tile.columns.lowerBound, input.columnCount,
+            addTo: false, input.gradient(row: tile.rows.lowerBound) + tile.columns.lowerBound,
+            input.columnCount)
+    }
+}
+
+/// C = op(A) op(B), or C += op(A) op(B): row-major, op(A) of m rows and k columns, op(B) of n columns.
+private func multiply(
+    transposed: (Bool, Bool), _ size: (m: Int, n: Int, k: Int),
+    _ a: UnsafePointer<Float>, _ strideA: Int, _ b: UnsafePointer<Float>, _ strideB: Int,
+    addTo adds: Bool, _ c: UnsafeMutablePointer<Float>, _ strideC: Int
+) {
+    func letter(_ transposed: Bool) -> CChar { CChar(UInt8(ascii: transposed ? "T" : "N")) }
+    let status = dnnl_sgemm(
+        letter(transposed.0), letter(transposed.1), dnnl_dim_t(size.m), dnnl_dim_t(size.n),
+        dnnl_dim_t(size.k), 1, a, dnnl_dim_t(strideA), b, dnnl_dim_t(strideB), adds ? 1 : 0, c,
+        dnnl_dim_t(strideC))
+    precondition(status == dnnl_success, "oneDNN failed to multiply matrices: status \(status.rawValue)")
+}

@@ -1,0 +1,15 @@
+/// Turns an image into a vector, in the order channel, row, column; a vector stays as it is.
+public struct Flatten: Layer {
+    /// `flatten`.
+    public static let kind = "flatten"
+    /// `flatten`.
+    public static let namePrefix = "flatten"
+
+    /// Creates the layer.
+    public init() {}
+
+    /// A vector of as many values.
+    public func outputShape(for input: ExampleShape) -> ExampleShape {
+        .vector(input.count)
+    }
+}

@@ -1,0 +1,59 @@
+/// One layer of a model: what it computes for one example, as a description without parameters or state.
+///
+/// The layers are those of this module. A layer sees one example at a time, which is what gives every example
+/// a gradient of its own.
+public protocol Layer: Sendable, Codable {
+    /// The layer's name in model files, such as `conv2d`.
+    static var kind: String { get }
+
+    /// What the names of such layers in a model start with: the second convolution is `conv2`.
+    static var namePrefix: String { get }
+
+    /// The shape that comes out for an example of shape `input`.
+    ///
+    /// - Throws: ``LayerError`` where the layer cannot take that shape, or an option is out of range.
+    func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape
+
+    /// The trainable parameters that the layer has for examples of shape `input`, one that it can take.
+    func parameters(for input: ExampleShape) -> [ParameterSpecification]
+}
+
+extension Layer {
+    /// No parameters.
+    public func parameters(for input: ExampleShape) -> [ParameterSpecification] { [] }
+}
+
+/// A trainable parameter of a layer: its shape and how it is filled before training.
+public struct ParameterSpecification: Sendable, Hashable {
+    /// The name within the layer, `weight` or `bias`.
+    public let name: String
+    /// The shape in PyTorch's order: convolution [out, in, height, width], dense [out, in], bias [out].
+    public let shape: [Int]
+    /// How the values are first drawn.
+    public let initializer: Initializer
+    /// How many input values one output value depends on.
+    public let fanIn: Int
+    /// How many output values one input value reaches.
+    public let fanOut: Int
+}
+
+/// Why a layer cannot stand where it does.
+public enum LayerError: Error, Hashable, CustomStringConvertible {
+    /// The layer cannot take the shape that it is given.
+    case shapeMismatch(needed: String, given: ExampleShape, advice: String)
+    /// An option of the layer is out of its range.
+    case invalidOption(String, value: String, allowed: String)
+
+    /// What is wrong, with the offending value, and what to do.
+    public var description: String {
+        switch self {
+        case .shapeMismatch(let needed, let given, let advice): "needs \(needed) but gets a \(given); \(advice)"
+        case .invalidOption(let option, let value, let allowed): "has \(option) \(value); use \(allowed)"
+        }
+    }
+
+    /// Throws ``invalidOption(_:value:allowed:)`` where a size is below one.
+    static func requirePositive(_ value: Int, _ option: String) throws(LayerError) {
+        guard value >= 1 else { throw .invalidOption(option, value: "\(value)", allowed: "1 or more") }
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+
+/// A layer as model files write it: its kind alone (`relu`), or its kind with its options
+/// (`dense: {units: 10}`).
+public struct LayerConfiguration: Sendable, Codable {
+    /// The layer.
+    public let layer: any Layer
+
+    /// Every kind of layer.
+    static let layerTypes: [any Layer.Type] = [
+        Conv2D.self, MaxPool2D.self, AveragePool2D.self, ReLU.self, Tanh.self, Sigmoid.self, Flatten.self,
+        Dense.self, Dropout.self,
+    ]
+
+    /// Wraps a layer.
+    public init(_ layer: any Layer) {
+        self.layer = layer
+    }
+
+    /// Reads either form.
+    ///
+    /// - Throws: ``ModelError`` for a kind that does not exist or mixes examples; `DecodingError` for wrong
+    ///   options.
+    public init(from decoder: any Decoder) throws {
+        if let single = try? decoder.singleValueContainer(), let kind = try? single.decode(String.self) {
+            layer = try JSONDecoder().decode(Self.type(named: kind), from: Data("{}".utf8))
+            return
+        }
+        let keyed = try decoder.container(keyedBy: AnyKey.self)
+        guard let key = keyed.allKeys.first, keyed.allKeys.count == 1 else {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "a layer is one kind, such as relu or dense: {units: 10}"))
+        }
+        layer = try Self.type(named: key.stringValue).init(from: keyed.superDecoder(forKey: key))
+    }
+
+    /// Writes the kind with its options.
+    public func encode(to encoder: any Encoder) throws {
+        var keyed = encoder.container(keyedBy: AnyKey.self)
+        try layer.encode(to: keyed.superEncoder(forKey: AnyKey(Swift.type(of: layer).kind)))
+    }
+
+    private static func type(named kind: String) throws(ModelError) -> any Layer.Type {
+        if let type = layerTypes.first(where: { $0.kind == kind }) { return type }
+        if kind.lowercased().contains("norm") { throw .layerMixesExamples(kind) }
+        throw .unknownLayer(kind)
+    }
+}
+
+/// A coding key of any name.
+package struct AnyKey: CodingKey {
+    package let stringValue: String
+    package var intValue: Int? { nil }
+
+    package init(_ name: String) { stringValue = name }
+    package init(stringValue: String) { self.stringValue = stringValue }
+    package init?(intValue: Int) { nil }
+}
+
+extension Decoder {
+    /// A container whose keys are all known: a misspelt option must not pass in silence.
+    package func strictContainer<Key: CodingKey & CaseIterable>(
+        keyedBy: Key.Type
+    ) throws -> KeyedDecodingContainer<Key> {
+        let known = Key.allCases.map(\.stringValue)
+        for key in try container(keyedBy: AnyKey.self).allKeys where !known.contains(key.stringValue) {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: codingPath + [key],
+                    debugDescription: "there is no option \(key.stringValue); there are "
+                        + known.joined(separator: ", ")))
+        }
+        return try container(keyedBy: Key.self)
+    }
+}

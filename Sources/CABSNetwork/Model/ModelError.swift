@@ -1,0 +1,52 @@
+/// Why a model cannot be made, or cannot take some parameters.
+public enum ModelError: Error, Hashable, CustomStringConvertible {
+    /// A model without layers.
+    case noLayers
+    /// An input shape without values.
+    case emptyInput(ExampleShape)
+    /// A layer cannot take what the layer before it gives, or has an option out of range.
+    case layer(String, LayerError)
+    /// The last layer's output is not a vector.
+    case outputIsNotAVector(layer: String, ExampleShape)
+    /// No model of that name.
+    case unknownModel(String)
+    /// No layer of that kind.
+    case unknownLayer(String)
+    /// A layer whose output for one example depends on the others in the batch.
+    case layerMixesExamples(String)
+    /// A parameter that the model has and a parameter set lacks.
+    case missingParameter(String)
+    /// A parameter that the model does not have.
+    case unknownParameter(String, known: [String])
+    /// A parameter whose shape is not the model's.
+    case parameterShape(name: String, expected: [Int], given: [Int])
+
+    /// What is wrong, with the offending value, and what to do.
+    public var description: String {
+        switch self {
+        case .noLayers:
+            "a model needs at least one layer"
+        case .emptyInput(let shape):
+            "the input shape, \(shape), has no values; every size must be 1 or more"
+        case .layer(let layer, let error):
+            "layer \(layer) \(error)"
+        case .outputIsNotAVector(let layer, let shape):
+            "the last layer, \(layer), gives an \(shape), but a loss needs a vector; end with Flatten or Dense"
+        case .unknownModel(let name):
+            "there is no model named \"\(name)\"; there are "
+                + ModelName.allCases.map(\.rawValue).joined(separator: ", ")
+        case .unknownLayer(let kind):
+            "there is no layer named \"\(kind)\"; there are "
+                + LayerConfiguration.layerTypes.map { $0.kind }.joined(separator: ", ")
+        case .layerMixesExamples(let kind):
+            "\"\(kind)\" mixes the examples of a batch, so no example has a gradient of its own and the gradient "
+                + "variance that sets the batch size is not defined; leave it out"
+        case .missingParameter(let name):
+            "parameter \(name) of the model is missing; the parameters belong to another model"
+        case .unknownParameter(let name, let known):
+            "the model has no parameter \(name); it has \(known.joined(separator: ", "))"
+        case .parameterShape(let name, let expected, let given):
+            "parameter \(name) has shape \(given), but the model's has \(expected)"
+        }
+    }
+}

@@ -1,0 +1,58 @@
+#include "Internal.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+// exp(x) for |x| <= 87 to about two units in the last place, in a form that compilers vectorise:
+// 2^k times the Taylor polynomial of the remaining |r| <= log(2) / 2.
+static inline float exponential(float x) {
+    float k = floorf(x * 1.44269504f + 0.5f);
+    // log(2) in two parts, so that the difference keeps its low bits.
+    float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
+    float polynomial =
+        1.0f + r * (1.0f + r * (0.5f + r * (0.166666667f + r * (0.0416666667f + r * (0.00833333333f + r * 0.00138888889f)))));
+    int32_t bits = ((int32_t)k + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return polynomial * scale;
+}
+
+static inline float clamped(float x, float bound) {
+    return x > bound ? bound : (x < -bound ? -bound : x);
+}
+
+CVM_VECTORIZED void cvm_relu(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = x[i] < 0 ? 0 : x[i];
+}
+
+CVM_VECTORIZED void cvm_relu_backward(
+    float *restrict gradient, const float *restrict output, size_t count) {
+    for (size_t i = 0; i < count; i++) gradient[i] = output[i] > 0 ? gradient[i] : 0;
+}
+
+CVM_VECTORIZED void cvm_tanh(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float value = x[i];
+        float square = value * value;
+        // The quotient of exponentials cancels near zero, where the series is exact to rounding.
+        float series = value * (1.0f + square * (-0.333333333f + square * (0.133333333f + square * (-0.0539682540f + square * 0.0218694885f))));
+        float e = exponential(2.0f * clamped(value, 9.5f));
+        float quotient = (e - 1.0f) / (e + 1.0f);
+        x[i] = square < 0.04f ? series : quotient;
+    }
+}
+
+CVM_VECTORIZED void cvm_tanh_backward(
+    float *restrict gradient, const float *restrict output, size_t count) {
+    for (size_t i = 0; i < count; i++) gradient[i] *= 1.0f - output[i] * output[i];
+}
+
+CVM_VECTORIZED void cvm_sigmoid(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = 1.0f / (1.0f + exponential(-clamped(x[i], 87.0f)));
+}
+
+CVM_VECTORIZED void cvm_sigmoid_backward(
+    float *restrict gradient, const float *restrict output, size_t count) {
+    for (size_t i = 0; i < count; i++) gradient[i] *= output[i] * (1.0f - output[i]);
+}

@@ -1,0 +1,64 @@
+#include "Internal.h"
+
+#include <string.h>
+
+// Units and rows in one square tile of a transposition: both sides of a tile stay in L1.
+enum { tile = 16 };
+
+CVM_VECTORIZED void cvm_transpose_adding_bias(
+    float *restrict destination, size_t stride, const float *restrict source,
+    const float *restrict bias, size_t rows, size_t units) {
+    for (size_t row0 = 0; row0 < rows; row0 += tile) {
+        size_t row1 = rows - row0 < tile ? rows : row0 + tile;
+        for (size_t unit0 = 0; unit0 < units; unit0 += tile) {
+            size_t unit1 = units - unit0 < tile ? units : unit0 + tile;
+            for (size_t row = row0; row < row1; row++)
+                for (size_t unit = unit0; unit < unit1; unit++)
+                    destination[row * stride + unit] = source[unit * rows + row] + bias[unit];
+        }
+    }
+}
+
+CVM_VECTORIZED void cvm_column_sums(
+    float *restrict sums, const float *restrict matrix, size_t stride, size_t rows, size_t units,
+    int accumulate) {
+    if (!accumulate) memset(sums, 0, units * sizeof(float));
+    for (size_t row = 0; row < rows; row++)
+        for (size_t unit = 0; unit < units; unit++) sums[unit] += matrix[row * stride + unit];
+}
+
+CVM_VECTORIZED double cvm_scale_with_squared_norm(float *gradient, float scale, size_t count) {
+#pragma clang fp reassociate(on)
+    double total = 0;
+    for (size_t start = 0; start < count; start += cvm_block) {
+        size_t end = cvm_block_end(start, count);
+        float squares = 0;
+        for (size_t i = start; i < end; i++) {
+            gradient[i] *= scale;
+            squares += gradient[i] * gradient[i];
+        }
+        total += squares;
+    }
+    return total;
+}
+
+CVM_VECTORIZED double cvm_descend(
+    float *restrict weights, const float *restrict gradient_sum, float scale, float learning_rate,
+    float weight_decay, size_t count) {
+#pragma clang fp reassociate(on)
+    double total = 0;
+    float decay = learning_rate * weight_decay;
+    float rate = learning_rate * scale;
+    float squares_scale = scale * scale;
+    for (size_t start = 0; start < count; start += cvm_block) {
+        size_t end = cvm_block_end(start, count);
+        float squares = 0;
+        for (size_t i = start; i < end; i++) {
+            float sum = gradient_sum[i];
+            squares += sum * sum;
+            weights[i] -= rate * sum + decay * weights[i];
+        }
+        total += (double)squares_scale * squares;
+    }
+    return total;
+}

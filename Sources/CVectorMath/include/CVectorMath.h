@@ -1,0 +1,85 @@
+// The few loops over contiguous floats that a training step spends time in and oneDNN does not have.
+//
+// Every function takes the number of elements; pointers need no alignment; arrays that a function writes
+// do not overlap any other. Sums of squares are taken in float over short blocks and in double over the
+// blocks, so their relative error stays near 1e-7 whatever the length.
+
+#ifndef CVECTORMATH_H
+#define CVECTORMATH_H
+
+#include <stddef.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// MARK: Sums
+
+// Sum of x[i].
+double cvm_sum(const float *x, size_t count);
+
+// Sum of x[i]^2.
+double cvm_squared_norm(const float *x, size_t count);
+
+// sum[i] += x[i].
+void cvm_add(float *sum, const float *x, size_t count);
+
+// sum[i] += x[i]; returns the sum of x[i]^2. One pass over memory for both.
+double cvm_add_with_squared_norm(float *sum, const float *x, size_t count);
+
+// squares[i] = x[i]^2.
+void cvm_square(float *squares, const float *x, size_t count);
+
+// MARK: Activations, in place
+
+// x = max(x, 0) with NaN left as it is, and gradient = 0 where the output was not positive.
+void cvm_relu(float *x, size_t count);
+void cvm_relu_backward(float *gradient, const float *output, size_t count);
+
+// x = tanh(x), and gradient *= 1 - output^2.
+void cvm_tanh(float *x, size_t count);
+void cvm_tanh_backward(float *gradient, const float *output, size_t count);
+
+// x = 1 / (1 + exp(-x)), and gradient *= output (1 - output).
+void cvm_sigmoid(float *x, size_t count);
+void cvm_sigmoid_backward(float *gradient, const float *output, size_t count);
+
+// x[i] *= factors[i].
+void cvm_multiply(float *x, const float *factors, size_t count);
+
+// MARK: Dense layers
+
+// destination[row * stride + unit] = source[unit * rows + row] + bias[unit]:
+// brings a transposed product into row order.
+void cvm_transpose_adding_bias(
+    float *destination, size_t stride, const float *source, const float *bias, size_t rows,
+    size_t units);
+
+// sums[unit] (+)= sum over rows of matrix[row * stride + unit]; starts from zero unless `accumulate`.
+void cvm_column_sums(
+    float *sums, const float *matrix, size_t stride, size_t rows, size_t units, int accumulate);
+
+// MARK: Updates
+
+// gradient[i] *= scale; returns the sum of the scaled squares.
+double cvm_scale_with_squared_norm(float *gradient, float scale, size_t count);
+
+// Gradient descent with weight decay, from a gradient that is still a sum over examples:
+// g = scale * gradient_sum[i]; weights[i] -= learning_rate * (g + weight_decay * weights[i]).
+// Returns the sum of g^2.
+double cvm_descend(
+    float *weights, const float *gradient_sum, float scale, float learning_rate, float weight_decay,
+    size_t count);
+
+// MARK: Waiting
+
+// Tells the core that this is a spin loop.
+static inline void cvm_pause(void) {
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

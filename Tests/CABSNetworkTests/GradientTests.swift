@@ -1,0 +1,121 @@
+import CABS
+import CABSNetwork
+import Testing
+
+/// Analytic gradients and exact statistics against the oracle, for every layer and loss.
+@Suite struct GradientTests {
+    struct Setting: Sendable, CustomTestStringConvertible {
+        let name: String
+        let input: ExampleShape
+        let layers: [any Layer]
+        var loss = Loss.softmaxCrossEntropy
+        var exampleCount = 3
+        var testDescription: String { name }
+    }
+
+    static let image = ExampleShape.image(height: 6, width: 5, channels: 2)
+    static let noisy = Initializer.truncatedNormal(standardDeviation: 0.4)
+
+    static func conv(
+        _ filters: Int, _ size: Int, stride: Int = 1, _ padding: Padding = .same
+    ) -> Conv2D {
+        Conv2D(filters: filters, kernelSize: size, stride: stride, padding: padding, weights: noisy, biases: noisy)
+    }
+
+    static func dense(_ units: Int) -> Dense { Dense(units: units, weights: noisy, biases: noisy) }
+
+    static let settings: [Setting] = [
+        Setting(name: "dense", input: .vector(7), layers: [dense(3)]),
+        Setting(name: "one output", input: .vector(5), layers: [dense(1)], loss: .sigmoidCrossEntropy),
+        Setting(name: "wide dense", input: .vector(4), layers: [dense(70), Tanh(), dense(3)]),
+        Setting(
+            name: "sigmoid cross-entropy", input: .vector(6), layers: [dense(5), ReLU(), dense(4)],
+            loss: .sigmoidCrossEntropy),
+        Setting(
+            name: "mean squared error after an activation", input: .vector(6),
+            layers: [dense(5), Sigmoid(), dense(4), Tanh()], loss: .meanSquaredError),
+        Setting(
+            name: "activation upon activation", input: .vector(6),
+            layers: [dense(8), ReLU(), Tanh(), Sigmoid(), dense(3)]),
+        Setting(name: "dropout", input: .vector(9), layers: [dense(40), Tanh(), Dropout(rate: 0.4), dense(3)]),
+        Setting(name: "dropout of inputs", input: .vector(9), layers: [Dropout(rate: 0.3), dense(4)]),
+        Setting(name: "convolution same", input: image, layers: [conv(3, 3), ReLU(), Flatten(), dense(3)]),
+        Setting(
+            name: "convolution valid", input: image, layers: [conv(3, 2, .valid), Tanh(), Flatten(), dense(3)]),
+        Setting(
+            name: "convolution with strides", input: image,
+            layers: [conv(4, 3, stride: 2), Sigmoid(), conv(5, 2, stride: 2), Flatten(), dense(3)]),
+        Setting(
+            name: "convolution valid with strides", input: image,
+            layers: [conv(3, 3, stride: 2, .valid), ReLU(), Flatten(), dense(2)]),
+        Setting(
+            name: "one channel, five by five", input: .image(height: 7, width: 7, channels: 1),
+            layers: [conv(2, 5), ReLU(), Flatten(), dense(2)]),
+        Setting(
+            name: "more channels than a block", input: .image(height: 3, width: 3, channels: 1),
+            layers: [conv(18, 2), Sigmoid(), conv(17, 1), ReLU(), Flatten(), dense(2)], exampleCount: 2),
+        Setting(
+            name: "maximum behind an activation", input: image,
+            layers: [conv(3, 3), Tanh(), MaxPool2D(poolSize: 2), conv(2, 2), Flatten(), dense(3)]),
+        Setting(
+            name: "overlapping maximum", input: image,
+            layers: [conv(3, 3), ReLU(), MaxPool2D(poolSize: 3, stride: 2, padding: .same), Flatten(), dense(3)]),
+        Setting(
+            name: "average", input: image,
+            layers: [conv(3, 3), ReLU(), AveragePool2D(poolSize: 2, padding: .same), Flatten(), dense(3)]),
+        Setting(
+            name: "average of overlapping windows", input: image,
+            layers: [conv(2, 2), AveragePool2D(poolSize: 3, stride: 1, padding: .same), Flatten(), Tanh(), dense(2)]),
+        Setting(
+            name: "pooling first", input: image,
+            layers: [MaxPool2D(poolSize: 2), conv(3, 3), Flatten(), dense(3)]),
+        Setting(
+            name: "convolutions alone", input: image,
+            layers: [conv(4, 3), ReLU(), conv(3, 1), AveragePool2D(poolSize: 6, stride: 6, padding: .same), Flatten()], loss: .meanSquaredError),
+    ]
+
+    @Test(arguments: settings, [1, 2, 3])
+    func `gradients and statistics are those of the formulas`(setting: Setting, workers: Int) throws {
+        let model = try Model(input: setting.input, seed: 3, layers: setting.layers)
+        let batch = ArrayBatch.random(model, count: setting.exampleCount)
+        let network = try Network(model, loss: setting.loss, workerCount: workers)
+        let oracle = Oracle(model, setting.loss, try network.parameters())
+        let (report, gradient) = try network.gradient(of: batch)
+
+        let losses = (0..<batch.count).map {
+            oracle.loss(batch.inputs[$0], batch.targets[$0], draw: UInt64($0))
+        }
+        let gradients = (0..<batch.count).map {
+            oracle.gradient(batch.inputs[$0], batch.targets[$0], draw: UInt64($0))
+        }
+        let m = Double(batch.count)
+        for (position, expected) in losses.enumerated() {
+            #expect(agree(report.exampleLosses[position], expected), "loss of example \(position)")
+        }
+        #expect(agree(report.statistics.meanLoss, losses.reduce(0, +) / m))
+
+        var squaredNorms = [Double](repeating: 0, count: batch.count)
+        var gradientSquaredNorm = 0.0
+        for (index, (name, tensor)) in gradient.elements.enumerated() {
+            let parts = gradients.map { $0[name]! }
+            for value in tensor.values.indices {
+                let expected = parts.reduce(0) { $0 + $1[value] } / m
+                #expect(agree(Double(tensor.values[value]), expected, absolute: 2e-6), "\(name)[\(value)]")
+                gradientSquaredNorm += expected * expected
+            }
+            var secondMoment = 0.0
+            for (position, part) in parts.enumerated() {
+                let squaredNorm = part.reduce(0) { $0 + $1 * $1 }
+                squaredNorms[position] += squaredNorm
+                secondMoment += squaredNorm / m
+            }
+            #expect(agree(report.parameters[index].secondMoment, secondMoment), "second moment of \(name)")
+        }
+        for (position, expected) in squaredNorms.enumerated() {
+            #expect(agree(report.exampleSquaredNorms[position], expected), "norm of example \(position)")
+        }
+        #expect(agree(report.statistics.secondMoment, squaredNorms.reduce(0, +) / m))
+        #expect(agree(report.statistics.gradientSquaredNorm, gradientSquaredNorm))
+        #expect(report.statistics.exampleCount == batch.count)
+    }
+}

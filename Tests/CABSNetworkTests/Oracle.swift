@@ -1,0 +1,184 @@
+import CABSNetwork
+import Foundation
+
+/// The slow and obvious way: every layer as its formula says, in Double, one example at a time, and gradients by
+/// central differences. It shares no code with the engine but the model's description.
+struct Oracle {
+    let model: Model
+    let loss: Loss
+    var parameters: [String: [Double]]
+
+    init(_ model: Model, _ loss: Loss, _ parameters: ParameterSet) {
+        self.model = model
+        self.loss = loss
+        self.parameters = Dictionary(
+            uniqueKeysWithValues: parameters.elements.map { ($0.name, $0.tensor.values.map(Double.init)) })
+    }
+
+    /// The loss of one example in training; `draw` sets what dropout drops.
+    func loss(_ input: [Float], _ target: [Float], draw: UInt64 = 0) -> Double {
+        var values = input.map(Double.init)
+        for (position, stage) in model.stages.enumerated() {
+            switch stage.layer {
+            case let layer as Conv2D:
+                values = convolution(layer, stage, values)
+            case let layer as MaxPool2D:
+                values = pooling(stage, values, layer.poolSize, layer.stride, layer.padding) { $0.max()! }
+            case let layer as AveragePool2D:
+                values = pooling(stage, values, layer.poolSize, layer.stride, layer.padding) {
+                    $0.reduce(0, +) / Double($0.count)
+                }
+            case is ReLU: values = values.map { max($0, 0) }
+            case is Tanh: values = values.map(tanh)
+            case is Sigmoid: values = values.map { 1 / (1 + exp(-$0)) }
+            case is Flatten: break
+            case let layer as Dense:
+                let weight = parameters["\(stage.name).weight"]!
+                let bias = parameters["\(stage.name).bias"]!
+                values = (0..<layer.units).map { unit in
+                    bias[unit] + values.indices.reduce(0) { $0 + weight[unit * values.count + $1] * values[$1] }
+                }
+            case let layer as Dropout:
+                var random = RandomStream(
+                    seed: model.seed &+ UInt64(position), purpose: .dropout, index: draw)
+                values = values.map {
+                    Float(random.nextUniform()) < layer.rate ? 0 : $0 / (1 - Double(layer.rate))
+                }
+            default: fatalError("no oracle for \(stage.name)")
+            }
+        }
+        return lossValue(values, target.map(Double.init))
+    }
+
+    private func lossValue(_ z: [Double], _ t: [Double]) -> Double {
+        switch loss {
+        case .softmaxCrossEntropy:
+            let total = log(z.reduce(0) { $0 + exp($1) })
+            return zip(z, t).reduce(0) { $0 - $1.1 * ($1.0 - total) }
+        case .sigmoidCrossEntropy:
+            return zip(z, t).reduce(0) {
+                let p = 1 / (1 + exp(-$1.0))
+                return $0 - $1.1 * log(p) - (1 - $1.1) * log(1 - p)
+            } / Double(z.count)
+        case .meanSquaredError:
+            return zip(z, t).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Double(z.count)
+        }
+    }
+
+    /// Calls `body` with every position of the window that lies inside the image.
+    private func forEachWindow(
+        _ stage: Model.Stage, _ size: Int, _ stride: Int, _ padding: Padding,
+        _ body: (_ row: Int, _ column: Int, _ inside: [(kernelRow: Int, kernelColumn: Int, row: Int, column: Int)]) -> Void
+    ) {
+        guard case .image(let height, let width, _) = stage.input,
+            case .image(let outputHeight, let outputWidth, _) = stage.output
+        else { fatalError() }
+        func before(_ length: Int) -> Int {
+            let output = (length + stride - 1) / stride
+            return padding == .valid ? 0 : max((output - 1) * stride + size - length, 0) / 2
+        }
+        for row in 0..<outputHeight {
+            for column in 0..<outputWidth {
+                var inside: [(Int, Int, Int, Int)] = []
+                for r in 0..<size {
+                    for s in 0..<size {
+                        let y = row * stride + r - before(height)
+                        let x = column * stride + s - before(width)
+                        if (0..<height).contains(y), (0..<width).contains(x) { inside.append((r, s, y, x)) }
+                    }
+                }
+                body(row, column, inside)
+            }
+        }
+    }
+
+    private func convolution(_ layer: Conv2D, _ stage: Model.Stage, _ input: [Double]) -> [Double] {
+        guard case .image(let height, let width, let channels) = stage.input,
+            case .image(let outputHeight, let outputWidth, let filters) = stage.output
+        else { fatalError() }
+        let weight = parameters["\(stage.name).weight"]!
+        let bias = parameters["\(stage.name).bias"]!
+        let k = layer.kernelSize
+        var output = [Double](repeating: 0, count: stage.output.count)
+        forEachWindow(stage, k, layer.stride, layer.padding) { row, column, inside in
+            for o in 0..<filters {
+                var sum = bias[o]
+                for c in 0..<channels {
+                    for (r, s, y, x) in inside {
+                        sum += weight[((o * channels + c) * k + r) * k + s] * input[(c * height + y) * width + x]
+                    }
+                }
+                output[(o * outputHeight + row) * outputWidth + column] = sum
+            }
+        }
+        return output
+    }
+
+    private func pooling(
+        _ stage: Model.Stage, _ input: [Double], _ size: Int, _ stride: Int, _ padding: Padding,
+        _ combine: ([Double]) -> Double
+    ) -> [Double] {
+        guard case .image(let height, let width, let channels) = stage.input,
+            case .image(let outputHeight, let outputWidth, _) = stage.output
+        else { fatalError() }
+        var output = [Double](repeating: 0, count: stage.output.count)
+        forEachWindow(stage, size, stride, padding) { row, column, inside in
+            for c in 0..<channels {
+                output[(c * outputHeight + row) * outputWidth + column] = combine(
+                    inside.map { input[(c * height + $0.row) * width + $0.column] })
+            }
+        }
+        return output
+    }
+
+    /// One example's gradient by central differences, by parameter.
+    func gradient(_ input: [Float], _ target: [Float], draw: UInt64 = 0) -> [String: [Double]] {
+        var copy = self
+        let step = 1e-5
+        return parameters.mapValues { _ in [] }.reduce(into: [:]) { result, entry in
+            let name = entry.key
+            result[name] = parameters[name]!.indices.map { index in
+                let value = parameters[name]![index]
+                copy.parameters[name]![index] = value + step
+                let above = copy.loss(input, target, draw: draw)
+                copy.parameters[name]![index] = value - step
+                let below = copy.loss(input, target, draw: draw)
+                copy.parameters[name]![index] = value
+                return (above - below) / (2 * step)
+            }
+        }
+    }
+}
+
+/// Examples held in arrays.
+struct ArrayBatch: ExampleBatch {
+    let inputs: [[Float]]
+    let targets: [[Float]]
+    var firstDraw: UInt64 = 0
+
+    var count: Int { inputs.count }
+
+    func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
+        input = inputs[position]
+        target = targets[position]
+    }
+
+    /// Random examples: inputs from −1 to 1, classes as targets.
+    static func random(_ model: Model, count: Int, seed: UInt64 = 7) -> ArrayBatch {
+        var random = RandomStream(seed: seed, purpose: .shuffling, index: 0)
+        let inputs = (0..<count).map { _ in
+            (0..<model.inputShape.count).map { _ in Float(2 * random.nextUniform() - 1) }
+        }
+        let targets = (0..<count).map { _ in
+            var target = [Float](repeating: 0, count: model.outputCount)
+            target[random.nextInteger(below: model.outputCount)] = 1
+            return target
+        }
+        return ArrayBatch(inputs: inputs, targets: targets)
+    }
+}
+
+/// Whether two numbers agree: an absolute and a relative part, as Float32 sums leave both.
+func agree(_ a: Double, _ b: Double, absolute: Double = 1e-6, relative: Double = 1e-4) -> Bool {
+    abs(a - b) <= absolute + relative * max(abs(a), abs(b))
+}
