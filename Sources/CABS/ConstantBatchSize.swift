@@ -22,3 +22,12 @@ public struct ConstantBatchSize: BatchSizePolicy, Hashable {
         BatchSizeDecision(nextBatchSize: batchSize, rawBatchSize: Double(batchSize))
     }
 }
+
+extension BatchSizePolicy where Self == ConstantBatchSize {
+    /// The same batch size at every step; see ``ConstantBatchSize``.
+    ///
+    /// - Throws: ``BatchSizePolicyError`` where the size is below one.
+    public static func constant(_ batchSize: Int) throws(BatchSizePolicyError) -> ConstantBatchSize {
+        try ConstantBatchSize(batchSize)
+    }
+}

@@ -114,3 +114,14 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     }
 }
 
+
+extension BatchSizePolicy where Self == CoupledAdaptiveBatchSize {
+    /// The coupled adaptive batch size; see ``CoupledAdaptiveBatchSize``.
+    ///
+    /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
+    public static func cabs(
+        bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil, lossFloor: Double = 0
+    ) throws(BatchSizePolicyError) -> CoupledAdaptiveBatchSize {
+        try CoupledAdaptiveBatchSize(bounds: bounds, initialBatchSize: initialBatchSize, lossFloor: lossFloor)
+    }
+}

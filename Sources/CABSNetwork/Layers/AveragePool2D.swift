@@ -1,8 +1,8 @@
 /// The mean of the values in each window of an image, channel by channel, over the part of the window that lies
 /// inside the image (as in TensorFlow).
 public struct AveragePool2D: Layer {
-    /// `averagePool2d`.
-    public static let kind = "averagePool2d"
+    /// `average-pool2d`.
+    public static let kind = "average-pool2d"
     /// `averagePool`.
     public static let namePrefix = "averagePool"
 
@@ -30,10 +30,15 @@ public struct AveragePool2D: Layer {
         try window.outputShape(for: input)
     }
 
-    /// Reads `poolSize`, `stride` and `padding`; the last two may be left out.
+    /// Reads `pool-size`, `stride` and `padding`; the last two may be left out.
     public init(from decoder: any Decoder) throws {
         let options = try PoolingOptions(from: decoder)
         self.init(poolSize: options.poolSize, stride: options.stride, padding: options.padding)
+    }
+
+    /// Writes what ``init(from:)`` reads.
+    public func encode(to encoder: any Encoder) throws {
+        try PoolingOptions(poolSize: poolSize, stride: stride, padding: padding).encode(to: encoder)
     }
 }
 

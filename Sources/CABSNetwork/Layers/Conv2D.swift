@@ -67,12 +67,14 @@ public struct Conv2D: Layer {
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case filters, kernelSize, stride, padding
+        case filters
+        case kernelSize = "kernel-size"
+        case stride, padding
         case weightInitializer = "weights"
         case biasInitializer = "biases"
     }
 
-    /// Reads the options; all but `filters` and `kernelSize` may be left out.
+    /// Reads the options; all but `filters` and `kernel-size` may be left out.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.strictContainer(keyedBy: CodingKeys.self)
         self.init(

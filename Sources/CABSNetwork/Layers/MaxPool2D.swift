@@ -2,8 +2,8 @@
 ///
 /// Where several values of a window are equally large, the gradient goes to the first.
 public struct MaxPool2D: Layer {
-    /// `maxPool2d`.
-    public static let kind = "maxPool2d"
+    /// `max-pool2d`.
+    public static let kind = "max-pool2d"
     /// `maxPool`.
     public static let namePrefix = "maxPool"
 
@@ -31,10 +31,15 @@ public struct MaxPool2D: Layer {
         try window.outputShape(for: input)
     }
 
-    /// Reads `poolSize`, `stride` and `padding`; the last two may be left out.
+    /// Reads `pool-size`, `stride` and `padding`; the last two may be left out.
     public init(from decoder: any Decoder) throws {
         let options = try PoolingOptions(from: decoder)
         self.init(poolSize: options.poolSize, stride: options.stride, padding: options.padding)
+    }
+
+    /// Writes what ``init(from:)`` reads.
+    public func encode(to encoder: any Encoder) throws {
+        try PoolingOptions(poolSize: poolSize, stride: stride, padding: padding).encode(to: encoder)
     }
 }
 

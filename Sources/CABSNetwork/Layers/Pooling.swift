@@ -22,12 +22,21 @@ extension Pooling {
 }
 
 /// A pooling layer's options as model files write them.
-struct PoolingOptions: Decodable {
+struct PoolingOptions: Codable {
     let poolSize: Int
     let stride: Int?
     let padding: Padding
 
-    private enum CodingKeys: String, CodingKey, CaseIterable { case poolSize, stride, padding }
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case poolSize = "pool-size"
+        case stride, padding
+    }
+
+    init(poolSize: Int, stride: Int, padding: Padding) {
+        self.poolSize = poolSize
+        self.stride = stride
+        self.padding = padding
+    }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.strictContainer(keyedBy: CodingKeys.self)

@@ -38,9 +38,9 @@ extension ParameterSpecification {
 }
 
 extension Initializer: Codable {
-    private enum CodingKeys: String, CodingKey { case truncatedNormal }
+    private enum CodingKeys: String, CodingKey { case truncatedNormal = "truncated-normal" }
 
-    /// Reads a number (constant), `glorot`, `he`, or `truncatedNormal: standardDeviation`.
+    /// Reads a number (constant), `glorot`, `he`, or `truncated-normal: standardDeviation`.
     public init(from decoder: any Decoder) throws {
         if let keyed = try? decoder.container(keyedBy: CodingKeys.self), keyed.contains(.truncatedNormal) {
             self = .truncatedNormal(standardDeviation: try keyed.decode(Float.self, forKey: .truncatedNormal))
@@ -57,7 +57,7 @@ extension Initializer: Codable {
         default:
             throw DecodingError.dataCorruptedError(
                 in: single,
-                debugDescription: "an initializer is a number, glorot, he, or {truncatedNormal: 0.05}")
+                debugDescription: "an initializer is a number, glorot, he, or {truncated-normal: 0.05}")
         }
     }
 

@@ -3,11 +3,11 @@ import Foundation
 /// What training makes small: a function of one example's output z and target t, both of K values.
 public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
     /// `−Σₖ tₖ log softmax(z)ₖ`. The target is a probability for each class, for a known class one at its place.
-    case softmaxCrossEntropy
+    case softmaxCrossEntropy = "softmax-cross-entropy"
     /// `−(1/K) Σₖ (tₖ log σ(zₖ) + (1 − tₖ) log(1 − σ(zₖ)))` with the logistic function σ. Each target is a probability.
-    case sigmoidCrossEntropy
+    case sigmoidCrossEntropy = "sigmoid-cross-entropy"
     /// `(1/K) Σₖ (zₖ − tₖ)²`.
-    case meanSquaredError
+    case meanSquaredError = "mean-squared-error"
 
     /// The loss of one example.
     ///

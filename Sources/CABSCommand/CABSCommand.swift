@@ -1,0 +1,56 @@
+import ArgumentParser
+import CABSTraining
+import Foundation
+
+/// The command `cabs`.
+@main
+struct CABSCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cabs",
+        abstract: "Trains neural networks with SGD whose batch size adapts itself.",
+        discussion: "Coupled Adaptive Batch Size: Balles, Romero and Hennig, UAI 2017, arXiv 1612.05086.",
+        version: "0.1.0",
+        subcommands: [TrainCommand.self, EvaluateCommand.self, DataCommand.self, BenchCommand.self],
+        defaultSubcommand: nil)
+}
+
+/// Runs `body`, and turns an error about an option's value into one that ends the command as wrong usage.
+func checkingUsage<Value>(_ body: () throws -> Value) throws -> Value {
+    do {
+        return try body()
+    } catch let error as TrainingError {
+        switch error {
+        case .unreadable, .unwritable, .invalidConfiguration, .invalidParameterFile, .outputExists, .diverged:
+            throw error
+        default:
+            throw ValidationError(error.description)
+        }
+    } catch let error as BatchSizePolicyError {
+        throw ValidationError(error.description)
+    } catch let error as ModelError {
+        throw ValidationError(error.description)
+    } catch let error as EngineError {
+        throw ValidationError(error.description)
+    }
+}
+
+extension DatasetName: ExpressibleByArgument {}
+extension GradientEstimator: ExpressibleByArgument {}
+extension Loss: ExpressibleByArgument {}
+extension TrainingOptions.OrderName: ExpressibleByArgument {}
+
+/// A model on the command line: its name, or a YAML file of layers.
+struct ModelArgument: ExpressibleByArgument {
+    let text: String
+
+    init(argument: String) { text = argument }
+
+    var defaultValueDescription: String { text }
+
+    func configuration() throws -> ModelConfiguration {
+        if text.hasSuffix(".yaml") || text.hasSuffix(".yml") {
+            return try TrainingOptions.model(contentsOf: URL(filePath: text))
+        }
+        return try ModelConfiguration(name: text)
+    }
+}

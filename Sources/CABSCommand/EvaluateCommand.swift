@@ -1,0 +1,66 @@
+import ArgumentParser
+import CABSTraining
+import Foundation
+
+/// `cabs evaluate`.
+struct EvaluateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Compute loss and accuracy on a data set's test examples.",
+        usage: "cabs evaluate <path> [<options>]")
+
+    @Argument(help: "A run's folder, or a safetensors file with parameters (then with --dataset and --model).")
+    var path: String
+
+    @Option(help: "The data set; the run's own where not given.")
+    var dataset: DatasetName?
+
+    @Option(help: ArgumentHelp("The folder of its files, or one that holds it.", valueName: "dir"))
+    var data: String?
+
+    @Option(help: ArgumentHelp("The model; the run's own where not given.", valueName: "name"))
+    var model: ModelArgument?
+
+    @Option(help: "Threads that compute. (default: one for each core)")
+    var workers: Int?
+
+    func run() async throws {
+        var given = TrainingOptions()
+        given.dataset = dataset
+        given.data = data
+        given.model = try checkingUsage { try model?.configuration() }
+        given.workers = workers
+        let (options, file) = try optionsAndFile(given)
+        let configuration = try checkingUsage { try TrainingConfiguration(options) }
+        let training = try configuration.loadData()
+        let network = try checkingUsage {
+            let model = try configuration.makeModel(for: training)
+            return try Network(
+                model, loss: configuration.options.loss!, estimator: .none,
+                workerCount: configuration.options.workers, parameters: Safetensors.read(file))
+        }
+        let evaluation = try network.evaluate(
+            DatasetBatch(training.test, indices: Array(0..<training.test.count)))
+        print("\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)")
+        print("test loss \(String(format: "%.4f", evaluation.meanLoss))")
+        print("test accuracy \(String(format: "%.4f", evaluation.accuracy))")
+    }
+
+    /// The options to evaluate with, and the file of parameters.
+    private func optionsAndFile(_ given: TrainingOptions) throws -> (TrainingOptions, URL) {
+        let url = URL(filePath: path)
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw TrainingError.unreadable(path: path, reason: "there is no such file or folder")
+        }
+        if isFolder.boolValue {
+            let directory = RunDirectory(existing: url)
+            let options = try TrainingOptions(contentsOf: directory.configurationFile).overridden(by: given)
+            return (options, directory.finalParametersFile)
+        }
+        guard dataset != nil, model != nil else {
+            throw ValidationError("a parameter file says nothing of its data and model; add --dataset and --model")
+        }
+        return (given, url)
+    }
+}

@@ -1,0 +1,198 @@
+import ArgumentParser
+import CABSTraining
+import Foundation
+
+/// `cabs train`.
+struct TrainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a model.",
+        usage: "cabs train [<options>]",
+        discussion: """
+            Without options: mnist-2conv-2dense on Fashion-MNIST for three epochs at learning rate 0.1, with CABS; on the \
+            digits that come with this program, with mlp, where Fashion-MNIST is missing.
+            """)
+
+    @OptionGroup(title: "Data") var data: DataArguments
+    @OptionGroup(title: "Model") var model: ModelArguments
+    @OptionGroup(title: "Learning rate") var learningRate: LearningRateArguments
+    @OptionGroup(title: "Batch size") var batchSize: BatchSizeArguments
+    @OptionGroup(title: "Run") var run: RunArguments
+
+    func run() async throws {
+        let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
+        let training = try checkingUsage {
+            try TrainingRun(
+                configuration, output: run.output.map { URL(filePath: $0) },
+                traceFile: run.trace.map { URL(filePath: $0) })
+        }
+        let display = ProgressDisplay(configuration.length)
+        display.start(training.configuration, in: training.directory)
+        let summary = try await training.run { display.show($0) }
+        display.finish(summary, in: training.directory)
+    }
+
+    /// The options of the configuration file, if there is one, with those of the command line in their place.
+    private func mergedOptions() throws -> TrainingOptions {
+        var given = TrainingOptions()
+        try data.fill(&given)
+        try model.fill(&given)
+        learningRate.fill(&given)
+        batchSize.fill(&given)
+        run.fill(&given)
+        guard let file = run.config else { return given }
+        return try TrainingOptions(contentsOf: URL(filePath: file)).overridden(by: given)
+    }
+}
+
+/// Options about the examples.
+struct DataArguments: ParsableArguments {
+    @Option(help: "The data set; see `cabs data`.")
+    var dataset: DatasetName?
+
+    @Option(help: ArgumentHelp("The folder of its files, or one that holds it.", valueName: "dir"))
+    var data: String?
+
+    @Flag(name: .customLong("no-augment"), help: "Leave training examples as they are (CIFAR: central crops).")
+    var noAugment = false
+
+    @Option(help: "The order of examples.")
+    var order: TrainingOptions.OrderName?
+
+    @Option(help: ArgumentHelp("The first example of a sequential order, from 0.", valueName: "n"))
+    var firstExample: Int?
+
+    func fill(_ options: inout TrainingOptions) throws {
+        options.dataset = dataset
+        options.data = data
+        if noAugment { options.augment = false }
+        options.order = order
+        options.firstExample = firstExample
+    }
+}
+
+/// Options about the network.
+struct ModelArguments: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The model: \(ModelName.allCases.map(\.rawValue).joined(separator: ", ")), or a YAML file of layers.",
+            valueName: "name"))
+    var model: ModelArgument?
+
+    @Option(help: "What training makes small.")
+    var loss: Loss?
+
+    @Option(help: ArgumentHelp("Start from the parameters of a safetensors file.", valueName: "file"))
+    var initialParameters: String?
+
+    @Option(help: "The seed of parameters, order and augmentation. (default: 0)")
+    var seed: UInt64?
+
+    func fill(_ options: inout TrainingOptions) throws {
+        options.model = try model?.configuration()
+        options.loss = loss
+        options.initialParameters = initialParameters
+        options.seed = seed
+    }
+}
+
+/// Options of plain SGD.
+struct LearningRateArguments: ParsableArguments {
+    @Option(help: "The learning rate, at first. (default: 0.1)")
+    var learningRate: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "constant, cosine (to zero over the run), or step:FACTOR:EPOCHS. (default: constant)",
+            valueName: "schedule"))
+    var learningRateSchedule: String?
+
+    @Option(help: "The weight decay. (default: 0)")
+    var weightDecay: Double?
+
+    func fill(_ options: inout TrainingOptions) {
+        options.learningRate = learningRate
+        options.learningRateSchedule = learningRateSchedule
+        options.weightDecay = weightDecay
+    }
+}
+
+/// Options of the batch-size rule.
+struct BatchSizeArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("cabs, or constant:M. (default: cabs)", valueName: "rule"))
+    var batchSize: String?
+
+    @Option(help: ArgumentHelp("CABS: the smallest batch size. (default: 16)", valueName: "m"))
+    var minimumBatchSize: Int?
+
+    @Option(help: ArgumentHelp("CABS: the largest batch size. (default: 2048)", valueName: "m"))
+    var maximumBatchSize: Int?
+
+    @Option(help: ArgumentHelp("CABS: the first batch size. (default: the smallest)", valueName: "m"))
+    var initialBatchSize: Int?
+
+    @Option(help: "CABS: the weight of the past in its averages. (default: 0.95)")
+    var smoothing: Double?
+
+    @Option(help: "CABS: the constant in front of the rule. (default: 1)")
+    var factor: Double?
+
+    @Option(help: "CABS: what is added to the denominator. (default: 0)")
+    var epsilon: Double?
+
+    @Option(help: "CABS: the smallest loss that can be reached. (default: 0)")
+    var lossFloor: Double?
+
+    @Option(help: "How the gradient variance is measured. (default: exact)")
+    var estimator: GradientEstimator?
+
+    func fill(_ options: inout TrainingOptions) {
+        options.batchSize = batchSize
+        options.minimumBatchSize = minimumBatchSize
+        options.maximumBatchSize = maximumBatchSize
+        options.initialBatchSize = initialBatchSize
+        options.smoothing = smoothing
+        options.factor = factor
+        options.epsilon = epsilon
+        options.lossFloor = lossFloor
+        options.estimator = estimator
+    }
+}
+
+/// Options about the run as a whole.
+struct RunArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("Options from a YAML file; those given here go before.", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("How long: so many updates.", valueName: "n"))
+    var steps: Int?
+
+    @Option(help: ArgumentHelp("How long: so many examples.", valueName: "n"))
+    var examples: Int?
+
+    @Option(help: ArgumentHelp("How long: so many epochs. (default: 3)", valueName: "n"))
+    var epochs: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Steps from one evaluation on the test examples to the next. (default: one at the end of each epoch)",
+            valueName: "n"))
+    var evaluateEvery: Int?
+
+    @Option(help: "Threads that compute. (default: one for each core)")
+    var workers: Int?
+
+    @Option(help: ArgumentHelp("The run's folder. (default: one below runs)", valueName: "dir"))
+    var output: String?
+
+    @Option(help: ArgumentHelp("Write each step to this file too, as a line of JSON.", valueName: "file"))
+    var trace: String?
+
+    func fill(_ options: inout TrainingOptions) {
+        options.steps = steps
+        options.examples = examples
+        options.epochs = epochs
+        options.evaluateEvery = evaluateEvery
+        options.workers = workers
+    }
+}

@@ -1,0 +1,64 @@
+import CABSNetwork
+
+/// Why data cannot be used.
+public enum DatasetError: Error, Hashable, CustomStringConvertible {
+    /// A data set is in none of the places where it is looked for.
+    case notFound(name: String, tried: [String], advice: String)
+    /// A file cannot be read.
+    case unreadable(file: String, reason: String)
+    /// A file ends before its content does.
+    case truncated(file: String, expectedBytes: Int, foundBytes: Int)
+    /// A file goes on after its content ends.
+    case trailingBytes(file: String, expectedBytes: Int)
+    /// A file is not in the format that its place demands.
+    case wrongFormat(file: String, expected: String, found: String)
+    /// Compressed data is damaged.
+    case damagedCompression(file: String)
+    /// A label names no class.
+    case labelOutsideClasses(Int, example: Int, source: String, classCount: Int)
+    /// Images and labels differ in number.
+    case countsDiffer(images: String, imageCount: Int, labels: String, labelCount: Int)
+    /// A data set or a part of it has no examples.
+    case noExamples(String)
+    /// The training and test parts are of different shapes.
+    case splitsDiffer(String, training: String, test: String)
+    /// Numbers of values do not fit the shapes.
+    case arrayCounts(inputs: Int, inputSize: Int, targets: Int, targetSize: Int)
+    /// Preprocessing needs larger images.
+    case imageTooSmall(ExampleShape, cropSize: Int)
+    /// A position in the data set that it does not have.
+    case exampleOutOfRange(Int, count: Int)
+
+    /// What is wrong, with the offending value, and what to do.
+    public var description: String {
+        switch self {
+        case .notFound(let name, let tried, let advice):
+            "the data set \(name) is not here; looked in \(tried.joined(separator: ", ")); \(advice)"
+        case .unreadable(let file, let reason):
+            "cannot read \(file): \(reason)"
+        case .truncated(let file, let expected, let found):
+            "\(file) is cut short: \(found) bytes where \(expected) are announced; get the file again"
+        case .trailingBytes(let file, let expected):
+            "\(file) goes on after the \(expected) bytes that it announces; get the file again"
+        case .wrongFormat(let file, let expected, let found):
+            "\(file) is not \(expected): \(found)"
+        case .damagedCompression(let file):
+            "\(file) is damaged: its compressed data does not decode; get the file again"
+        case .labelOutsideClasses(let label, let example, let source, let classCount):
+            "example \(example) of \(source) has the label \(label), outside 0 to \(classCount - 1)"
+        case .countsDiffer(let images, let imageCount, let labels, let labelCount):
+            "\(images) has \(imageCount) examples but \(labels) has \(labelCount); they belong to different sets"
+        case .noExamples(let name):
+            "\(name) has no examples"
+        case .splitsDiffer(let name, let training, let test):
+            "the training part of \(name) (\(training)) does not match its test part (\(test))"
+        case .arrayCounts(let inputs, let inputSize, let targets, let targetSize):
+            "\(inputs) input values of \(inputSize) per example do not fit \(targets) target values of "
+                + "\(targetSize) per example"
+        case .imageTooSmall(let shape, let cropSize):
+            "an \(shape) is too small to be cropped to \(cropSize)x\(cropSize)"
+        case .exampleOutOfRange(let index, let count):
+            "there is no example \(index); the data set has \(count), counted from 0"
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import CABSNetwork
+
+/// Turns an image's bytes into a network's input.
+public protocol Preprocessing: Sendable {
+    /// The shape that comes out for images of a shape.
+    ///
+    /// - Throws: ``DatasetError`` where such images cannot be taken.
+    func outputShape(for image: ExampleShape) throws(DatasetError) -> ExampleShape
+
+    /// Writes the values of one image.
+    ///
+    /// - Parameters:
+    ///   - pixels: The image's bytes, channels first.
+    ///   - shape: The image's shape.
+    ///   - values: Receives the result; it has as many values as the output shape.
+    ///   - random: Where random changes come from.
+    func apply(
+        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
+        using random: inout RandomStream)
+}
+
+/// Divides every byte by the largest, which gives values from 0 to 1.
+public struct UnitInterval: Preprocessing, Hashable {
+    /// The largest byte that images have.
+    public let maximum: Float
+
+    /// Creates the preprocessing; 255 is the largest byte of most sets.
+    public init(maximum: Float = 255) {
+        self.maximum = maximum
+    }
+
+    public func outputShape(for image: ExampleShape) -> ExampleShape { image }
+
+    public func apply(
+        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
+        using random: inout RandomStream
+    ) {
+        let scale = 1 / maximum
+        let first = pixels.startIndex
+        for index in values.indices { values[index] = Float(pixels[first + index]) * scale }
+    }
+}
+
+/// The preprocessing of the paper's CIFAR-10 experiments: a crop, random changes while training, and standardisation of
+/// each image by itself.
+///
+/// In training, in this order: a crop at a random place, a flip from left to right every other time, brightness
+/// shifted by up to 63 either way, and contrast (the distance of each channel's values from their mean) scaled by 0.2 to 1.8.
+/// Otherwise the crop is the central one. At last the mean over the whole crop is subtracted, and the result divided by
+/// the larger of its standard deviation and `1 / sqrt(number of values)`.
+public struct CroppedAndStandardized: Preprocessing, Hashable {
+    /// The rows, and columns, of the crop.
+    public let cropSize: Int
+    /// Whether crop, flip, brightness and contrast are random.
+    public let augments: Bool
+
+    /// Creates the preprocessing.
+    public init(cropSize: Int = 24, augments: Bool) {
+        self.cropSize = cropSize
+        self.augments = augments
+    }
+
+    public func outputShape(for image: ExampleShape) throws(DatasetError) -> ExampleShape {
+        guard case .image(let height, let width, let channels) = image, height >= cropSize, width >= cropSize
+        else { throw .imageTooSmall(image, cropSize: cropSize) }
+        return .image(height: cropSize, width: cropSize, channels: channels)
+    }
+
+    public func apply(
+        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
+        using random: inout RandomStream
+    ) {
+        guard case .image(let height, let width, let channels) = shape else {
+            preconditionFailure("the preprocessing of a \(shape)")
+        }
+        let top = augments ? random.nextInteger(below: height - cropSize + 1) : (height - cropSize) / 2
+        let left = augments ? random.nextInteger(below: width - cropSize + 1) : (width - cropSize) / 2
+        let flips = augments && random.nextUniform() < 0.5
+        // Brightness is a shift of all values, and standardisation undoes it: nothing is drawn for it.
+        let contrast = augments ? 0.2 + 1.6 * random.nextUniform() : 1
+
+        let planes = (0..<channels).map { channel in
+            Crop(size: cropSize, width: width, first: pixels.startIndex + (channel * height + top) * width + left)
+        }
+        let moments = planes.map { $0.moments(of: pixels) }
+        // Contrast keeps a channel's mean and scales its variance, so the mean and variance of the result follow from
+        // the bytes' sums, which are exact.
+        let count = Double(values.count)
+        let mean = moments.reduce(0) { $0 + $1.mean } / Double(channels)
+        let variance =
+            moments.reduce(0) { sum, plane in
+                sum + contrast * contrast * plane.variance + (plane.mean - mean) * (plane.mean - mean)
+            } / Double(channels)
+        let scale = 1 / max(variance.squareRoot(), 1 / count.squareRoot())
+        for (channel, plane) in planes.enumerated() {
+            let offset = moments[channel].mean * (1 - contrast) - mean
+            plane.copy(
+                pixels, to: &values, at: channel * cropSize * cropSize, flips: flips, scale: contrast * scale,
+                offset: offset * scale)
+        }
+    }
+}
+
+/// A square part of one channel.
+private struct Crop {
+    let size: Int
+    /// The width of the whole image.
+    let width: Int
+    /// Where the part's first byte stands.
+    let first: Int
+
+    /// The mean and the variance of the bytes.
+    func moments(of pixels: ArraySlice<UInt8>) -> (mean: Double, variance: Double) {
+        var (sum, squares) = (0, 0)
+        for row in 0..<size {
+            for index in (first + row * width)..<(first + row * width + size) {
+                let value = Int(pixels[index])
+                sum &+= value
+                squares &+= value &* value
+            }
+        }
+        let count = Double(size * size)
+        let mean = Double(sum) / count
+        return (mean, Double(squares) / count - mean * mean)
+    }
+
+    /// Writes `byte * scale + offset` for each byte.
+    func copy(
+        _ pixels: ArraySlice<UInt8>, to values: inout [Float], at target: Int, flips: Bool, scale: Double,
+        offset: Double
+    ) {
+        for row in 0..<size {
+            let (source, destination) = (first + row * width, target + row * size)
+            for column in 0..<size {
+                let byte = pixels[source + (flips ? size - 1 - column : column)]
+                values[destination + column] = Float(Double(byte) * scale + offset)
+            }
+        }
+    }
+}

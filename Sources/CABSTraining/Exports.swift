@@ -1,0 +1,3 @@
+@_exported import CABS
+@_exported import CABSData
+@_exported import CABSNetwork

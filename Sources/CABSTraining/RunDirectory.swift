@@ -1,0 +1,99 @@
+import CABSNetwork
+import Foundation
+
+/// The folder of one run: `config.yaml`, `metrics.jsonl`, `checkpoints/` and `summary.json`.
+public struct RunDirectory: Sendable {
+    /// The folder.
+    public let url: URL
+
+    /// The options that repeat the run.
+    public var configurationFile: URL { url.appending(path: "config.yaml") }
+    /// A line for each step.
+    public var metricsFile: URL { url.appending(path: "metrics.jsonl") }
+    /// The folder of parameter files.
+    public var checkpointFolder: URL { url.appending(path: "checkpoints") }
+    /// The parameters at the run's end.
+    public var finalParametersFile: URL { checkpointFolder.appending(path: "final.safetensors") }
+    /// What came out.
+    public var summaryFile: URL { url.appending(path: "summary.json") }
+
+    /// Names an existing run's folder.
+    public init(existing url: URL) {
+        self.url = url
+    }
+
+    /// Makes the folder of a new run and writes its configuration.
+    ///
+    /// - Parameters:
+    ///   - url: The folder, which must not exist or be empty; one below `runs` named by data set, model and time where
+    ///     not given.
+    ///   - configuration: The run's configuration.
+    /// - Throws: ``TrainingError`` where the folder holds something already or cannot be written.
+    public init(creating url: URL?, for configuration: TrainingConfiguration) throws(TrainingError) {
+        let url = url ?? Self.unusedFolder(for: configuration)
+        self.url = url
+        if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path) {
+            guard contents.isEmpty else { throw .outputExists(path: url.path) }
+        } else if FileManager.default.fileExists(atPath: url.path) {
+            throw .outputExists(path: url.path)
+        }
+        do {
+            try FileManager.default.createDirectory(at: checkpointFolder, withIntermediateDirectories: true)
+            try configuration.options.yaml().write(to: configurationFile, atomically: true, encoding: .utf8)
+        } catch {
+            throw .unwritable(path: url.path, reason: error.localizedDescription)
+        }
+    }
+
+    private static func unusedFolder(for configuration: TrainingConfiguration) -> URL {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.dateFormat = "yyyyMMdd-HHmmss"
+        let stem = "\(configuration.dataset.rawValue)-\(configuration.model.name)-\(formatter.string(from: Date()))"
+        var url = URL(filePath: "runs/\(stem)")
+        var number = 2
+        while FileManager.default.fileExists(atPath: url.path) {
+            url = URL(filePath: "runs/\(stem)-\(number)")
+            number += 1
+        }
+        return url
+    }
+
+    /// Writes what came out.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    func write(_ summary: RunSummary) throws(TrainingError) {
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            encoder.keyEncodingStrategy = .convertToSnakeCase
+            try (encoder.encode(summary) + Data("\n".utf8)).write(to: summaryFile, options: .atomic)
+        } catch {
+            throw .unwritable(path: summaryFile.path, reason: error.localizedDescription)
+        }
+    }
+}
+
+/// What a run came to.
+public struct RunSummary: Sendable, Codable {
+    /// The data set's name.
+    public let dataset: String
+    /// The model's name.
+    public let model: String
+    /// The number of updates made.
+    public let steps: Int
+    /// The number of examples drawn.
+    public let examples: Int
+    /// The number of times that the training examples were drawn.
+    public let epochs: Double
+    /// The time for steps and evaluations.
+    public let seconds: Double
+    /// Examples drawn in a second of training, evaluations not counted.
+    public let examplesPerSecond: Double
+    /// The size of the batch that would have come next.
+    public let nextBatchSize: Int
+    /// The mean loss on the test examples.
+    public let testLoss: Double
+    /// The part of the test examples that are classified correctly.
+    public let testAccuracy: Double
+}

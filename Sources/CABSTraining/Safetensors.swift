@@ -1,0 +1,126 @@
+import CABSNetwork
+import Foundation
+
+/// Parameter files in the safetensors format: the length of a JSON header (8 bytes, little-endian), the header with the type,
+/// shape and place of each tensor, and the values.
+public enum Safetensors {
+    /// Reads all tensors of a file. They must be 32-bit floats.
+    ///
+    /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right.
+    public static func read(_ file: URL) throws(TrainingError) -> ParameterSet {
+        let data: Data
+        do {
+            data = try Data(contentsOf: file, options: .mappedIfSafe)
+        } catch {
+            throw .unreadable(path: file.path, reason: error.localizedDescription)
+        }
+        do {
+            return try parse(data)
+        } catch {
+            throw .invalidParameterFile(file: file.path, reason: error.reason)
+        }
+    }
+
+    /// Writes tensors, replacing the file in one step.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    public static func write(_ parameters: ParameterSet, to file: URL) throws(TrainingError) {
+        do {
+            try encode(parameters).write(to: file, options: .atomic)
+        } catch {
+            throw .unwritable(path: file.path, reason: error.localizedDescription)
+        }
+    }
+
+    private struct FormatError: Error {
+        let reason: String
+    }
+
+    private struct Entry: Codable {
+        let dtype: String
+        let shape: [Int]
+        let dataOffsets: [Int]
+
+        enum CodingKeys: String, CodingKey {
+            case dtype, shape
+            case dataOffsets = "data_offsets"
+        }
+    }
+
+    /// The header's key that holds no tensor.
+    private static let metadataKey = "__metadata__"
+
+    private static func parse(_ data: Data) throws(FormatError) -> ParameterSet {
+        guard data.count >= 8 else { throw FormatError(reason: "it has only \(data.count) bytes") }
+        let announced = data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard announced <= UInt64(data.count - 8) else {
+            throw FormatError(reason: "its header announces \(announced) bytes, more than the file has")
+        }
+        let headerEnd = data.startIndex + 8 + Int(announced)
+        let header = data[(data.startIndex + 8)..<headerEnd]
+        guard let object = try? JSONSerialization.jsonObject(with: header) as? [String: Any] else {
+            throw FormatError(reason: "its header is not a JSON object")
+        }
+        let values = data[headerEnd...]
+        var elements: [(offset: Int, name: String, tensor: Tensor)] = []
+        for (name, value) in object where name != metadataKey {
+            guard let encoded = try? JSONSerialization.data(withJSONObject: value, options: .fragmentsAllowed),
+                let entry = try? JSONDecoder().decode(Entry.self, from: encoded)
+            else { throw FormatError(reason: "the header's entry for \(name) is malformed") }
+            elements.append((entry.dataOffsets.first ?? 0, name, try tensor(entry, name, in: values)))
+        }
+        return ParameterSet(elements.sorted { $0.offset < $1.offset }.map { ($0.name, $0.tensor) })
+    }
+
+    private static func tensor(_ entry: Entry, _ name: String, in values: Data) throws(FormatError) -> Tensor {
+        guard entry.dtype == "F32" else {
+            throw FormatError(reason: "\(name) has type \(entry.dtype), but only F32 is read")
+        }
+        var byteCount = MemoryLayout<Float>.size
+        for size in entry.shape {
+            let (product, overflows) = byteCount.multipliedReportingOverflow(by: size)
+            guard size >= 0, !overflows else {
+                throw FormatError(reason: "\(name) has the impossible shape \(entry.shape)")
+            }
+            byteCount = product
+        }
+        guard entry.dataOffsets.count == 2, let start = entry.dataOffsets.first, let end = entry.dataOffsets.last,
+            start >= 0, end >= start, end <= values.count, end - start == byteCount
+        else {
+            throw FormatError(
+                reason: "\(name) of shape \(entry.shape) claims the bytes \(entry.dataOffsets) of \(values.count)")
+        }
+        let bytes = values[(values.startIndex + start)..<(values.startIndex + end)]
+        let floats = [Float](unsafeUninitializedCapacity: byteCount / 4) { buffer, count in
+            bytes.withUnsafeBytes { source in
+                for index in 0..<(byteCount / 4) {
+                    let bits = source.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)
+                    buffer[index] = Float(bitPattern: UInt32(littleEndian: bits))
+                }
+            }
+            count = byteCount / 4
+        }
+        return Tensor(shape: entry.shape, values: floats)
+    }
+
+    private static func encode(_ parameters: ParameterSet) throws -> Data {
+        var header: [String: Entry] = [:]
+        var offset = 0
+        for (name, tensor) in parameters.elements {
+            let end = offset + tensor.values.count * MemoryLayout<Float>.size
+            header[name] = Entry(dtype: "F32", shape: tensor.shape, dataOffsets: [offset, end])
+            offset = end
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var headerBytes = try encoder.encode(header)
+        // The format asks for values that begin at a multiple of 8.
+        headerBytes.append(Data(repeating: UInt8(ascii: " "), count: -headerBytes.count & 7))
+        var data = withUnsafeBytes(of: UInt64(headerBytes.count).littleEndian) { Data($0) }
+        data.append(headerBytes)
+        for (_, tensor) in parameters.elements {
+            tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { data.append(contentsOf: $0) }
+        }
+        return data
+    }
+}

@@ -1,0 +1,171 @@
+import CABS
+import CABSData
+import CABSNetwork
+
+/// Trains a model with SGD whose batch size a policy chooses step by step.
+///
+/// ```swift
+/// let trainer = try Trainer(
+///     model: model, data: .fashionMNIST(), optimizer: SGD(learningRate: 0.1),
+///     batchSize: .cabs(bounds: 16...2048))
+/// for try await step in trainer.train(for: .steps(2000)) { print(step.loss, step.batchSize) }
+/// print(try await trainer.evaluate().accuracy)
+/// ```
+public actor Trainer {
+    /// The data.
+    public nonisolated let data: TrainingData
+    /// The optimiser.
+    public nonisolated let optimizer: SGD
+    /// The rule that chooses batch sizes, with its state.
+    public private(set) var policy: any BatchSizePolicy
+    /// How far the run has come.
+    public private(set) var progress: TrainingProgress
+    private let network: Network
+    private var order: ExampleOrder
+    private var batchSize: Int
+
+    /// Sets up a run.
+    ///
+    /// - Parameters:
+    ///   - model: The architecture.
+    ///   - data: The data.
+    ///   - loss: What training makes small.
+    ///   - optimizer: The optimiser.
+    ///   - batchSize: The rule that chooses batch sizes.
+    ///   - estimator: How the second moment of the gradients is measured.
+    ///   - order: How examples follow each other; shuffled by the model's seed where not given.
+    ///   - workerCount: The number of threads that compute; one for each core where not given.
+    ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
+    /// - Throws: ``TrainingError`` for options that are out of range or do not fit each other, and what setting up the
+    ///   network throws.
+    public init(
+        model: Model, data: TrainingData, loss: Loss = .softmaxCrossEntropy, optimizer: SGD,
+        batchSize policy: any BatchSizePolicy, estimator: GradientEstimator = .exact,
+        order: ExampleOrder.Kind? = nil, workerCount: Int? = nil, parameters: ParameterSet? = nil
+    ) throws {
+        try optimizer.validate()
+        try model.checkFit(with: data)
+        if policy.needsGradientStatistics, estimator == .none {
+            throw TrainingError.policyNeedsStatistics(policy: "\(type(of: policy))")
+        }
+        self.data = data
+        self.optimizer = optimizer
+        self.policy = policy
+        self.order = try ExampleOrder(
+            order ?? .shuffled(seed: model.seed), exampleCount: data.training.count)
+        batchSize = policy.initialBatchSize
+        progress = TrainingProgress(examplesPerEpoch: data.training.count)
+        network = try Network(
+            model, loss: loss, estimator: estimator, workerCount: workerCount, parameters: parameters)
+    }
+
+    /// The steps of a run, each made when it is asked for.
+    ///
+    /// The length counts from the run's beginning. Where it is in examples or epochs, the last batch is cut so that it
+    /// is kept exactly.
+    public nonisolated func train(for length: TrainingLength) -> TrainingSteps {
+        TrainingSteps(trainer: self, length: length)
+    }
+
+    /// Makes one step.
+    ///
+    /// - Parameter exampleLimit: The largest number of examples to draw, whatever the policy chose.
+    /// - Throws: ``TrainingError/diverged(step:loss:learningRate:batchSize:)`` where the loss is not finite.
+    public func step(exampleLimit: Int = .max) throws -> TrainingStep {
+        let learningRate = optimizer.schedule.learningRate(at: progress)
+        let before = progress
+        let batch = DatasetBatch(
+            data.training, indices: order.next(min(batchSize, exampleLimit)),
+            firstDraw: UInt64(before.exampleCount))
+        let report = try network.step(
+            on: batch, GradientDescent(learningRate: learningRate, weightDecay: optimizer.weightDecay))
+        guard report.statistics.meanLoss.isFinite else {
+            throw TrainingError.diverged(
+                step: before.stepCount, loss: report.statistics.meanLoss, learningRate: learningRate,
+                batchSize: batch.count)
+        }
+        let decision = policy.observe(report.statistics, learningRate: learningRate)
+        batchSize = decision.nextBatchSize
+        progress.stepCount += 1
+        progress.exampleCount += batch.count
+        return TrainingStep(
+            index: before.stepCount, learningRate: learningRate, report: report, decision: decision,
+            progress: progress)
+    }
+
+    /// Makes one step unless the length is reached.
+    func step(within length: TrainingLength) throws -> TrainingStep? {
+        try length.validate()
+        if length.isCompleted(by: progress) { return nil }
+        return try step(exampleLimit: length.examplesLeft(after: progress) ?? .max)
+    }
+
+    /// Computes the loss and accuracy on the test part of the data.
+    public func evaluate() throws -> Evaluation {
+        try network.evaluate(DatasetBatch(data.test, indices: Array(0..<data.test.count)))
+    }
+
+    /// The parameters as they are now.
+    public func parameters() throws -> ParameterSet {
+        try network.parameters()
+    }
+}
+
+/// One step of a run.
+public struct TrainingStep: Sendable {
+    /// The step's number, counted from 0.
+    public let index: Int
+    /// The learning rate of the step.
+    public let learningRate: Double
+    /// What was computed, before the update.
+    public let report: StepReport
+    /// What the batch-size policy made of it.
+    public let decision: BatchSizeDecision
+    /// How far the run has come with this step.
+    public let progress: TrainingProgress
+
+    /// The mean loss of the batch, before the update.
+    public var loss: Double { report.statistics.meanLoss }
+    /// The number of examples in the step's batch.
+    public var batchSize: Int { report.statistics.exampleCount }
+    /// The part of the batch, from 0 to 1, that was classified correctly before the update.
+    public var accuracy: Double { Double(report.correctCount) / Double(batchSize) }
+}
+
+/// The steps of a run as an asynchronous sequence.
+public struct TrainingSteps: AsyncSequence, Sendable {
+    let trainer: Trainer
+    let length: TrainingLength
+
+    /// Starts to make steps.
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(trainer: trainer, length: length)
+    }
+
+    /// Makes one step at a time.
+    public struct Iterator: AsyncIteratorProtocol {
+        let trainer: Trainer
+        let length: TrainingLength
+
+        /// Makes the next step; none once the length is reached.
+        ///
+        /// - Throws: What ``Trainer/step(exampleLimit:)`` throws, and `CancellationError` where the task is cancelled.
+        public mutating func next() async throws -> TrainingStep? {
+            try Task.checkCancellation()
+            return try await trainer.step(within: length)
+        }
+    }
+}
+
+extension Model {
+    /// Checks that a model takes the data's examples and gives as many values as their targets have.
+    ///
+    /// - Throws: ``TrainingError/modelDoesNotFitData(model:data:)``.
+    func checkFit(with data: TrainingData) throws(TrainingError) {
+        guard inputShape == data.training.inputShape, outputCount == data.training.targetCount else {
+            throw .modelDoesNotFitData(
+                model: "from an \(inputShape) to \(outputCount) outputs",
+                data: "\(data.name): from an \(data.training.inputShape) to \(data.training.targetCount) targets")
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import CABS
+import CABSData
+import CABSNetwork
+import Foundation
+
+/// Everything that a run consists of: options with all defaults filled in, checked against each other.
+public struct TrainingConfiguration: Sendable {
+    /// The complete options. A run with them repeats this one.
+    public let options: TrainingOptions
+    /// The data set.
+    public let dataset: DatasetName
+    /// The model.
+    public let model: ModelConfiguration
+    /// The optimiser.
+    public let optimizer: SGD
+    /// The rule that chooses batch sizes.
+    public let policy: any BatchSizePolicy
+    /// How long the run lasts.
+    public let length: TrainingLength
+    /// How examples follow each other.
+    public let order: ExampleOrder.Kind
+
+    /// Fills in the defaults and checks the options.
+    ///
+    /// - Throws: ``TrainingError`` and `BatchSizePolicyError` for values out of range and options that contradict each
+    ///   other.
+    public init(_ given: TrainingOptions) throws {
+        var options = given
+        let dataset = given.dataset ?? Self.defaultDataset(in: given.data)
+        options.dataset = dataset
+        options.augment = given.augment ?? true
+        let model = given.model ?? .named(Self.defaultModel(for: dataset))
+        options.model = model
+        options.loss = given.loss ?? .softmaxCrossEntropy
+        options.seed = given.seed ?? 0
+        options.workers = given.workers ?? ProcessInfo.processInfo.activeProcessorCount
+        options.estimator = given.estimator ?? .exact
+        length = try Self.length(&options)
+        optimizer = try Self.optimizer(&options, length: length)
+        policy = try Self.policy(&options)
+        order = try Self.order(&options)
+        if let workers = options.workers, workers < 1 { throw EngineError.workerCountNotPositive(workers) }
+        if let every = options.evaluateEvery, every < 1 {
+            throw TrainingError.notPositive(option: "evaluate-every", value: Double(every))
+        }
+        if policy.needsGradientStatistics, options.estimator == GradientEstimator.none {
+            throw TrainingError.policyNeedsStatistics(policy: "batch-size cabs")
+        }
+        self.dataset = dataset
+        self.model = model
+        self.options = options
+    }
+
+    private static func defaultDataset(in folder: String?) -> DatasetName {
+        let fashion = try? DatasetName.fashionMNIST.locate(in: folder.map { URL(filePath: $0) })
+        return fashion == nil ? .digits : .fashionMNIST
+    }
+
+    private static func defaultModel(for dataset: DatasetName) -> ModelName {
+        switch dataset {
+        case .mnist, .fashionMNIST: .mnist2Conv2Dense
+        case .cifar10, .cifar100, .cifar100Coarse: .cifar10Conv3Dense
+        case .digits: .mlp
+        }
+    }
+
+    private static func length(_ options: inout TrainingOptions) throws -> TrainingLength {
+        let lengths: [TrainingLength] = [
+            options.steps.map { .steps($0) }, options.examples.map { .examples($0) },
+            options.epochs.map { .epochs($0) },
+        ].compactMap(\.self)
+        guard lengths.count <= 1 else {
+            throw TrainingError.contradiction(
+                "steps, examples and epochs each set the run's length; give one of them")
+        }
+        if lengths.isEmpty { options.epochs = 3 }
+        let length = lengths.first ?? .epochs(3)
+        try length.validate()
+        return length
+    }
+
+    private static func optimizer(_ options: inout TrainingOptions, length: TrainingLength) throws -> SGD {
+        let rate = options.learningRate ?? 0.1
+        let name = options.learningRateSchedule ?? "constant"
+        options.learningRate = rate
+        options.learningRateSchedule = name
+        options.weightDecay = options.weightDecay ?? 0
+        let parts = name.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let schedule: LearningRateSchedule
+        switch (parts[0], parts.count) {
+        case ("constant", 1): schedule = .constant(rate)
+        case ("cosine", 1): schedule = .cosine(initial: rate, final: 0, length: length)
+        case ("step", 3):
+            guard let factor = Double(parts[1]), let epochs = Double(parts[2]) else { fallthrough }
+            schedule = .step(initial: rate, factor: factor, interval: .epochs(epochs))
+        default:
+            throw TrainingError.invalidOption(
+                option: "learning-rate-schedule", value: name, allowed: "constant, cosine or step:FACTOR:EPOCHS")
+        }
+        let optimizer = SGD(schedule: schedule, weightDecay: options.weightDecay!)
+        try optimizer.validate()
+        return optimizer
+    }
+
+    private static func policy(_ options: inout TrainingOptions) throws -> any BatchSizePolicy {
+        let name = options.batchSize ?? "cabs"
+        options.batchSize = name
+        if name.hasPrefix("constant:"), let size = Int(name.dropFirst("constant:".count)) {
+            let forCABS: [(String, Bool)] = [
+                ("minimum-batch-size", options.minimumBatchSize != nil),
+                ("maximum-batch-size", options.maximumBatchSize != nil),
+                ("initial-batch-size", options.initialBatchSize != nil),
+                ("smoothing", options.smoothing != nil), ("factor", options.factor != nil),
+                ("epsilon", options.epsilon != nil), ("loss-floor", options.lossFloor != nil),
+            ]
+            if let (option, _) = forCABS.first(where: \.1) {
+                throw TrainingError.contradiction(
+                    "\(option) belongs to batch-size cabs and means nothing with \(name)")
+            }
+            return try ConstantBatchSize(size)
+        }
+        guard name == "cabs" else {
+            throw TrainingError.invalidOption(
+                option: "batch-size", value: name, allowed: "cabs or constant:M with a whole number M")
+        }
+        let minimum = options.minimumBatchSize ?? 16
+        let maximum = options.maximumBatchSize ?? max(2048, minimum)
+        guard minimum <= maximum else {
+            throw BatchSizePolicyError.boundsCross(minimum: minimum, maximum: maximum)
+        }
+        let policy = try CoupledAdaptiveBatchSize(
+            bounds: minimum...maximum, initialBatchSize: options.initialBatchSize,
+            smoothingFactor: options.smoothing ?? 0.95, factor: options.factor ?? 1,
+            epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? 0)
+        options.minimumBatchSize = minimum
+        options.maximumBatchSize = maximum
+        options.initialBatchSize = policy.initialBatchSize
+        options.smoothing = policy.smoothedLoss.smoothingFactor
+        options.factor = policy.factor
+        options.epsilon = policy.epsilon
+        options.lossFloor = policy.lossFloor
+        return policy
+    }
+
+    private static func order(_ options: inout TrainingOptions) throws -> ExampleOrder.Kind {
+        let name = options.order ?? .shuffled
+        options.order = name
+        switch name {
+        case .shuffled:
+            guard options.firstExample == nil else {
+                throw TrainingError.contradiction(
+                    "first-example means nothing in a shuffled order; add order sequential")
+            }
+            return .shuffled(seed: options.seed!)
+        case .sequential:
+            options.firstExample = options.firstExample ?? 0
+            return .sequential(firstExample: options.firstExample!)
+        }
+    }
+
+    /// Loads the data and sets up the trainer.
+    ///
+    /// - Throws: What loading the data and parameters, making the model and setting up the trainer throw.
+    public func makeTrainer() throws -> Trainer {
+        let data = try loadData()
+        let parameters = try options.initialParameters.map { path throws in
+            try Safetensors.read(URL(filePath: path))
+        }
+        return try Trainer(
+            model: makeModel(for: data), data: data, loss: options.loss!, optimizer: optimizer,
+            batchSize: policy, estimator: options.estimator!, order: order, workerCount: options.workers,
+            parameters: parameters)
+    }
+
+    /// Loads the data.
+    public func loadData() throws(DatasetError) -> TrainingData {
+        try dataset.load(
+            from: options.data.map { URL(filePath: $0) }, augments: options.augment!, seed: options.seed!)
+    }
+
+    /// Makes the model for the data.
+    public func makeModel(for data: TrainingData) throws(ModelError) -> Model {
+        try model.model(
+            input: data.training.inputShape, outputCount: data.training.targetCount, seed: options.seed!)
+    }
+}

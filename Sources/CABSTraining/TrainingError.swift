@@ -1,0 +1,64 @@
+import CABSNetwork
+
+/// Why a run cannot start or go on.
+public enum TrainingError: Error, Hashable, CustomStringConvertible {
+    /// A number that must be positive is not.
+    case notPositive(option: String, value: Double)
+    /// A length without an end or a beginning.
+    case lengthNotPositive(TrainingLength)
+    /// The model does not take the data's examples, or its output does not match their targets.
+    case modelDoesNotFitData(model: String, data: String)
+    /// The batch-size rule needs statistics that the estimator does not measure.
+    case policyNeedsStatistics(policy: String)
+    /// The loss is not a number or infinite.
+    case diverged(step: Int, loss: Double, learningRate: Double, batchSize: Int)
+    /// An option's value is none of those that there are.
+    case invalidOption(option: String, value: String, allowed: String)
+    /// Two options contradict each other.
+    case contradiction(String)
+    /// A folder for the run exists already.
+    case outputExists(path: String)
+    /// A file cannot be written.
+    case unwritable(path: String, reason: String)
+    /// A file cannot be read.
+    case unreadable(path: String, reason: String)
+    /// A configuration file is not right.
+    case invalidConfiguration(file: String, reason: String)
+    /// A parameter file is not right.
+    case invalidParameterFile(file: String, reason: String)
+
+    /// What is wrong, with the offending value, and what to do.
+    public var description: String {
+        switch self {
+        case .notPositive(let option, let value):
+            "the \(option) is \(value), but must be a positive number"
+        case .lengthNotPositive(let length):
+            switch length {
+            case .steps(let count): "\(count) steps are no run; give 1 or more"
+            case .examples(let count): "\(count) examples are no run; give 1 or more"
+            case .epochs(let count): "\(count) epochs are no run; give more than 0"
+            }
+        case .modelDoesNotFitData(let model, let data):
+            "the model (\(model)) does not fit the data (\(data))"
+        case .policyNeedsStatistics(let policy):
+            "\(policy) needs gradient statistics, but the estimator is none; use exact, or a constant batch size"
+        case .diverged(let step, let loss, let learningRate, let batchSize):
+            "the loss is \(loss) at step \(step) (learning rate \(learningRate), batch size \(batchSize)); "
+                + "use a smaller learning rate"
+        case .invalidOption(let option, let value, let allowed):
+            "\(option) is \"\(value)\", but must be \(allowed)"
+        case .contradiction(let reason):
+            reason
+        case .outputExists(let path):
+            "\(path) exists already and nothing in it is overwritten; name another folder"
+        case .unwritable(let path, let reason):
+            "cannot write \(path): \(reason)"
+        case .unreadable(let path, let reason):
+            "cannot read \(path): \(reason)"
+        case .invalidConfiguration(let file, let reason):
+            "\(file): \(reason)"
+        case .invalidParameterFile(let file, let reason):
+            "\(file) is not a usable safetensors file: \(reason)"
+        }
+    }
+}

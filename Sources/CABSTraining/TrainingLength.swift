@@ -1,0 +1,68 @@
+/// How long something lasts in a run.
+public enum TrainingLength: Sendable, Hashable {
+    /// So many updates.
+    case steps(Int)
+    /// So many examples drawn.
+    case examples(Int)
+    /// So many times the number of training examples.
+    case epochs(Double)
+
+    /// The part of this length that a run has behind it; 1 at its end, more beyond.
+    public func fractionCompleted(_ progress: TrainingProgress) -> Double {
+        switch self {
+        case .steps(let count): Double(progress.stepCount) / Double(count)
+        case .examples(let count): Double(progress.exampleCount) / Double(count)
+        case .epochs(let count): progress.epochs / count
+        }
+    }
+
+    /// How many examples are left before the end, or none where steps are counted.
+    func examplesLeft(after progress: TrainingProgress) -> Int? {
+        switch self {
+        case .steps: nil
+        case .examples(let count): max(count - progress.exampleCount, 0)
+        case .epochs(let count):
+            max(Int((count * Double(progress.examplesPerEpoch)).rounded(.up)) - progress.exampleCount, 0)
+        }
+    }
+
+    /// Whether a run has come to the end.
+    func isCompleted(by progress: TrainingProgress) -> Bool {
+        switch self {
+        case .steps(let count): progress.stepCount >= count
+        case .examples, .epochs: examplesLeft(after: progress) == 0
+        }
+    }
+
+    /// Checks that the length is positive.
+    ///
+    /// - Throws: ``TrainingError/lengthNotPositive(_:)``.
+    func validate() throws(TrainingError) {
+        let isPositive =
+            switch self {
+            case .steps(let count), .examples(let count): count > 0
+            case .epochs(let count): count > 0 && count.isFinite
+            }
+        guard isPositive else { throw .lengthNotPositive(self) }
+    }
+}
+
+/// How far a run has come.
+public struct TrainingProgress: Sendable, Hashable, Codable {
+    /// The number of updates made.
+    public internal(set) var stepCount = 0
+    /// The number of examples drawn.
+    public internal(set) var exampleCount = 0
+    /// The number of training examples.
+    public let examplesPerEpoch: Int
+
+    /// Creates the progress of a run.
+    public init(stepCount: Int = 0, exampleCount: Int = 0, examplesPerEpoch: Int) {
+        self.stepCount = stepCount
+        self.exampleCount = exampleCount
+        self.examplesPerEpoch = examplesPerEpoch
+    }
+
+    /// The number of times that as many examples as there are have been drawn.
+    public var epochs: Double { Double(exampleCount) / Double(examplesPerEpoch) }
+}

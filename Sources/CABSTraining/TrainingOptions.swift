@@ -1,0 +1,190 @@
+import CABSData
+import CABSNetwork
+import Foundation
+import Yams
+
+/// The options of a run as configuration files and the command line give them; what is left out has a default.
+///
+/// A configuration file has the command line's option names as keys:
+///
+/// ```yaml
+/// dataset: fashion-mnist
+/// model: mnist-2conv-2dense
+/// learning-rate: 0.1
+/// batch-size: cabs
+/// epochs: 3
+/// ```
+public struct TrainingOptions: Sendable, Codable {
+    /// The data set.
+    public var dataset: DatasetName?
+    /// The folder of the data set's files.
+    public var data: String?
+    /// Whether training examples are changed at random, where that is usual for the data set.
+    public var augment: Bool?
+    /// The model.
+    public var model: ModelConfiguration?
+    /// What training makes small.
+    public var loss: Loss?
+    /// The learning rate α, at first.
+    public var learningRate: Double?
+    /// `constant`, `cosine` (down to zero over the run), or `step:FACTOR:EPOCHS`.
+    public var learningRateSchedule: String?
+    /// The weight decay λ.
+    public var weightDecay: Double?
+    /// `cabs` or `constant:M`.
+    public var batchSize: String?
+    /// CABS: the smallest batch size.
+    public var minimumBatchSize: Int?
+    /// CABS: the largest batch size.
+    public var maximumBatchSize: Int?
+    /// CABS: the first batch size.
+    public var initialBatchSize: Int?
+    /// CABS: the weight μ of the past in its averages.
+    public var smoothing: Double?
+    /// CABS: the constant c in front.
+    public var factor: Double?
+    /// CABS: the ε in the denominator.
+    public var epsilon: Double?
+    /// CABS: the smallest reachable loss F*.
+    public var lossFloor: Double?
+    /// The run's length in updates.
+    public var steps: Int?
+    /// The run's length in examples.
+    public var examples: Int?
+    /// The run's length in epochs.
+    public var epochs: Double?
+    /// The seed of the first parameters, the order of examples and their random changes.
+    public var seed: UInt64?
+    /// The number of threads that compute.
+    public var workers: Int?
+    /// How the second moment of the gradients is measured.
+    public var estimator: GradientEstimator?
+    /// `shuffled` or `sequential`.
+    public var order: OrderName?
+    /// The first example of a sequential order.
+    public var firstExample: Int?
+    /// A safetensors file with the parameters to start from.
+    public var initialParameters: String?
+    /// How many steps pass from one evaluation on the test examples to the next.
+    public var evaluateEvery: Int?
+
+    /// The names of the orders of examples.
+    public enum OrderName: String, Sendable, Hashable, Codable, CaseIterable {
+        /// By a random permutation in each epoch.
+        case shuffled
+        /// As they stand in the data set.
+        case sequential
+    }
+
+    /// Creates options that leave everything to the defaults.
+    public init() {}
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case dataset, data, augment, model, loss
+        case learningRate = "learning-rate"
+        case learningRateSchedule = "learning-rate-schedule"
+        case weightDecay = "weight-decay"
+        case batchSize = "batch-size"
+        case minimumBatchSize = "minimum-batch-size"
+        case maximumBatchSize = "maximum-batch-size"
+        case initialBatchSize = "initial-batch-size"
+        case smoothing, factor, epsilon
+        case lossFloor = "loss-floor"
+        case steps, examples, epochs, seed, workers, estimator, order
+        case firstExample = "first-example"
+        case initialParameters = "initial-parameters"
+        case evaluateEvery = "evaluate-every"
+    }
+
+    /// Options that belong together: giving one anew leaves none of the others standing.
+    private static let groups: [Set<CodingKeys>] = [
+        [.steps, .examples, .epochs],
+        [
+            .batchSize, .minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon,
+            .lossFloor,
+        ],
+        [.order, .firstExample],
+        [.dataset, .data],
+    ]
+
+    /// Reads a configuration file.
+    ///
+    /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
+    public init(contentsOf file: URL) throws(TrainingError) {
+        self = try Self.decode(TrainingOptions.self, from: file, strictly: CodingKeys.self)
+    }
+
+    /// Reads a file with a model: a mapping with the key `layers`.
+    ///
+    /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
+    public static func model(contentsOf file: URL) throws(TrainingError) -> ModelConfiguration {
+        try decode(ModelConfiguration.self, from: file)
+    }
+
+    /// These options, with those that `other` gives in their place.
+    ///
+    /// A group that cannot stand together, such as the three lengths, is replaced as a whole.
+    public func overridden(by other: TrainingOptions) throws -> TrainingOptions {
+        var result = try dictionary()
+        let given = try other.dictionary()
+        for group in Self.groups {
+            let leads = group.contains(.batchSize) ? [.batchSize] : Array(group)
+            if leads.contains(where: { given[$0.rawValue] != nil }) {
+                for key in group { result[key.rawValue] = nil }
+            }
+        }
+        result.merge(given) { $1 }
+        return try JSONDecoder().decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result))
+    }
+
+    private func dictionary() throws -> [String: Any] {
+        try JSONSerialization.jsonObject(with: JSONEncoder().encode(self)) as? [String: Any] ?? [:]
+    }
+
+    /// The options as a configuration file.
+    public func yaml() throws -> String {
+        try YAMLEncoder().encode(self)
+    }
+
+    private static func decode<Value: Decodable>(
+        _ type: Value.Type, from file: URL, strictly keys: CodingKeys.Type? = nil
+    ) throws(TrainingError) -> Value {
+        let text: String
+        do {
+            text = try String(contentsOf: file, encoding: .utf8)
+        } catch {
+            throw .unreadable(path: file.path, reason: error.localizedDescription)
+        }
+        do {
+            if keys != nil { _ = try YAMLDecoder().decode(KnownKeys<CodingKeys>.self, from: text) }
+            return try YAMLDecoder().decode(type, from: text)
+        } catch {
+            throw .invalidConfiguration(file: file.path, reason: Self.explain(error))
+        }
+    }
+
+    /// A decoding error in one line, with the place in the file.
+    private static func explain(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        func place(_ path: [any CodingKey]) -> String {
+            path.map { $0.intValue.map { "item \($0 + 1)" } ?? $0.stringValue }.joined(separator: ", ")
+        }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return "\(place(context.codingPath)): \(key.stringValue) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            if let cause = context.underlyingError { return "\(place(context.codingPath)): \(cause)" }
+            return context.codingPath.isEmpty
+                ? context.debugDescription : "\(place(context.codingPath)): \(context.debugDescription)"
+        @unknown default:
+            return "\(error)"
+        }
+    }
+}
+
+/// Decodes to nothing, but only where all keys are known.
+private struct KnownKeys<Keys: CodingKey & CaseIterable>: Decodable {
+    init(from decoder: any Decoder) throws {
+        _ = try decoder.strictContainer(keyedBy: Keys.self)
+    }
+}
