@@ -114,7 +114,6 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     }
 }
 
-
 extension BatchSizePolicy where Self == CoupledAdaptiveBatchSize {
     /// The coupled adaptive batch size; see ``CoupledAdaptiveBatchSize``.
     ///

@@ -21,7 +21,8 @@ final class ProgressDisplay {
         let options = configuration.options
         printLine(
             "\(configuration.model.name) on \(configuration.dataset.rawValue), batch size \(options.batchSize!), "
-                + "learning rate \(options.learningRate!), \(options.workers!) worker\(options.workers == 1 ? "" : "s")")
+                + "learning rate \(options.learningRate!), \(options.workers!) worker\(options.workers == 1 ? "" : "s")"
+        )
     }
 
     func show(_ event: TrainingRun.Event) {

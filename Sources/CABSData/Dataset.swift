@@ -49,8 +49,11 @@ public struct TrainingData: Sendable {
 
 /// Examples held in memory as floats.
 public struct ArrayDataset: Dataset {
+    /// The shape of one example.
     public let inputShape: ExampleShape
+    /// The number of values in a target.
     public let targetCount: Int
+    /// The number of examples.
     public let count: Int
     private let inputs: [Float]
     private let targets: [Float]
@@ -101,6 +104,7 @@ public struct ArrayDataset: Dataset {
         try self.init(inputs: inputs, inputShape: inputShape, targets: targets, targetCount: classCount)
     }
 
+    /// Copies the example's values.
     public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
         let first = index * input.count
         for offset in input.indices { input[offset] = inputs[first + offset] }
@@ -115,6 +119,7 @@ public struct DatasetBatch: ExampleBatch {
     public let dataset: any Dataset
     /// Which examples, in order.
     public let indices: [Int]
+    /// The number of examples drawn before since the run began.
     public let firstDraw: UInt64
 
     /// Creates a batch.
@@ -129,8 +134,10 @@ public struct DatasetBatch: ExampleBatch {
         self.firstDraw = firstDraw
     }
 
+    /// The number of examples.
     public var count: Int { indices.count }
 
+    /// Writes the example that stands at `position` in the batch.
     public func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
         dataset.copyExample(
             at: indices[position], draw: firstDraw + UInt64(position), input: &input, target: &target)

@@ -23,7 +23,9 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     ///   - augments: Whether training examples are changed at random, for the sets where that is usual: CIFAR.
     ///   - seed: The seed of these changes.
     /// - Throws: ``DatasetError`` where the data set is not found or its files are not right.
-    public func load(from folder: URL? = nil, augments: Bool = true, seed: UInt64 = 0) throws(DatasetError) -> TrainingData {
+    public func load(from folder: URL? = nil, augments: Bool = true, seed: UInt64 = 0) throws(DatasetError)
+        -> TrainingData
+    {
         switch self {
         case .mnist, .fashionMNIST:
             let folder = try locate(in: folder)

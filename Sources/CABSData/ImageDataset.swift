@@ -53,6 +53,7 @@ public struct ImageDataset: Dataset {
     public let preprocessing: any Preprocessing
     /// The seed of random changes.
     public let seed: UInt64
+    /// The shape that the preprocessing gives.
     public let inputShape: ExampleShape
 
     /// Creates a data set.
@@ -67,9 +68,12 @@ public struct ImageDataset: Dataset {
         self.seed = seed
     }
 
+    /// The number of classes.
     public var targetCount: Int { images.classCount }
+    /// The number of images.
     public var count: Int { images.count }
 
+    /// Writes the preprocessed image, and one at the place of its class.
     public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
         let size = images.shape.count
         var random = RandomStream(seed: seed, purpose: .augmentation, index: draw)

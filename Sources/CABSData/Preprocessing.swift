@@ -29,8 +29,10 @@ public struct UnitInterval: Preprocessing, Hashable {
         self.maximum = maximum
     }
 
+    /// The image's shape.
     public func outputShape(for image: ExampleShape) -> ExampleShape { image }
 
+    /// Divides.
     public func apply(
         to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
         using random: inout RandomStream
@@ -60,12 +62,16 @@ public struct CroppedAndStandardized: Preprocessing, Hashable {
         self.augments = augments
     }
 
+    /// The crop's shape.
+    ///
+    /// - Throws: ``DatasetError/imageTooSmall(_:cropSize:)`` for images smaller than the crop.
     public func outputShape(for image: ExampleShape) throws(DatasetError) -> ExampleShape {
         guard case .image(let height, let width, let channels) = image, height >= cropSize, width >= cropSize
         else { throw .imageTooSmall(image, cropSize: cropSize) }
         return .image(height: cropSize, width: cropSize, channels: channels)
     }
 
+    /// Crops, changes and standardises.
     public func apply(
         to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
         using random: inout RandomStream

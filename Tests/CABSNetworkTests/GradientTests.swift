@@ -71,7 +71,8 @@ import Testing
             layers: [MaxPool2D(poolSize: 2), conv(3, 3), Flatten(), dense(3)]),
         Setting(
             name: "convolutions alone", input: image,
-            layers: [conv(4, 3), ReLU(), conv(3, 1), AveragePool2D(poolSize: 6, stride: 6, padding: .same), Flatten()], loss: .meanSquaredError),
+            layers: [conv(4, 3), ReLU(), conv(3, 1), AveragePool2D(poolSize: 6, stride: 6, padding: .same), Flatten()],
+            loss: .meanSquaredError),
     ]
 
     @Test(arguments: settings, [1, 2, 3])

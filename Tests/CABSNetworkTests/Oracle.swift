@@ -68,7 +68,8 @@ struct Oracle {
     /// Calls `body` with every position of the window that lies inside the image.
     private func forEachWindow(
         _ stage: Model.Stage, _ size: Int, _ stride: Int, _ padding: Padding,
-        _ body: (_ row: Int, _ column: Int, _ inside: [(kernelRow: Int, kernelColumn: Int, row: Int, column: Int)]) -> Void
+        _ body: (_ row: Int, _ column: Int, _ inside: [(kernelRow: Int, kernelColumn: Int, row: Int, column: Int)]) ->
+            Void
     ) {
         guard case .image(let height, let width, _) = stage.input,
             case .image(let outputHeight, let outputWidth, _) = stage.output
