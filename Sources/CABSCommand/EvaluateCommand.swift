@@ -37,7 +37,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             let model = try configuration.makeModel(for: training)
             return try Network(
                 model, loss: configuration.options.loss!, estimator: .none,
-                workerCount: configuration.options.workers, parameters: Safetensors.read(file))
+                workerCount: configuration.options.workers, parameters: Safetensors.read(file, for: model))
         }
         let evaluation = try network.evaluate(
             DatasetBatch(training.test, indices: Array(0..<training.test.count)))

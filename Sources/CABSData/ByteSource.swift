@@ -81,10 +81,8 @@ struct ByteSource: ~Copyable {
             isAtEnd = true
         case Z_OK where !chunk.isEmpty || position < compressed.count:
             break
-        case Z_OK, Z_BUF_ERROR:
-            // No more input, and the stream has not ended.
-            isAtEnd = true
         default:
+            // Damaged, or cut: the input is used up and the stream has not ended.
             throw .damagedCompression(file: name)
         }
         return chunk

@@ -43,7 +43,7 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
         case .wrongFormat(let file, let expected, let found):
             "\(file) is not \(expected): \(found)"
         case .damagedCompression(let file):
-            "\(file) is damaged: its compressed data does not decode; get the file again"
+            "\(file) is damaged or cut short: its compressed data does not decode; get the file again"
         case .labelOutsideClasses(let label, let example, let source, let classCount):
             "example \(example) of \(source) has the label \(label), outside 0 to \(classCount - 1)"
         case .countsDiffer(let images, let imageCount, let labels, let labelCount):

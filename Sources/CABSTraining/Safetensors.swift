@@ -21,6 +21,20 @@ public enum Safetensors {
         }
     }
 
+    /// Reads a model's parameters from a file.
+    ///
+    /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right, or its
+    ///   tensors are not the model's parameters.
+    public static func read(_ file: URL, for model: Model) throws(TrainingError) -> ParameterSet {
+        let parameters = try read(file)
+        do {
+            try parameters.check(against: model)
+        } catch {
+            throw .invalidParameterFile(file: file.path, reason: error.description)
+        }
+        return parameters
+    }
+
     /// Writes tensors, replacing the file in one step.
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.

@@ -163,11 +163,12 @@ public struct TrainingConfiguration: Sendable {
     /// - Throws: What loading the data and parameters, making the model and setting up the trainer throw.
     public func makeTrainer() throws -> Trainer {
         let data = try loadData()
+        let model = try makeModel(for: data)
         let parameters = try options.initialParameters.map { path throws in
-            try Safetensors.read(URL(filePath: path))
+            try Safetensors.read(URL(filePath: path), for: model)
         }
         return try Trainer(
-            model: makeModel(for: data), data: data, loss: options.loss!, optimizer: optimizer,
+            model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: policy, estimator: options.estimator!, order: order, workerCount: options.workers,
             parameters: parameters)
     }

@@ -58,7 +58,7 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
         case .invalidConfiguration(let file, let reason):
             "\(file): \(reason)"
         case .invalidParameterFile(let file, let reason):
-            "\(file) is not a usable safetensors file: \(reason)"
+            "the parameters in \(file) cannot be used: \(reason)"
         }
     }
 }

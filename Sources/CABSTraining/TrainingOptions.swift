@@ -163,8 +163,19 @@ public struct TrainingOptions: Sendable, Codable {
         }
     }
 
+    /// A syntax error in one line, with the place in the file.
+    private static func explain(_ error: YamlError) -> String {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "line \(mark.line), column \(mark.column): \(problem)"
+        default: "\(error)".replacing("\n", with: " ")
+        }
+    }
+
     /// A decoding error in one line, with the place in the file.
     private static func explain(_ error: any Error) -> String {
+        if let error = error as? YamlError { return explain(error) }
         guard let error = error as? DecodingError else { return "\(error)" }
         func place(_ path: [any CodingKey]) -> String {
             path.map { $0.intValue.map { "item \($0 + 1)" } ?? $0.stringValue }.joined(separator: ", ")
@@ -173,6 +184,7 @@ public struct TrainingOptions: Sendable, Codable {
         case .keyNotFound(let key, let context):
             return "\(place(context.codingPath)): \(key.stringValue) is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            if let cause = context.underlyingError as? YamlError { return explain(cause) }
             if let cause = context.underlyingError { return "\(place(context.codingPath)): \(cause)" }
             return context.codingPath.isEmpty
                 ? context.debugDescription : "\(place(context.codingPath)): \(context.debugDescription)"

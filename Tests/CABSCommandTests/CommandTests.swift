@@ -1,0 +1,186 @@
+import Foundation
+import Testing
+
+/// The built program, run as users run it.
+@Suite struct CommandTests {
+    struct Result {
+        let code: Int32
+        let output: String
+        let errors: String
+    }
+
+    /// The program stands beside the tests.
+    static let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "cabs")
+
+    static func run(
+        _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:]
+    ) throws -> Result {
+        let process = Process()
+        process.executableURL = program
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let (output, errors) = (Pipe(), Pipe())
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let errorText = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return Result(code: process.terminationStatus, output: text, errors: errorText)
+    }
+
+    /// A folder for one test's files, removed after `body`.
+    static func withFolder(_ body: (URL) throws -> Void) throws {
+        let url = FileManager.default.temporaryDirectory.appending(path: "cabs-tests-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: url) }
+        try body(url)
+    }
+
+    @Test func `a run ends with its accuracy and folder, which can be evaluated`() throws {
+        try Self.withFolder { folder in
+            let run = try Self.run(
+                ["train", "--dataset", "digits", "--epochs", "3", "--trace", "t.jsonl", "--output", "out"], in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let lines = run.output.split(separator: "\n")
+            #expect(lines.last == "run directory out")
+            let accuracy = try #require(lines.first { $0.hasPrefix("test accuracy") })
+            for path in [
+                "out/config.yaml", "out/metrics.jsonl", "out/summary.json", "out/checkpoints/final.safetensors",
+            ] {
+                #expect(FileManager.default.fileExists(atPath: folder.appending(path: path).path))
+            }
+            let evaluation = try Self.run(["evaluate", "out"], in: folder)
+            #expect(evaluation.output.contains(accuracy))
+            let file = try Self.run(
+                ["evaluate", "out/checkpoints/final.safetensors", "--dataset", "digits", "--model", "mlp"], in: folder)
+            #expect(file.output.contains(accuracy))
+
+            let again = try Self.run(
+                ["train", "--config", "out/config.yaml", "--epochs", "1", "--output", "out"], in: folder)
+            #expect(again.code == 1)
+            #expect(again.errors.contains("out exists already"))
+        }
+    }
+
+    @Test func `without Fashion-MNIST the digits are taken`() throws {
+        try Self.withFolder { folder in
+            let run = try Self.run(["train", "--data", ".", "--steps", "2"], in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.output.hasPrefix("mlp on digits"))
+        }
+    }
+
+    /// Wrong usage: one line that says what, and exit code 64.
+    @Test(arguments: [
+        (["train", "--estimator", "roughly"], "estimator"),
+        (["train", "--dataset", "imagenet"], "dataset"),
+        (["train", "--model", "resnet"], "there is no model named \"resnet\""),
+        (["train", "--steps", "3", "--epochs", "1"], "give one of them"),
+        (["train", "--steps", "0"], "0 steps"),
+        (["train", "--minimum-batch-size", "8", "--maximum-batch-size", "4"], "exceeds"),
+        (["train", "--initial-batch-size", "4"], "outside 16 to 2048"),
+        (["train", "--batch-size", "huge"], "huge"),
+        (["train", "--batch-size", "constant:0"], "0 is not positive"),
+        (["train", "--batch-size", "constant:8", "--smoothing", "0.5"], "means nothing"),
+        (["train", "--first-example", "3"], "sequential"),
+        (["train", "--estimator", "none"], "needs gradient statistics"),
+        (["train", "--workers", "0"], "0 workers"),
+        (["train", "--learning-rate=-1"], "learning rate"),
+        (["train", "--learning-rate", "fast"], "fast"),
+        (["bench", "--batch-sizes", "16,x"], "\"x\""),
+        (["bench", "--models", "resnet"], "resnet"),
+        (["bench", "--repeats", "0"], "0 repeats"),
+        (["evaluate"], "path"),
+        (["evaluate", "Package.swift"], "add --dataset and --model"),
+        (["fly"], "fly"),
+    ])
+    func `wrong usage ends with 64`(arguments: [String], mentions: String) throws {
+        let result = try Self.run(arguments)
+        #expect(result.code == 64, "\(result.errors)")
+        let first = try #require(result.errors.split(separator: "\n").first)
+        #expect(first.hasPrefix("Error: ") && first.contains(mentions), "\(result.errors)")
+    }
+
+    /// Bad data and files: one line that says what, and exit code 1.
+    @Test(arguments: [
+        (["train", "--dataset", "cifar10", "--data", "."], "cifar10 is not here"),
+        (["train", "--dataset", "mnist", "--data", "cut"], "cut short"),
+        (["train", "--dataset", "mnist", "--data", "swapped"], "is not an IDX file"),
+        (["train", "--dataset", "mnist", "--data", "label"], "has the label 10"),
+        (["train", "--dataset", "digits", "--order", "sequential", "--first-example", "99999"], "no example 99999"),
+        (["train", "--dataset", "digits", "--initial-parameters", "missing"], "cannot read"),
+        (["train", "--dataset", "digits", "--initial-parameters", "garbage"], "cannot be used"),
+        (["train", "--dataset", "digits", "--config", "missing.yaml"], "missing.yaml"),
+        (["train", "--dataset", "digits", "--config", "garbage"], "garbage"),
+        (["train", "--dataset", "digits", "--output", "garbage/run"], "cannot write"),
+        (["train", "--dataset", "digits", "--output", "."], "exists already"),
+        (["train", "--dataset", "digits", "--trace", "no/such/folder.jsonl"], "cannot write"),
+        (["train", "--dataset", "digits", "--learning-rate", "1e30"], "the loss is"),
+        (["evaluate", "nowhere"], "no such file"),
+        (["evaluate", "garbage", "--dataset", "digits", "--model", "mlp"], "cannot be used"),
+    ])
+    func `bad data ends with 1`(arguments: [String], mentions: String) throws {
+        try Self.withFolder { folder in
+            try Data("no tensors here: [".utf8).write(to: folder.appending(path: "garbage"))
+            try Self.writeSet(in: folder.appending(path: "cut")) { $0["train-images-idx3-ubyte"]!.removeLast() }
+            try Self.writeSet(in: folder.appending(path: "swapped")) {
+                $0["train-images-idx3-ubyte"] = $0["train-labels-idx1-ubyte"]
+            }
+            try Self.writeSet(in: folder.appending(path: "label")) {
+                $0["train-labels-idx1-ubyte"]![9] = 10
+            }
+            let result = try Self.run(arguments, in: folder)
+            #expect(result.code == 1, "\(result.errors)")
+            let lines = result.errors.split(separator: "\n")
+            #expect(lines.count == 1, "\(result.errors)")
+            #expect(lines.first?.contains(mentions) == true, "\(result.errors)")
+        }
+    }
+
+    @Test func `parameters of another model are refused by name and shape`() throws {
+        try Self.withFolder { folder in
+            _ = try Self.run(
+                ["train", "--dataset", "digits", "--model", "logistic-regression", "--steps", "1", "--output", "o"],
+                in: folder)
+            let result = try Self.run(
+                ["train", "--dataset", "digits", "--initial-parameters", "o/checkpoints/final.safetensors"], in: folder)
+            #expect(result.code == 1)
+            #expect(result.errors.contains("parameter dense1.weight has shape [10, 64]"), "\(result.errors)")
+        }
+    }
+
+    @Test func `a benchmark prints the peers' keys`() throws {
+        let result = try Self.run(["bench", "--models", "mlp", "--batch-sizes", "4,8", "--repeats", "2", "--json"])
+        #expect(result.code == 0, "\(result.errors)")
+        let lines = result.output.split(separator: "\n")
+        #expect(lines.count == 2)
+        for line in lines {
+            let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            for key in ["model", "batch_size", "milliseconds_per_step", "examples_per_second", "peak_memory_bytes"] {
+                #expect(object[key] != nil, "\(key)")
+            }
+        }
+    }
+
+    @Test func `data sets are listed with what to do for those that are missing`() throws {
+        let result = try Self.run(["data", "--data", "/nowhere"])
+        #expect(result.code == 0)
+        #expect(result.output.contains("digits           1438 training and 359 test examples"))
+        #expect(result.output.contains("cifar10          not found; unpack"))
+    }
+
+    /// A small set in MNIST's format, changed by `change`.
+    static func writeSet(in folder: URL, _ change: (inout [String: [UInt8]]) -> Void) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        var files: [String: [UInt8]] = [:]
+        for split in ["train", "t10k"] {
+            files["\(split)-images-idx3-ubyte"] =
+                [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2] + [UInt8](repeating: 9, count: 8)
+            files["\(split)-labels-idx1-ubyte"] = [0, 0, 8, 1, 0, 0, 0, 2, 3, 4]
+        }
+        change(&files)
+        for (name, bytes) in files { try Data(bytes).write(to: folder.appending(path: name)) }
+    }
+}

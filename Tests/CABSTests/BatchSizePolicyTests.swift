@@ -1,0 +1,92 @@
+import CABS
+import Foundation
+import Testing
+
+@Suite struct BatchSizePolicyTests {
+    static func statistics(loss: Double, variance: Double, count: Int = 16) -> StepStatistics {
+        StepStatistics(exampleCount: count, meanLoss: loss, secondMoment: variance, gradientSquaredNorm: 0)
+    }
+
+    @Test func `the rule is the formula`() throws {
+        var policy = try CoupledAdaptiveBatchSize(
+            bounds: 2...1000, initialBatchSize: 10, smoothingFactor: 0.9, factor: 2, epsilon: 0.01, lossFloor: 0.1)
+        #expect(policy.initialBatchSize == 10)
+        var (smoothedLoss, smoothedVariance) = (1.0, 0.0)
+        for (loss, variance) in [(2.0, 30.0), (1.5, 50), (0.7, 200), (0.3, 400)] {
+            smoothedLoss = 0.9 * smoothedLoss + 0.1 * loss
+            smoothedVariance = 0.9 * smoothedVariance + 0.1 * variance
+            let raw = 2 * 0.5 * smoothedVariance / (smoothedLoss - 0.1 + 0.01)
+            let decision = policy.observe(Self.statistics(loss: loss, variance: variance), learningRate: 0.5)
+            #expect(abs(decision.rawBatchSize - raw) < 1e-12 * raw)
+            #expect(decision.nextBatchSize == min(max(Int(raw.rounded()), 2), 1000))
+            #expect(abs(decision.smoothedLoss! - smoothedLoss) < 1e-12)
+            #expect(abs(decision.smoothedVariance! - smoothedVariance) < 1e-12)
+        }
+    }
+
+    @Test func `with steady input it comes to α ξ over F as 1 − μⁿ`() throws {
+        // rules.md: 40 % of the steady value after 5 steps, 80 % after 20 (the loss average starts at 1, here F).
+        var policy = try CoupledAdaptiveBatchSize(bounds: 1...100_000)
+        var raw: [Double] = []
+        for _ in 0..<200 {
+            raw.append(
+                policy.observe(Self.statistics(loss: 1, variance: 5000), learningRate: 0.1).rawBatchSize)
+        }
+        #expect(abs(raw[199] - 500) < 0.1)
+        #expect(abs(raw[4] / 500 - (1 - pow(0.95, 5))) < 1e-9)
+        #expect(abs(raw[19] / 500 - (1 - pow(0.95, 20))) < 1e-9)
+    }
+
+    @Test(arguments: [
+        (2.5, 2), (3.5, 4), (0, 2), (1e300, 64), (Double.infinity, 64), (63.4, 63), (63.6, 64),
+    ])
+    func `sizes are rounded to nearest, ties to even, and clipped`(raw: Double, expected: Int) {
+        #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 2...64) == expected)
+    }
+
+    @Test func `a loss at its floor asks for the largest batch, unless there is no variance`() throws {
+        var policy = try CoupledAdaptiveBatchSize(bounds: 4...512, smoothingFactor: 0, lossFloor: 0.5)
+        #expect(policy.observe(Self.statistics(loss: 0.5, variance: 1), learningRate: 0.1).nextBatchSize == 512)
+        #expect(policy.observe(Self.statistics(loss: 0.4, variance: 1), learningRate: 0.1).nextBatchSize == 512)
+        #expect(policy.observe(Self.statistics(loss: 0.5, variance: 0), learningRate: 0.1).nextBatchSize == 4)
+    }
+
+    @Test func `what is not finite does not enter the averages`() throws {
+        var policy = try CoupledAdaptiveBatchSize(bounds: 4...512)
+        _ = policy.observe(Self.statistics(loss: 2, variance: 100), learningRate: 0.1)
+        let before = policy
+        _ = policy.observe(Self.statistics(loss: .nan, variance: .infinity), learningRate: 0.1)
+        #expect(policy == before)
+    }
+
+    @Test func `a stored policy goes on where it stood`() throws {
+        var policy: any BatchSizePolicy = try .cabs(bounds: 2...999, lossFloor: 0.01)
+        for _ in 0..<7 { _ = policy.observe(Self.statistics(loss: 1.3, variance: 77), learningRate: 0.1) }
+        var copy = try JSONDecoder().decode(CoupledAdaptiveBatchSize.self, from: JSONEncoder().encode(policy))
+        let statistics = Self.statistics(loss: 0.9, variance: 88)
+        #expect(copy.observe(statistics, learningRate: 0.1) == policy.observe(statistics, learningRate: 0.1))
+    }
+
+    @Test func `a constant stays constant`() throws {
+        let policy = try ConstantBatchSize(37)
+        #expect(policy.initialBatchSize == 37)
+        #expect(!policy.needsGradientStatistics)
+        #expect(policy.observe(Self.statistics(loss: 1, variance: .nan), learningRate: 0.1).nextBatchSize == 37)
+    }
+
+    @Test func `options out of range are refused by value`() {
+        #expect(throws: BatchSizePolicyError.batchSizeNotPositive(0)) { try ConstantBatchSize(0) }
+        #expect(throws: BatchSizePolicyError.batchSizeNotPositive(0)) { try CoupledAdaptiveBatchSize(bounds: 0...4) }
+        #expect(throws: BatchSizePolicyError.initialBatchSizeOutOfBounds(5, bounds: 1...4)) {
+            try CoupledAdaptiveBatchSize(bounds: 1...4, initialBatchSize: 5)
+        }
+        #expect(throws: BatchSizePolicyError.smoothingFactorOutOfRange(1)) {
+            try CoupledAdaptiveBatchSize(smoothingFactor: 1)
+        }
+        #expect(throws: BatchSizePolicyError.factorNotPositive(0)) { try CoupledAdaptiveBatchSize(factor: 0) }
+        #expect(throws: BatchSizePolicyError.epsilonNegative(-1)) { try CoupledAdaptiveBatchSize(epsilon: -1) }
+        #expect(throws: BatchSizePolicyError.lossFloorNotFinite(.infinity)) {
+            try CoupledAdaptiveBatchSize(lossFloor: .infinity)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import CABSTraining
+import Foundation
+import Testing
+
+/// The traces of the authors' own code on fixed weights and a fixed order of examples: the oracle from outside.
+///
+/// They lie in the folder `shared` beside the repository, or in the one that `CABS_SHARED` names, and are not part of
+/// the project. Where they are not there, these tests are skipped and say so.
+@Suite struct ParityTests {
+    static let shared: URL = {
+        if let path = ProcessInfo.processInfo.environment["CABS_SHARED"] { return URL(filePath: path) }
+        let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return repository.deletingLastPathComponent().appending(path: "shared")
+    }()
+
+    static let isThere = FileManager.default.fileExists(atPath: shared.appending(path: "parity").path)
+
+    struct Settings: Decodable {
+        let dataset: DatasetName
+        let model: ModelName
+        let learning_rate: Double
+        let batch_size_min: Int
+        let batch_size_max: Int
+        let initial_batch_size: Int
+        let smoothing: Double
+        let first_example: Int
+        let steps: Int
+        let estimator: GradientEstimator
+        let final_parameter_l2: [String: Double]
+    }
+
+    struct TraceLine: Decodable {
+        let batch_size: Int
+        let loss: Double
+        let loss_average: Double
+        let variance: Double
+        let variance_average: Double
+        let batch_size_raw: Double
+        let next_batch_size: Int
+    }
+
+    struct Exact: Decodable {
+        struct Part: Decodable {
+            let second_moment: Double
+            let reference_second_moment: Double
+            let mean_gradient_squared_norm: Double
+        }
+        let per_example_loss: [Double]
+        let per_example_gradient_squared_norm: [Double]
+        let parameters: [String: Part]
+        let variance: Double
+        let reference_variance: Double
+    }
+
+    static func decode<Value: Decodable>(_ type: Value.Type, _ name: String) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(contentsOf: shared.appending(path: "parity/\(name).json")))
+    }
+
+    static func trainer(_ fixture: String, estimator: GradientEstimator, workers: Int) throws -> (Trainer, Settings) {
+        let settings = try decode(Settings.self, fixture)
+        var options = TrainingOptions()
+        options.dataset = settings.dataset
+        options.data = shared.appending(path: "data").path
+        options.augment = false
+        options.model = .named(settings.model)
+        options.learningRate = settings.learning_rate
+        options.minimumBatchSize = settings.batch_size_min
+        options.maximumBatchSize = settings.batch_size_max
+        options.initialBatchSize = settings.initial_batch_size
+        options.smoothing = settings.smoothing
+        options.order = .sequential
+        options.firstExample = settings.first_example
+        options.steps = settings.steps
+        options.estimator = estimator
+        options.workers = workers
+        options.initialParameters = shared.appending(path: "parity/\(fixture).safetensors").path
+        return (try TrainingConfiguration(options).makeTrainer(), settings)
+    }
+
+    @Test(.enabled(if: isThere, "the authors' traces are not there"), arguments: ["mnist-warm", "cifar10-warm"])
+    func `the authors' trace is reproduced`(fixture: String) async throws {
+        let (trainer, settings) = try Self.trainer(fixture, estimator: .reference, workers: 2)
+        let text = try String(
+            contentsOf: Self.shared.appending(path: "parity/\(fixture).trace.jsonl"), encoding: .utf8)
+        let lines = try text.split(separator: "\n").map {
+            try JSONDecoder().decode(TraceLine.self, from: Data($0.utf8))
+        }
+        var count = 0
+        for try await step in trainer.train(for: .steps(settings.steps)) {
+            let line = lines[step.index]
+            func check(_ ours: Double?, _ theirs: Double, _ what: String) {
+                let ours = ours ?? .nan
+                #expect(abs(ours - theirs) <= 1e-3 * abs(theirs), "\(what) at step \(step.index): \(ours), \(theirs)")
+            }
+            check(step.loss, line.loss, "loss")
+            check(step.report.statistics.withinBatchVariance, line.variance, "variance")
+            check(step.decision.smoothedLoss, line.loss_average, "average loss")
+            check(step.decision.smoothedVariance, line.variance_average, "average variance")
+            #expect(abs(step.batchSize - line.batch_size) <= 1)
+            #expect(abs(step.decision.nextBatchSize - line.next_batch_size) <= 1)
+            count += 1
+        }
+        #expect(count == lines.count)
+        for (name, tensor) in try await trainer.parameters().elements {
+            let norm = tensor.values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let expected = try #require(settings.final_parameter_l2[name])
+            #expect(abs(norm - expected) < 1e-4 * expected, "norm of \(name)")
+        }
+    }
+
+    @Test(
+        .enabled(if: isThere, "the authors' traces are not there"),
+        arguments: ["mnist-warm", "cifar10-warm"], [GradientEstimator.exact, .reference])
+    func `statistics of the first batch are those in Float64`(fixture: String, estimator: GradientEstimator)
+        async throws
+    {
+        let (trainer, _) = try Self.trainer(fixture, estimator: estimator, workers: 2)
+        let exact = try Self.decode(Exact.self, "\(fixture).exact")
+        let report = try await trainer.step().report
+        let variance = estimator == .exact ? exact.variance : exact.reference_variance
+        #expect(abs(report.statistics.withinBatchVariance - variance) < 1e-4 * variance)
+        for part in report.parameters {
+            let expected = try #require(exact.parameters[part.name])
+            let secondMoment = estimator == .exact ? expected.second_moment : expected.reference_second_moment
+            #expect(abs(part.secondMoment - secondMoment) < 1e-4 * secondMoment, "\(part.name)")
+            let squaredNorm = expected.mean_gradient_squared_norm
+            #expect(abs(part.gradientSquaredNorm - squaredNorm) < 1e-4 * squaredNorm, "\(part.name)")
+        }
+        for (loss, expected) in zip(report.exampleLosses, exact.per_example_loss) {
+            #expect(abs(loss - expected) < 1e-6 + 1e-4 * expected)
+        }
+        guard estimator == .exact else { return }
+        for (norm, expected) in zip(report.exampleSquaredNorms, exact.per_example_gradient_squared_norm) {
+            #expect(abs(norm - expected) < 1e-9 + 1e-3 * expected)
+        }
+    }
+}
