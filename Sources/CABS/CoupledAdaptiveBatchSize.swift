@@ -6,9 +6,9 @@
 ///     F̄ ← μ F̄ + (1 − μ) F            from 1
 ///     m′ = clip(round(c · α · ξ̄ / (F̄ − F* + ε)), m_min, m_max)
 ///
-/// (the paper's equation 22 with the practical choices of its section 4.2 and of the authors' code). A batch of m
-/// examples leaves noise ξ/m in the gradient; the rule holds it in proportion to what is still to be
-/// gained, (F − F*)/α, so the noise vanishes with the loss and the learning rate need not decay.
+/// which is the paper's m = α ξ / F (its section 4) with the smoothing, rounding and clipping of the authors' code. A batch of m
+/// examples leaves noise ξ/m in the gradient; the rule holds it in proportion to what is still to be gained, (F − F*)/α,
+/// so the noise vanishes with the loss and the learning rate need not decay.
 ///
 /// It assumes plain SGD, and that F* is the smallest loss that can be reached.
 ///

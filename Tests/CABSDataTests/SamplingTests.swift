@@ -23,6 +23,16 @@ import Testing
         #expect(try drawn(1, [50]) != drawn(2, [50]))
     }
 
+    @Test func `all permutations are equally likely`() throws {
+        var counts: [[Int]: Int] = [:]
+        for seed in 0..<6000 as Range<UInt64> {
+            var order = try ExampleOrder(.shuffled(seed: seed), exampleCount: 3)
+            counts[order.next(3), default: 0] += 1
+        }
+        // Six standard deviations of a count of 1,000.
+        #expect(counts.count == 6 && counts.values.allSatisfy { abs($0 - 1000) < 6 * 29 })
+    }
+
     @Test func `a sequential order starts where it is told and goes round`() throws {
         var order = try ExampleOrder(.sequential(firstExample: 3), exampleCount: 5)
         #expect(order.next(7) == [3, 4, 0, 1, 2, 3, 4])
