@@ -108,9 +108,10 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     ///   - raw: A batch size as a real number, possibly infinite.
     ///   - bounds: The smallest and largest batch sizes.
     public static func batchSize(roundedFrom raw: Double, in bounds: ClosedRange<Int>) -> Int {
-        // Clipped before the conversion: a raw size may exceed every Int.
-        let clipped = min(max(raw, Double(bounds.lowerBound)), Double(bounds.upperBound))
-        return Int(clipped.rounded(.toNearestOrEven))
+        let rounded = raw.rounded(.toNearestOrEven)
+        // Compared before the conversion: a raw size may exceed every Int.
+        if rounded >= Double(bounds.upperBound) { return bounds.upperBound }
+        return max(Int(rounded), bounds.lowerBound)
     }
 }
 

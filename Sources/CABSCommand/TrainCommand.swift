@@ -35,7 +35,7 @@ struct TrainCommand: AsyncParsableCommand {
     /// The options of the configuration file, if there is one, with those of the command line in their place.
     private func mergedOptions() throws -> TrainingOptions {
         var given = TrainingOptions()
-        try data.fill(&given)
+        data.fill(&given)
         try model.fill(&given)
         learningRate.fill(&given)
         batchSize.fill(&given)
@@ -62,7 +62,7 @@ struct DataArguments: ParsableArguments {
     @Option(help: ArgumentHelp("The first example of a sequential order, from 0.", valueName: "n"))
     var firstExample: Int?
 
-    func fill(_ options: inout TrainingOptions) throws {
+    func fill(_ options: inout TrainingOptions) {
         options.dataset = dataset
         options.data = data
         if noAugment { options.augment = false }

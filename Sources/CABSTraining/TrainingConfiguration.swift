@@ -39,7 +39,9 @@ public struct TrainingConfiguration: Sendable {
         optimizer = try Self.optimizer(&options, length: length)
         policy = try Self.policy(&options)
         order = try Self.order(&options)
-        if let workers = options.workers, workers < 1 { throw EngineError.workerCountNotPositive(workers) }
+        if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
+            throw EngineError.workerCountOutOfRange(workers)
+        }
         if let every = options.evaluateEvery, every < 1 {
             throw TrainingError.notPositive(option: "evaluate-every", value: Double(every))
         }
@@ -117,6 +119,7 @@ public struct TrainingConfiguration: Sendable {
                 throw TrainingError.contradiction(
                     "\(option) belongs to batch-size cabs and means nothing with \(name)")
             }
+            try requirePossible(size, "batch-size")
             return try ConstantBatchSize(size)
         }
         guard name == "cabs" else {
@@ -128,6 +131,7 @@ public struct TrainingConfiguration: Sendable {
         guard minimum <= maximum else {
             throw BatchSizePolicyError.boundsCross(minimum: minimum, maximum: maximum)
         }
+        try requirePossible(maximum, "maximum-batch-size")
         let policy = try CoupledAdaptiveBatchSize(
             bounds: minimum...maximum, initialBatchSize: options.initialBatchSize,
             smoothingFactor: options.smoothing ?? 0.95, factor: options.factor ?? 1,
@@ -140,6 +144,15 @@ public struct TrainingConfiguration: Sendable {
         options.epsilon = policy.epsilon
         options.lossFloor = policy.lossFloor
         return policy
+    }
+
+    /// The largest batch size that a run accepts: beyond it the list of a batch's examples alone would fill the memory.
+    private static let largestBatchSize = 100_000_000
+
+    private static func requirePossible(_ size: Int, _ option: String) throws(TrainingError) {
+        guard size <= largestBatchSize else {
+            throw .invalidOption(option: option, value: "\(size)", allowed: "\(largestBatchSize) or less")
+        }
     }
 
     private static func order(_ options: inout TrainingOptions) throws -> ExampleOrder.Kind {

@@ -22,8 +22,13 @@ public enum TrainingLength: Sendable, Hashable {
         case .steps: nil
         case .examples(let count): max(count - progress.exampleCount, 0)
         case .epochs(let count):
-            max(Int((count * Double(progress.examplesPerEpoch)).rounded(.up)) - progress.exampleCount, 0)
+            max(exampleCount(inEpochs: count, of: progress.examplesPerEpoch) - progress.exampleCount, 0)
         }
+    }
+
+    private func exampleCount(inEpochs count: Double, of examplesPerEpoch: Int) -> Int {
+        let exact = (count * Double(examplesPerEpoch)).rounded(.up)
+        return exact < 0x1p62 ? Int(exact) : .max
     }
 
     /// Whether a run has come to the end.

@@ -87,6 +87,8 @@ import Testing
         (["train", "--first-example", "3"], "sequential"),
         (["train", "--estimator", "none"], "needs gradient statistics"),
         (["train", "--workers", "0"], "0 workers"),
+        (["train", "--workers", "100000"], "100000 workers"),
+        (["train", "--batch-size", "constant:99999999999"], "99999999999"),
         (["train", "--learning-rate=-1"], "learning rate"),
         (["train", "--learning-rate", "fast"], "fast"),
         (["bench", "--batch-sizes", "16,x"], "\"x\""),

@@ -144,7 +144,7 @@ import Testing
     @Test func `a batch without examples is refused`() throws {
         let network = try Network(Self.model(), workerCount: 1)
         #expect(throws: EngineError.emptyBatch) { try network.evaluate(ArrayBatch(inputs: [], targets: [])) }
-        #expect(throws: EngineError.workerCountNotPositive(0)) { try Network(Self.model(), workerCount: 0) }
+        #expect(throws: EngineError.workerCountOutOfRange(0)) { try Network(Self.model(), workerCount: 0) }
     }
 
     @Test func `parameters pass through the engine unchanged`() throws {

@@ -18,7 +18,7 @@ struct Oracle {
     /// The loss of one example in training; `draw` sets what dropout drops.
     func loss(_ input: [Float], _ target: [Float], draw: UInt64 = 0) -> Double {
         var values = input.map(Double.init)
-        for (position, stage) in model.stages.enumerated() {
+        for (position, stage) in model.layers.enumerated() {
             switch stage.layer {
             case let layer as Conv2D:
                 values = convolution(layer, stage, values)
@@ -67,7 +67,7 @@ struct Oracle {
 
     /// Calls `body` with every position of the window that lies inside the image.
     private func forEachWindow(
-        _ stage: Model.Stage, _ size: Int, _ stride: Int, _ padding: Padding,
+        _ stage: Model.PlacedLayer, _ size: Int, _ stride: Int, _ padding: Padding,
         _ body: (_ row: Int, _ column: Int, _ inside: [(kernelRow: Int, kernelColumn: Int, row: Int, column: Int)]) ->
             Void
     ) {
@@ -93,7 +93,7 @@ struct Oracle {
         }
     }
 
-    private func convolution(_ layer: Conv2D, _ stage: Model.Stage, _ input: [Double]) -> [Double] {
+    private func convolution(_ layer: Conv2D, _ stage: Model.PlacedLayer, _ input: [Double]) -> [Double] {
         guard case .image(let height, let width, let channels) = stage.input,
             case .image(let outputHeight, let outputWidth, let filters) = stage.output
         else { fatalError() }
@@ -116,7 +116,7 @@ struct Oracle {
     }
 
     private func pooling(
-        _ stage: Model.Stage, _ input: [Double], _ size: Int, _ stride: Int, _ padding: Padding,
+        _ stage: Model.PlacedLayer, _ input: [Double], _ size: Int, _ stride: Int, _ padding: Padding,
         _ combine: ([Double]) -> Double
     ) -> [Double] {
         guard case .image(let height, let width, let channels) = stage.input,

@@ -44,6 +44,12 @@ import Testing
         #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 2...64) == expected)
     }
 
+    @Test func `no bound is too large`() {
+        for raw in [1e300, Double.infinity, 0x1p63] {
+            #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 1...Int.max) == Int.max)
+        }
+    }
+
     @Test func `a loss at its floor asks for the largest batch, unless there is no variance`() throws {
         var policy = try CoupledAdaptiveBatchSize(bounds: 4...512, smoothingFactor: 0, lossFloor: 0.5)
         #expect(policy.observe(Self.statistics(loss: 0.5, variance: 1), learningRate: 0.1).nextBatchSize == 512)

@@ -76,7 +76,7 @@ import Testing
         #expect(try again.yaml() == complete.yaml())
         #expect(again.steps == 12 && again.epochs == nil)
         let model = try TrainingConfiguration(again).makeModel(for: DatasetName.digits.load())
-        #expect(model.stages.map(\.name).prefix(3) == ["conv1", "relu1", "maxPool1"])
+        #expect(model.layers.map(\.name).prefix(3) == ["conv1", "relu1", "maxPool1"])
         #expect(model.parameters[0].specification.shape == [3, 1, 3, 3])
     }
 

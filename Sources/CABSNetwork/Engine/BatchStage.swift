@@ -10,21 +10,21 @@ struct BatchStage: Sendable {
     var output: BatchMatrix { operations.last?.output ?? input }
 
     /// - Parameters:
-    ///   - stages: The stages of a model from its first dense layer on.
+    ///   - layers: The layers of a model from its first dense layer on.
     ///   - exampleStage: What comes before.
     ///   - rowCapacity: How many examples a chunk may have.
     ///   - context: What a layer is told of its surroundings.
     init(
-        _ stages: [Model.Stage], after exampleStage: ExampleStage, rowCapacity: Int,
-        context: (Model.Stage, _ backpropagates: Bool) -> StageContext
+        _ layers: [Model.PlacedLayer], after exampleStage: ExampleStage, rowCapacity: Int,
+        context: (Model.PlacedLayer, _ backpropagates: Bool) -> StageContext
     ) throws(EngineError) {
         let input = BatchMatrix(rowCapacity: rowCapacity, columnCount: exampleStage.output.storedCount)
         var operations: [any BatchOperation] = []
         var current = input
         var outputIsRead = false
-        for stage in stages {
-            let context = context(stage, !operations.isEmpty || exampleStage.hasParameters)
-            if let dense = stage.layer as? Dense {
+        for placed in layers {
+            let context = context(placed, !operations.isEmpty || exampleStage.hasParameters)
+            if let dense = placed.layer as? Dense {
                 let imageForm =
                     operations.isEmpty
                     ? StoredForm(
@@ -34,7 +34,7 @@ struct BatchStage: Sendable {
                     input: current, inputForm: imageForm, units: dense.units, in: context)
                 operations.append(operation)
                 outputIsRead = false
-            } else if let layer = stage.layer as? any ElementwiseLayer {
+            } else if let layer = placed.layer as? any ElementwiseLayer {
                 let function = layer.makeFunction(in: context)
                 let output =
                     outputIsRead

@@ -4,18 +4,22 @@ import CDNN
 public enum EngineError: Error, Hashable, CustomStringConvertible {
     /// oneDNN refused to set something up; the number is its `dnnl_status_t`.
     case primitiveUnavailable(what: String, status: UInt32)
-    /// A number of workers below one.
-    case workerCountNotPositive(Int)
+    /// A number of workers below one, or beyond any use.
+    case workerCountOutOfRange(Int)
     /// A batch without examples.
     case emptyBatch
+
+    /// The numbers of workers that a network can have.
+    public static let workerCounts = 1...256
 
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
         switch self {
         case .primitiveUnavailable(let what, let status):
             "oneDNN cannot set up \(what) (status \(status)); check that the installed version is 2.5 or later"
-        case .workerCountNotPositive(let count):
-            "\(count) workers cannot compute anything; use 1 or more"
+        case .workerCountOutOfRange(let count):
+            "\(count) workers are not possible; use \(Self.workerCounts.lowerBound) to "
+                + "\(Self.workerCounts.upperBound), best one for each core"
         case .emptyBatch:
             "a batch has no examples; give it at least one"
         }

@@ -10,14 +10,14 @@ struct ExampleStage: Sendable {
     /// What the last operation leaves.
     var output: TensorLayout { operations.last?.output ?? input }
 
-    /// Plans the stages of a model that come before the first dense layer.
+    /// Plans the layers of a model that come before the first dense layer.
     ///
     /// - Parameters:
     ///   - endsPlainly: Whether what comes out must lie in row-major order, channels first.
     ///   - context: What a layer is told of its surroundings.
     init(
-        _ stages: [Model.Stage], input shape: ExampleShape, endsPlainly: Bool,
-        context: (Model.Stage, _ backpropagates: Bool) -> StageContext
+        _ layers: [Model.PlacedLayer], input shape: ExampleShape, endsPlainly: Bool,
+        context: (Model.PlacedLayer, _ backpropagates: Bool) -> StageContext
     ) throws(EngineError) {
         input = TensorLayout(shape: shape, layout: try Layout.image(shape))
         var current = input
@@ -35,10 +35,10 @@ struct ExampleStage: Sendable {
             current = operation.output
         }
 
-        for stage in Self.poolingBeforeActivations(stages) {
-            if case .image = stage.output { image = stage.output }
-            guard let layer = stage.layer as? any ExampleStageLayer else { continue }
-            try append(layer.makeOperation(from: current, to: stage.output, in: context(stage, hasParameters)))
+        for placed in Self.poolingBeforeActivations(layers) {
+            if case .image = placed.output { image = placed.output }
+            guard let layer = placed.layer as? any ExampleStageLayer else { continue }
+            try append(layer.makeOperation(from: current, to: placed.output, in: context(placed, hasParameters)))
         }
         imageShape = image
         if endsPlainly {
@@ -52,19 +52,19 @@ struct ExampleStage: Sendable {
     /// The shape of what comes out, before Flatten.
     let imageShape: ExampleShape
 
-    /// The stages with every increasing activation moved behind a maximum that follows it.
+    /// The layers with every increasing activation moved behind a maximum that follows it.
     ///
     /// Both orders give the same values and gradients, but behind the maximum there are fewer of them, and the
     /// output of the convolution before it need not be kept for the backward pass.
-    private static func poolingBeforeActivations(_ stages: [Model.Stage]) -> [Model.Stage] {
-        var result = stages
+    private static func poolingBeforeActivations(_ layers: [Model.PlacedLayer]) -> [Model.PlacedLayer] {
+        var result = layers
         for index in result.indices.dropLast() {
             let (first, second) = (result[index], result[index + 1])
             guard let activation = first.layer as? any ElementwiseLayer, type(of: activation).isIncreasing,
                 second.layer is MaxPool2D
             else { continue }
             result[index] = second
-            result[index + 1] = Model.Stage(
+            result[index + 1] = Model.PlacedLayer(
                 name: first.name, layer: first.layer, input: second.output, output: second.output)
         }
         return result

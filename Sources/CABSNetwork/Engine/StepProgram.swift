@@ -36,29 +36,29 @@ final class StepProgram: @unchecked Sendable {
     init(
         _ model: Model, loss: Loss, estimator: GradientEstimator, workerCount: Int
     ) throws(EngineError) {
-        let split = model.stages.firstIndex { $0.layer is Dense } ?? model.stages.count
+        let split = model.layers.firstIndex { $0.layer is Dense } ?? model.layers.count
         let indices = Dictionary(
             uniqueKeysWithValues: model.parameters.enumerated().map { ($1.name, $0) })
-        func context(_ stage: Model.Stage, _ backpropagates: Bool) -> StageContext {
-            let identities = stage.layer.parameters(for: stage.input).map { specification in
-                let name = "\(stage.name).\(specification.name)"
+        func context(_ placed: Model.PlacedLayer, _ backpropagates: Bool) -> StageContext {
+            let identities = placed.layer.parameters(for: placed.input).map { specification in
+                let name = "\(placed.name).\(specification.name)"
                 return (
                     specification.name,
                     TrainableArray.Identity(name: name, index: indices[name]!, shape: specification.shape)
                 )
             }
             return StageContext(
-                name: stage.name, position: model.stages.firstIndex { $0.name == stage.name }!,
+                name: placed.name, position: model.layers.firstIndex { $0.name == placed.name }!,
                 seed: model.seed, backpropagates: backpropagates, estimator: estimator,
                 parameters: Dictionary(uniqueKeysWithValues: identities), workerCount: workerCount)
         }
         let slotCount = Self.slotCount
         chunkCapacity = slotCount * workerCount
         exampleStage = try ExampleStage(
-            Array(model.stages[..<split]), input: model.inputShape, endsPlainly: split == model.stages.count,
+            Array(model.layers[..<split]), input: model.inputShape, endsPlainly: split == model.layers.count,
             context: context)
         batchStage = try BatchStage(
-            Array(model.stages[split...]), after: exampleStage, rowCapacity: chunkCapacity, context: context)
+            Array(model.layers[split...]), after: exampleStage, rowCapacity: chunkCapacity, context: context)
         lanes = try (0..<workerCount).map { [exampleStage] worker throws(EngineError) in
             try ExampleLane(exampleStage, worker: worker, slotCount: slotCount)
         }

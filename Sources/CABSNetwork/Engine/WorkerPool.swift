@@ -13,11 +13,11 @@ final class WorkerPool: Sendable {
     private let state: State
 
     init(workerCount: Int) throws(EngineError) {
-        guard workerCount >= 1 else { throw .workerCountNotPositive(workerCount) }
+        guard EngineError.workerCounts.contains(workerCount) else { throw .workerCountOutOfRange(workerCount) }
         self.workerCount = workerCount
         let state = State(workerCount: workerCount)
         self.state = state
-        for worker in 1..<max(workerCount, 1) {
+        for worker in 1..<workerCount {
             // A thread holds the state, not the pool, so that the pool's end can end the thread.
             let thread = Thread {
                 // From here on oneDNN runs on this thread alone whatever is called from it.

@@ -19,7 +19,8 @@ final class DenseOperation: BatchOperation {
 
     var parameters: [TrainableArray] { [weight, bias] }
 
-    /// - Parameter imageLayout: Where the layer takes its input from the example stage, how that lies in memory.
+    /// - Parameter inputForm: How the weights are stored where the input comes from the example stage: each unit's like one
+    ///   of its images. Plainly where not given.
     init(
         input: BatchMatrix, inputForm: StoredForm?, units: Int, in context: StageContext
     ) throws(EngineError) {

@@ -10,7 +10,7 @@
 /// A model is a value and holds no parameters; a ``Network`` does.
 public struct Model: Sendable {
     /// One layer in its place.
-    public struct Stage: Sendable {
+    public struct PlacedLayer: Sendable {
         /// The layer's name in this model, such as `conv2`.
         public let name: String
         /// The layer.
@@ -25,7 +25,7 @@ public struct Model: Sendable {
     public let inputShape: ExampleShape
 
     /// The layers in order, with their names and shapes.
-    public let stages: [Stage]
+    public let layers: [PlacedLayer]
 
     /// The seed from which the first parameters are drawn.
     public let seed: UInt64
@@ -39,7 +39,7 @@ public struct Model: Sendable {
     /// - Throws: ``ModelError`` naming the layer and both shapes where two do not fit.
     public init(input: ExampleShape, seed: UInt64 = 0, layers: [any Layer]) throws(ModelError) {
         guard input.hasValues else { throw .emptyInput(input) }
-        var stages: [Stage] = []
+        var placed: [PlacedLayer] = []
         var ordinals: [String: Int] = [:]
         var shape = input
         for layer in layers {
@@ -52,13 +52,13 @@ public struct Model: Sendable {
             } catch {
                 throw .layer(name, error)
             }
-            stages.append(Stage(name: name, layer: layer, input: shape, output: output))
+            placed.append(PlacedLayer(name: name, layer: layer, input: shape, output: output))
             shape = output
         }
-        guard let last = stages.last else { throw .noLayers }
+        guard let last = placed.last else { throw .noLayers }
         guard case .vector = shape else { throw .outputIsNotAVector(layer: last.name, shape) }
         self.inputShape = input
-        self.stages = stages
+        self.layers = placed
         self.seed = seed
     }
 
@@ -72,13 +72,13 @@ public struct Model: Sendable {
     }
 
     /// The number of values in the output vector: the number of classes of a classifier.
-    public var outputCount: Int { stages[stages.count - 1].output.count }
+    public var outputCount: Int { layers[layers.count - 1].output.count }
 
     /// The trainable parameters in the order of the layers, named as in parameter files: `conv1.weight`,
     /// `conv1.bias`, ...
     public var parameters: [(name: String, specification: ParameterSpecification)] {
-        stages.flatMap { stage in
-            stage.layer.parameters(for: stage.input).map { ("\(stage.name).\($0.name)", $0) }
+        layers.flatMap { placed in
+            placed.layer.parameters(for: placed.input).map { ("\(placed.name).\($0.name)", $0) }
         }
     }
 
