@@ -92,86 +92,85 @@ static inline dnnl_status_t cdnn_memory_create(
     return dnnl_memory_create(memory, CDNN_DESC(layout), engine, data);
 }
 
-// MARK: Primitive descriptors. Scratch memory is always the caller's.
+// MARK: Primitive descriptors
 
-static inline dnnl_status_t cdnn_attributes(dnnl_primitive_attr_t *attributes) {
-    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
-    if (status != dnnl_success) return status;
-    return dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user);
-}
+// Returns the status of `expression`, which makes a primitive descriptor with `attributes`: scratch memory is
+// always the caller's.
+#define CDNN_RETURN_WITH_ATTRIBUTES(expression)                                                   \
+    dnnl_primitive_attr_t attributes = NULL;                                                      \
+    dnnl_status_t status = dnnl_primitive_attr_create(&attributes);                               \
+    if (status != dnnl_success) return status;                                                    \
+    status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);      \
+    if (status == dnnl_success) status = (expression);                                            \
+    dnnl_primitive_attr_destroy(attributes);                                                      \
+    return status
+
+#if DNNL_VERSION_MAJOR < 3
+// The same from an operation descriptor that `initialized` has just filled in.
+#define CDNN_RETURN_FROM_OPERATION(initialized, hint)                                             \
+    dnnl_status_t filled = (initialized);                                                         \
+    if (filled != dnnl_success) return filled;                                                    \
+    CDNN_RETURN_WITH_ATTRIBUTES(                                                                  \
+        dnnl_primitive_desc_create(result, &operation, attributes, engine, hint))
+#endif
 
 static inline dnnl_status_t cdnn_convolution_forward(
     dnnl_primitive_desc_t *result, dnnl_engine_t engine, cdnn_layout source, cdnn_layout weights,
     cdnn_layout bias, cdnn_layout destination, const cdnn_window *window) {
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t status = cdnn_attributes(&attributes);
-    if (status != dnnl_success) return status;
 #if DNNL_VERSION_MAJOR >= 3
-    status = dnnl_convolution_forward_primitive_desc_create(
+    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_convolution_forward_primitive_desc_create(
         result, engine, dnnl_forward_training, dnnl_convolution_direct, CDNN_DESC(source),
         CDNN_DESC(weights), CDNN_DESC(bias), CDNN_DESC(destination), window->strides,
-        cdnn_no_dilation(), window->padding_low, window->padding_high, attributes);
+        cdnn_no_dilation(), window->padding_low, window->padding_high, attributes));
 #else
     dnnl_convolution_desc_t operation;
-    status = dnnl_dilated_convolution_forward_desc_init(
-        &operation, dnnl_forward_training, dnnl_convolution_direct, CDNN_DESC(source),
-        CDNN_DESC(weights), CDNN_DESC(bias), CDNN_DESC(destination), window->strides,
-        cdnn_no_dilation(), window->padding_low, window->padding_high);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(result, &operation, attributes, engine, NULL);
+    CDNN_RETURN_FROM_OPERATION(
+        dnnl_dilated_convolution_forward_desc_init(
+            &operation, dnnl_forward_training, dnnl_convolution_direct, CDNN_DESC(source),
+            CDNN_DESC(weights), CDNN_DESC(bias), CDNN_DESC(destination), window->strides,
+            cdnn_no_dilation(), window->padding_low, window->padding_high),
+        NULL);
 #endif
-    dnnl_primitive_attr_destroy(attributes);
-    return status;
 }
 
 static inline dnnl_status_t cdnn_convolution_backward_data(
     dnnl_primitive_desc_t *result, dnnl_engine_t engine, cdnn_layout source_gradient,
     cdnn_layout weights, cdnn_layout destination_gradient, const cdnn_window *window,
     const_dnnl_primitive_desc_t forward) {
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t status = cdnn_attributes(&attributes);
-    if (status != dnnl_success) return status;
 #if DNNL_VERSION_MAJOR >= 3
-    status = dnnl_convolution_backward_data_primitive_desc_create(
+    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_convolution_backward_data_primitive_desc_create(
         result, engine, dnnl_convolution_direct, CDNN_DESC(source_gradient), CDNN_DESC(weights),
         CDNN_DESC(destination_gradient), window->strides, cdnn_no_dilation(), window->padding_low,
-        window->padding_high, forward, attributes);
+        window->padding_high, forward, attributes));
 #else
     dnnl_convolution_desc_t operation;
-    status = dnnl_dilated_convolution_backward_data_desc_init(
-        &operation, dnnl_convolution_direct, CDNN_DESC(source_gradient), CDNN_DESC(weights),
-        CDNN_DESC(destination_gradient), window->strides, cdnn_no_dilation(), window->padding_low,
-        window->padding_high);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(result, &operation, attributes, engine, forward);
+    CDNN_RETURN_FROM_OPERATION(
+        dnnl_dilated_convolution_backward_data_desc_init(
+            &operation, dnnl_convolution_direct, CDNN_DESC(source_gradient), CDNN_DESC(weights),
+            CDNN_DESC(destination_gradient), window->strides, cdnn_no_dilation(),
+            window->padding_low, window->padding_high),
+        forward);
 #endif
-    dnnl_primitive_attr_destroy(attributes);
-    return status;
 }
 
 static inline dnnl_status_t cdnn_convolution_backward_weights(
     dnnl_primitive_desc_t *result, dnnl_engine_t engine, cdnn_layout source,
     cdnn_layout weights_gradient, cdnn_layout bias_gradient, cdnn_layout destination_gradient,
     const cdnn_window *window, const_dnnl_primitive_desc_t forward) {
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t status = cdnn_attributes(&attributes);
-    if (status != dnnl_success) return status;
 #if DNNL_VERSION_MAJOR >= 3
-    status = dnnl_convolution_backward_weights_primitive_desc_create(
+    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_convolution_backward_weights_primitive_desc_create(
         result, engine, dnnl_convolution_direct, CDNN_DESC(source), CDNN_DESC(weights_gradient),
         CDNN_DESC(bias_gradient), CDNN_DESC(destination_gradient), window->strides,
-        cdnn_no_dilation(), window->padding_low, window->padding_high, forward, attributes);
+        cdnn_no_dilation(), window->padding_low, window->padding_high, forward, attributes));
 #else
     dnnl_convolution_desc_t operation;
-    status = dnnl_dilated_convolution_backward_weights_desc_init(
-        &operation, dnnl_convolution_direct, CDNN_DESC(source), CDNN_DESC(weights_gradient),
-        CDNN_DESC(bias_gradient), CDNN_DESC(destination_gradient), window->strides,
-        cdnn_no_dilation(), window->padding_low, window->padding_high);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(result, &operation, attributes, engine, forward);
+    CDNN_RETURN_FROM_OPERATION(
+        dnnl_dilated_convolution_backward_weights_desc_init(
+            &operation, dnnl_convolution_direct, CDNN_DESC(source), CDNN_DESC(weights_gradient),
+            CDNN_DESC(bias_gradient), CDNN_DESC(destination_gradient), window->strides,
+            cdnn_no_dilation(), window->padding_low, window->padding_high),
+        forward);
 #endif
-    dnnl_primitive_attr_destroy(attributes);
-    return status;
 }
 
 // Maximum, or average over the part of a window that lies inside the image.
@@ -182,62 +181,47 @@ static inline dnnl_alg_kind_t cdnn_pooling_kind(bool average) {
 static inline dnnl_status_t cdnn_pooling_forward(
     dnnl_primitive_desc_t *result, dnnl_engine_t engine, bool average, cdnn_layout source,
     cdnn_layout destination, const cdnn_window *window) {
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t status = cdnn_attributes(&attributes);
-    if (status != dnnl_success) return status;
 #if DNNL_VERSION_MAJOR >= 3
-    status = dnnl_pooling_forward_primitive_desc_create(
+    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_pooling_forward_primitive_desc_create(
         result, engine, dnnl_forward_training, cdnn_pooling_kind(average), CDNN_DESC(source),
         CDNN_DESC(destination), window->strides, window->kernel, cdnn_no_dilation(),
-        window->padding_low, window->padding_high, attributes);
+        window->padding_low, window->padding_high, attributes));
 #else
     dnnl_pooling_desc_t operation;
-    status = dnnl_pooling_forward_desc_init(
-        &operation, dnnl_forward_training, cdnn_pooling_kind(average), CDNN_DESC(source),
-        CDNN_DESC(destination), window->strides, window->kernel, window->padding_low,
-        window->padding_high);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(result, &operation, attributes, engine, NULL);
+    CDNN_RETURN_FROM_OPERATION(
+        dnnl_pooling_forward_desc_init(
+            &operation, dnnl_forward_training, cdnn_pooling_kind(average), CDNN_DESC(source),
+            CDNN_DESC(destination), window->strides, window->kernel, window->padding_low,
+            window->padding_high),
+        NULL);
 #endif
-    dnnl_primitive_attr_destroy(attributes);
-    return status;
 }
 
 static inline dnnl_status_t cdnn_pooling_backward(
     dnnl_primitive_desc_t *result, dnnl_engine_t engine, bool average, cdnn_layout source_gradient,
     cdnn_layout destination_gradient, const cdnn_window *window,
     const_dnnl_primitive_desc_t forward) {
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t status = cdnn_attributes(&attributes);
-    if (status != dnnl_success) return status;
 #if DNNL_VERSION_MAJOR >= 3
-    status = dnnl_pooling_backward_primitive_desc_create(
+    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_pooling_backward_primitive_desc_create(
         result, engine, cdnn_pooling_kind(average), CDNN_DESC(source_gradient),
         CDNN_DESC(destination_gradient), window->strides, window->kernel, cdnn_no_dilation(),
-        window->padding_low, window->padding_high, forward, attributes);
+        window->padding_low, window->padding_high, forward, attributes));
 #else
     dnnl_pooling_desc_t operation;
-    status = dnnl_pooling_backward_desc_init(
-        &operation, cdnn_pooling_kind(average), CDNN_DESC(source_gradient),
-        CDNN_DESC(destination_gradient), window->strides, window->kernel, window->padding_low,
-        window->padding_high);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(result, &operation, attributes, engine, forward);
+    CDNN_RETURN_FROM_OPERATION(
+        dnnl_pooling_backward_desc_init(
+            &operation, cdnn_pooling_kind(average), CDNN_DESC(source_gradient),
+            CDNN_DESC(destination_gradient), window->strides, window->kernel, window->padding_low,
+            window->padding_high),
+        forward);
 #endif
-    dnnl_primitive_attr_destroy(attributes);
-    return status;
 }
 
 static inline dnnl_status_t cdnn_reorder(
     dnnl_primitive_desc_t *result, dnnl_engine_t engine, cdnn_layout source,
     cdnn_layout destination) {
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t status = cdnn_attributes(&attributes);
-    if (status != dnnl_success) return status;
-    status = dnnl_reorder_primitive_desc_create(
-        result, CDNN_DESC(source), engine, CDNN_DESC(destination), engine, attributes);
-    dnnl_primitive_attr_destroy(attributes);
-    return status;
+    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_reorder_primitive_desc_create(
+        result, CDNN_DESC(source), engine, CDNN_DESC(destination), engine, attributes));
 }
 
 #endif
