@@ -97,6 +97,7 @@ extension ModelName {
     fileprivate var benchmarkInput: ExampleShape {
         switch self {
         case .cifar10Conv3Dense: .image(height: 24, width: 24, channels: 3)
+        case .cifar10Conv8Dense2: .image(height: 32, width: 32, channels: 3)
         case .mnist2Conv2Dense, .logisticRegression: .image(height: 28, width: 28, channels: 1)
         case .mlp: .image(height: 8, width: 8, channels: 1)
         }

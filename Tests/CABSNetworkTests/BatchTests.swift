@@ -1,6 +1,7 @@
 import CABS
-import CABSNetwork
 import Testing
+
+@testable import CABSNetwork
 
 /// What must hold for batches of every size and any number of workers.
 @Suite struct BatchTests {
@@ -24,7 +25,7 @@ import Testing
     func `statistics are those of gradients computed one example at a time`(count: Int, workers: Int) throws {
         let model = try Self.model()
         let batch = ArrayBatch.random(model, count: count)
-        let network = try Network(model, workerCount: workers)
+        let network = try Network(model, workerCount: workers, dividesAlways: true)
         let (report, gradient) = try network.gradient(of: batch)
         var sums = gradient.elements.map { [Double](repeating: 0, count: $0.tensor.values.count) }
         var secondMoment = 0.0
@@ -58,7 +59,7 @@ import Testing
 
     static func trained(workers: Int, steps: Int = 6) throws -> (ParameterSet, [StepStatistics]) {
         let model = try model()
-        let network = try Network(model, workerCount: workers)
+        let network = try Network(model, workerCount: workers, dividesAlways: true)
         var statistics: [StepStatistics] = []
         for step in 0..<steps {
             var batch = ArrayBatch.random(model, count: 20 + 37 * step, seed: UInt64(step))
@@ -96,7 +97,7 @@ import Testing
     func `a step is descent along the gradient, with weight decay`(workers: Int) throws {
         let model = try Self.model()
         let batch = ArrayBatch.random(model, count: 90)
-        let network = try Network(model, workerCount: workers)
+        let network = try Network(model, workerCount: workers, dividesAlways: true)
         let before = try network.parameters()
         let (measured, gradient) = try network.gradient(of: batch)
         #expect(try network.parameters() == before)
@@ -116,7 +117,8 @@ import Testing
         let model = try Self.model()
         let batch = ArrayBatch.random(model, count: 33)
         let (exact, plain) = (
-            try Network(model, workerCount: 2), try Network(model, estimator: .none, workerCount: 2)
+            try Network(model, workerCount: 2, dividesAlways: true),
+            try Network(model, estimator: .none, workerCount: 2, dividesAlways: true)
         )
         _ = try exact.step(on: batch, GradientDescent(learningRate: 0.1))
         let report = try plain.step(on: batch, GradientDescent(learningRate: 0.1))
@@ -129,7 +131,7 @@ import Testing
     @Test func `evaluation drops nothing and changes nothing`() throws {
         let model = try Self.model()
         let batch = ArrayBatch.random(model, count: 150)
-        let network = try Network(model, workerCount: 2)
+        let network = try Network(model, workerCount: 2, dividesAlways: true)
         let before = try network.parameters()
         let first = try network.evaluate(batch)
         var later = batch
@@ -157,7 +159,7 @@ import Testing
             Dense(units: 33)
             Dense(units: 3)
         }
-        let network = try Network(model, workerCount: 2)
+        let network = try Network(model, workerCount: 2, dividesAlways: true)
         #expect(try network.parameters() == model.initialParameters())
     }
 
@@ -172,7 +174,8 @@ import Testing
             }
             let batch = ArrayBatch.random(model, count: 6)
             func moment(_ estimator: GradientEstimator) throws -> Double {
-                try Network(model, estimator: estimator, workerCount: 2).gradient(of: batch).report.statistics
+                try Network(model, estimator: estimator, workerCount: 2, dividesAlways: true).gradient(of: batch).report
+                    .statistics
                     .secondMoment
             }
             return (try moment(.exact), try moment(.reference))

@@ -13,10 +13,10 @@ import Testing
         let arrivals = Mutex([Int](repeating: 0, count: 50))
         for _ in 0..<20 {
             arrivals.withLock { for index in $0.indices { $0[index] = 0 } }
-            pool.run { _, barrier in
+            pool.run { worker in
                 for phase in 0..<50 {
                     arrivals.withLock { $0[phase] += 1 }
-                    barrier.wait()
+                    worker.wait()
                     #expect(arrivals.withLock { $0[phase] } == workers)
                 }
             }
@@ -27,10 +27,22 @@ import Testing
     func `tiles cover a matrix once`(workers: Int, columns: Int) {
         var covered = [Int](repeating: 0, count: 5 * columns)
         for worker in 0..<workers {
-            let tile = MatrixTile(worker: worker, of: workers, rowCount: 5, columnCount: columns)
+            let worker = Worker(index: worker, count: workers, barrier: Barrier(count: 1, spins: false))
+            let tile = MatrixTile(of: worker, rowCount: 5, columnCount: columns)
             for row in tile.rows { for column in tile.columns { covered[row * columns + column] += 1 } }
         }
         #expect(covered.allSatisfy { $0 == 1 })
+    }
+
+    @Test func `the settings called gathered are gathered, and others are not`() throws {
+        for setting in GradientTests.settings {
+            let model = try Model(input: setting.input, layers: setting.layers)
+            let gathers = model.layers.contains { placed in
+                (placed.layer as? Conv2D)?.gathersExamples(from: placed.input, to: placed.output) ?? false
+            }
+            if setting.name.hasPrefix("gathered") { #expect(gathers, "\(setting.name)") }
+            if setting.name == "convolution same" { #expect(!gathers) }
+        }
     }
 
     static func apply(_ function: (UnsafeMutablePointer<Float>?, Int) -> Void, to values: [Float]) -> [Float] {

@@ -1,6 +1,7 @@
 import CABS
-import CABSNetwork
 import Testing
+
+@testable import CABSNetwork
 
 /// Analytic gradients and exact statistics against the oracle, for every layer and loss.
 @Suite struct GradientTests {
@@ -69,6 +70,23 @@ import Testing
         Setting(
             name: "pooling first", input: image,
             layers: [MaxPool2D(poolSize: 2), conv(3, 3), Flatten(), dense(3)]),
+        // Many parameters on few positions: gradients are gathered and norms come from Gram matrices.
+        Setting(
+            name: "gathered", input: .image(height: 2, width: 3, channels: 5),
+            layers: [conv(6, 3), Tanh(), conv(5, 3), Flatten(), dense(2)], exampleCount: 7),
+        Setting(
+            name: "gathered with strides", input: .image(height: 4, width: 5, channels: 5),
+            layers: [conv(6, 3, stride: 2), ReLU(), MaxPool2D(poolSize: 2, padding: .same), Flatten(), dense(2)],
+            exampleCount: 5),
+        Setting(
+            name: "gathered valid behind a single one", input: .image(height: 6, width: 5, channels: 1),
+            layers: [
+                conv(5, 2), ReLU(), MaxPool2D(poolSize: 2), conv(7, 2, .valid), Dropout(rate: 0.2), Flatten(), dense(2),
+            ],
+            exampleCount: 4),
+        Setting(
+            name: "convolution behind Flatten's padding", input: .image(height: 2, width: 2, channels: 1),
+            layers: [conv(18, 2), Flatten(), Tanh(), Sigmoid(), dense(2)]),
         Setting(
             name: "convolutions alone", input: image,
             layers: [conv(4, 3), ReLU(), conv(3, 1), AveragePool2D(poolSize: 6, stride: 6, padding: .same), Flatten()],
@@ -79,7 +97,7 @@ import Testing
     func `gradients and statistics are those of the formulas`(setting: Setting, workers: Int) throws {
         let model = try Model(input: setting.input, seed: 3, layers: setting.layers)
         let batch = ArrayBatch.random(model, count: setting.exampleCount)
-        let network = try Network(model, loss: setting.loss, workerCount: workers)
+        let network = try Network(model, loss: setting.loss, workerCount: workers, dividesAlways: true)
         let oracle = Oracle(model, setting.loss, try network.parameters())
         let (report, gradient) = try network.gradient(of: batch)
 

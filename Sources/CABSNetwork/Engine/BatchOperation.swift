@@ -5,9 +5,9 @@ protocol BatchOperation: AnyObject, Sendable {
     /// The operation's parameters, none for most.
     var parameters: [TrainableArray] { get }
     /// Computes this worker's tile of the output.
-    func forward(worker: Int, pass: ChunkPass, barrier: Barrier)
+    func forward(_ worker: Worker, pass: ChunkPass)
     /// Computes this worker's parts of the gradients.
-    func backward(worker: Int, pass: ChunkPass, tally: BatchTally, barrier: Barrier)
+    func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally)
 }
 
 /// Values and gradients of one layer for the examples of a chunk, [rows, columns] in row-major order.
@@ -30,8 +30,8 @@ final class BatchMatrix: Sendable {
 
     func gradient(row: Int) -> UnsafeMutablePointer<Float> { gradients.pointer + row * columnCount }
 
-    func tile(worker: Int, of workerCount: Int, rowCount: Int) -> MatrixTile {
-        MatrixTile(worker: worker, of: workerCount, rowCount: rowCount, columnCount: columnCount)
+    func tile(of worker: Worker, rowCount: Int) -> MatrixTile {
+        MatrixTile(of: worker, rowCount: rowCount, columnCount: columnCount)
     }
 }
 
@@ -49,20 +49,9 @@ struct ChunkPass {
     /// Whether gradient sums start with this chunk.
     var isFirst: Bool { firstPosition == 0 }
 
-    func examplePass(row: Int) -> ExamplePass {
-        ExamplePass(isTraining: isTraining, draw: firstDraw + UInt64(row))
-    }
-}
-
-/// One worker's sums of squared gradient norms in the batch stage.
-struct BatchTally {
-    let tally: GradientTally
-    /// Squared gradient norms by row of the chunk; a worker touches only its own rows.
-    let exampleSquaredNorms: UnsafeMutablePointer<Double>
-
-    func add(_ squaredNorm: Double, parameter: Int, row: Int) {
-        exampleSquaredNorms[row] += squaredNorm
-        tally.parameterSquaredNorms[parameter] += squaredNorm
+    /// The way of the examples from a row on.
+    func examples(from row: Int) -> ExamplePass {
+        ExamplePass(isTraining: isTraining, firstDraw: firstDraw + UInt64(row))
     }
 }
 
@@ -71,33 +60,32 @@ final class ElementwiseBatchOperation: BatchOperation {
     let output: BatchMatrix
     private let input: BatchMatrix
     private let function: any ElementwiseFunction
-    private let workerCount: Int
 
     let parameters: [TrainableArray] = []
 
     /// - Parameter output: The input's matrix to work in place, or another.
-    init(input: BatchMatrix, output: BatchMatrix, function: any ElementwiseFunction, workerCount: Int) {
+    init(input: BatchMatrix, output: BatchMatrix, function: any ElementwiseFunction) {
         self.input = input
         self.output = output
         self.function = function
-        self.workerCount = workerCount
     }
 
-    func forward(worker: Int, pass: ChunkPass, barrier: Barrier) {
-        forEachRow(worker, pass) { offset, columns, pass in
+    func forward(_ worker: Worker, pass: ChunkPass) {
+        forEachRow(worker, pass) { offset, columns, draw in
             if output !== input {
                 (output.values.pointer + offset).update(from: input.values.pointer + offset, count: columns.count)
             }
             function.forward(
-                output.values.pointer + offset, count: columns.count, offset: columns.lowerBound, pass: pass)
+                output.values.pointer + offset, count: columns.count, offset: columns.lowerBound,
+                draw: pass.isTraining ? draw : nil)
         }
     }
 
-    func backward(worker: Int, pass: ChunkPass, tally: BatchTally, barrier: Barrier) {
-        forEachRow(worker, pass) { offset, columns, pass in
+    func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
+        forEachRow(worker, pass) { offset, columns, draw in
             function.backward(
                 output.gradients.pointer + offset, output: output.values.pointer + offset,
-                count: columns.count, offset: columns.lowerBound, pass: pass)
+                count: columns.count, offset: columns.lowerBound, draw: draw)
             if output !== input {
                 (input.gradients.pointer + offset).update(
                     from: output.gradients.pointer + offset, count: columns.count)
@@ -106,13 +94,14 @@ final class ElementwiseBatchOperation: BatchOperation {
     }
 
     private func forEachRow(
-        _ worker: Int, _ pass: ChunkPass, _ body: (_ offset: Int, _ columns: Range<Int>, ExamplePass) -> Void
+        _ worker: Worker, _ pass: ChunkPass, _ body: (_ offset: Int, _ columns: Range<Int>, _ draw: UInt64) -> Void
     ) {
-        let tile = output.tile(worker: worker, of: workerCount, rowCount: pass.rowCount)
+        let tile = output.tile(of: worker, rowCount: pass.rowCount)
         guard !tile.isEmpty else { return }
         for row in tile.rows {
             body(
-                row * output.columnCount + tile.columns.lowerBound, tile.columns, pass.examplePass(row: row))
+                row * output.columnCount + tile.columns.lowerBound, tile.columns,
+                pass.firstDraw + UInt64(row))
         }
     }
 }

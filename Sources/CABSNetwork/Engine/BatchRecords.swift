@@ -11,9 +11,11 @@ final class BatchRecords: @unchecked Sendable {
     /// By worker and parameter: that worker's share of the mean gradient's squared norm.
     let gradientSquaredNorms: UnsafeMutablePointer<Double>
     /// By worker and parameter: the sum over that worker's examples.
-    private let parameterSquaredNorms: UnsafeMutablePointer<Double>
+    let parameterSquaredNorms: UnsafeMutablePointer<Double>
     /// By worker.
     private let correctCounts: UnsafeMutablePointer<Int>
+    /// By worker and phase.
+    private let phaseSeconds: UnsafeMutablePointer<Double>
     private let parameterCount: Int
     private let workerCount: Int
 
@@ -26,6 +28,7 @@ final class BatchRecords: @unchecked Sendable {
         gradientSquaredNorms = .zeros(workerCount * parameterCount)
         parameterSquaredNorms = .zeros(workerCount * parameterCount)
         correctCounts = .zeros(workerCount)
+        phaseSeconds = .zeros(workerCount * StepPhase.allCases.count)
     }
 
     deinit {
@@ -34,13 +37,23 @@ final class BatchRecords: @unchecked Sendable {
         gradientSquaredNorms.deallocate()
         parameterSquaredNorms.deallocate()
         correctCounts.deallocate()
+        phaseSeconds.deallocate()
+    }
+
+    /// Where a worker notes the norms of its examples.
+    ///
+    /// - Parameter position: The place in the batch of the tally's first example.
+    func tally(for worker: Int, from position: Int) -> GradientTally {
+        GradientTally(
+            exampleSquaredNorms: squaredNorms + position,
+            parameterSquaredNorms: parameterSquaredNorms + worker * parameterCount)
     }
 
     /// Takes a worker's own counts over.
     func store(_ memory: WorkerMemory, worker: Int) {
         correctCounts[worker] = memory.correctCount
-        (parameterSquaredNorms + worker * parameterCount).update(
-            from: memory.tally.parameterSquaredNorms, count: parameterCount)
+        (phaseSeconds + worker * memory.phaseSeconds.count).update(
+            from: memory.phaseSeconds, count: memory.phaseSeconds.count)
     }
 
     /// Adds everything up, in the order of examples and of workers.
@@ -71,7 +84,17 @@ final class BatchRecords: @unchecked Sendable {
             parameters: parameters,
             exampleLosses: Array(UnsafeBufferPointer(start: losses, count: exampleCount)),
             exampleSquaredNorms: measures
-                ? Array(UnsafeBufferPointer(start: squaredNorms, count: exampleCount)) : [])
+                ? Array(UnsafeBufferPointer(start: squaredNorms, count: exampleCount)) : [],
+            phaseSeconds: phaseMeans())
+    }
+
+    private func phaseMeans() -> [StepPhase: Double] {
+        let phases = StepPhase.allCases
+        return Dictionary(
+            uniqueKeysWithValues: phases.enumerated().map { index, phase in
+                let total = (0..<workerCount).reduce(0) { $0 + phaseSeconds[$1 * phases.count + index] }
+                return (phase, total / Double(workerCount))
+            })
     }
 }
 
@@ -81,12 +104,37 @@ final class WorkerMemory {
     var input: [Float]
     var target: [Float]
     var correctCount = 0
-    let tally: GradientTally
+    private(set) var phaseSeconds = [Double](repeating: 0, count: StepPhase.allCases.count)
+    private var phaseStart = ContinuousClock.now
 
-    init(_ model: Model, parameterCount: Int) {
+    init(_ model: Model) {
         input = Array(repeating: 0, count: model.inputShape.count)
         target = Array(repeating: 0, count: model.outputCount)
-        tally = GradientTally(parameterCount: parameterCount)
+    }
+
+    /// Has an example decoded.
+    func decode(_ batch: some ExampleBatch, at position: Int) {
+        let (inputCount, targetCount) = (input.count, target.count)
+        batch.copyExample(at: position, input: &input, target: &target)
+        precondition(
+            input.count == inputCount && target.count == targetCount,
+            "\(type(of: batch)) gave \(input.count) input values and \(target.count) target values, "
+                + "where the model takes \(inputCount) and \(targetCount)")
+    }
+
+    /// Forgets the last step.
+    func reset() {
+        correctCount = 0
+        for index in phaseSeconds.indices { phaseSeconds[index] = 0 }
+        phaseStart = .now
+    }
+
+    /// Counts the time since the last phase's end as this phase's.
+    func endPhase(_ phase: StepPhase) {
+        let now = ContinuousClock.now
+        let duration = (now - phaseStart).components
+        phaseSeconds[phase.rawValue] += Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+        phaseStart = now
     }
 }
 

@@ -41,7 +41,7 @@ struct BatchStage: Sendable {
                     ? BatchMatrix(rowCapacity: rowCapacity, columnCount: current.columnCount) : current
                 operations.append(
                     ElementwiseBatchOperation(
-                        input: current, output: output, function: function, workerCount: context.workerCount))
+                        input: current, output: output, function: function))
                 outputIsRead = function.backwardReadsOutput
             }
             current = operations.last?.output ?? input

@@ -5,6 +5,8 @@ protocol ElementwiseLayer: ExampleStageLayer {
     func makeFunction(in context: StageContext) -> any ElementwiseFunction
     /// Whether larger values stay larger, so that the layer may trade places with a maximum.
     static var isIncreasing: Bool { get }
+    /// Whether what becomes of a value depends on its number, which then must not follow from the memory layout.
+    static var readsNumbers: Bool { get }
 }
 
 /// A function of single values and its derivative, in place. The stages of a step share it.
@@ -14,11 +16,13 @@ protocol ElementwiseFunction: Sendable {
     /// Whether the backward pass reads what came out.
     var backwardReadsOutput: Bool { get }
     /// Replaces `count` values, of which the first is the example's value number `offset`, by the function's.
-    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, pass: ExamplePass)
+    ///
+    /// - Parameter draw: The number of examples drawn before this one; none where this is an evaluation.
+    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, draw: UInt64?)
     /// Multiplies the output gradient by the derivative.
     func backward(
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
-        pass: ExamplePass)
+        draw: UInt64)
 }
 
 /// A layer with an activation function.
@@ -28,6 +32,7 @@ protocol Activation: ElementwiseLayer {
 
 extension Activation {
     static var isIncreasing: Bool { true }
+    static var readsNumbers: Bool { false }
     func makeFunction(in context: StageContext) -> any ElementwiseFunction { Self.function }
 }
 
@@ -39,13 +44,13 @@ struct ActivationFunction: ElementwiseFunction {
 
     let backwardReadsOutput = true
 
-    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, pass: ExamplePass) {
+    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, draw: UInt64?) {
         forward(values, count)
     }
 
     func backward(
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
-        pass: ExamplePass
+        draw: UInt64
     ) {
         backward(gradient, output, count)
     }
@@ -55,7 +60,9 @@ extension ElementwiseLayer {
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext
     ) throws(EngineError) -> any ExampleOperation {
-        try ElementwiseOperation(input: input, shape: output, function: makeFunction(in: context))
+        let plain = TensorLayout(shape: input.shape, layout: try Layout.image(input.shape))
+        return try ElementwiseOperation(
+            input: Self.readsNumbers ? plain : input, function: makeFunction(in: context))
     }
 }
 
@@ -67,11 +74,10 @@ private struct ElementwiseOperation: ExampleOperation {
     /// One where a value stands, zero where padding does; none where there is no padding or it stays zero.
     let paddingMask: AlignedBuffer?
 
-    init(
-        input: TensorLayout, shape: ExampleShape, function: any ElementwiseFunction
-    ) throws(EngineError) {
+    init(input: TensorLayout, function: any ElementwiseFunction) throws(EngineError) {
         self.input = input
-        output = TensorLayout(shape: shape, layout: input.layout)
+        // The shape of the layout, which behind Flatten is still an image's.
+        output = TensorLayout(shape: input.shape, layout: input.layout)
         self.function = function
         if input.isPadded && !function.mapsZeroToZero {
             let mask = AlignedBuffer(count: input.storedCount)
@@ -99,19 +105,24 @@ private struct ElementwiseOperation: ExampleOperation {
             self.places = places
         }
 
-        func forward(slot: Int, pass: ExamplePass) {
+        func forward(_ slots: Range<Int>, pass: ExamplePass) {
             let count = operation.output.storedCount
-            let output = places.output[slot]
-            if output != places.input[slot] { output.update(from: places.input[slot], count: count) }
-            operation.function.forward(output, count: count, offset: 0, pass: pass)
-            if let mask = operation.paddingMask { cvm_multiply(output, mask.pointer, count) }
+            for slot in slots {
+                let output = places.output[slot]
+                if output != places.input[slot] { output.update(from: places.input[slot], count: count) }
+                operation.function.forward(
+                    output, count: count, offset: 0, draw: pass.isTraining ? pass.draw(of: slot) : nil)
+                if let mask = operation.paddingMask { cvm_multiply(output, mask.pointer, count) }
+            }
         }
 
-        func backward(slot: Int, pass: ExamplePass, tally: GradientTally) {
+        func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally) {
             guard places.inputGradient != nil else { return }
-            operation.function.backward(
-                places.outputGradient[slot], output: places.output[slot], count: operation.output.storedCount,
-                offset: 0, pass: pass)
+            for slot in slots {
+                operation.function.backward(
+                    places.outputGradient[slot], output: places.output[slot],
+                    count: operation.output.storedCount, offset: 0, draw: pass.draw(of: slot))
+            }
         }
     }
 }

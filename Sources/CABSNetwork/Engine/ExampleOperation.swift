@@ -24,6 +24,8 @@ struct StageContext {
     let parameters: [String: TrainableArray.Identity]
     /// How many workers sum gradients.
     let workerCount: Int
+    /// The numbers of examples that go into one call, from the largest down.
+    let exampleCounts: [Int]
 }
 
 /// A layer of the example stage, planned: what all workers share.
@@ -69,18 +71,27 @@ struct ExamplePlaces {
 
 /// An operation bound to one worker's memory.
 protocol ExampleKernel: AnyObject {
-    /// Computes the output of the example in that place.
-    func forward(slot: Int, pass: ExamplePass)
-    /// Computes the gradients of the example in that place from its output gradient.
-    func backward(slot: Int, pass: ExamplePass, tally: GradientTally)
+    /// Makes ready for a step's first example.
+    func beginStep()
+    /// Computes the outputs of the examples in those places.
+    func forward(_ slots: Range<Int>, pass: ExamplePass)
+    /// Computes the gradients of the examples in those places from their output gradients.
+    func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally)
 }
 
-/// One example's way through the network.
+extension ExampleKernel {
+    func beginStep() {}
+}
+
+/// The way of a worker's examples through the network.
 struct ExamplePass {
     /// Whether this is a training step, and not an evaluation.
     let isTraining: Bool
-    /// The number of examples drawn before this one since the run began.
-    let draw: UInt64
+    /// The number of examples drawn before the first of them since the run began.
+    let firstDraw: UInt64
+
+    /// The number of examples drawn before the one in that place, or that row.
+    func draw(of slot: Int) -> UInt64 { firstDraw + UInt64(slot) }
 }
 
 /// How the second moment of the per-example gradients is measured.
@@ -95,79 +106,15 @@ public enum GradientEstimator: String, Sendable, Hashable, Codable, CaseIterable
     case none
 }
 
-/// One worker's sums of squared gradient norms.
-final class GradientTally {
-    /// The sum for the example in hand, over the parameters of the example stage.
-    var exampleSquaredNorm = 0.0
-    /// The sums over examples, by parameter.
-    var parameterSquaredNorms: [Double]
+/// Where one worker notes squared gradient norms: for each of its examples, and summed over them for each parameter.
+struct GradientTally {
+    /// By place, or by row of the chunk.
+    let exampleSquaredNorms: UnsafeMutablePointer<Double>
+    /// By parameter.
+    let parameterSquaredNorms: UnsafeMutablePointer<Double>
 
-    init(parameterCount: Int) {
-        parameterSquaredNorms = Array(repeating: 0, count: parameterCount)
-    }
-
-    func add(_ squaredNorm: Double, parameter: Int) {
-        exampleSquaredNorm += squaredNorm
+    func add(_ squaredNorm: Double, parameter: Int, example: Int) {
+        exampleSquaredNorms[example] += squaredNorm
         parameterSquaredNorms[parameter] += squaredNorm
-    }
-
-    func reset() {
-        for index in parameterSquaredNorms.indices { parameterSquaredNorms[index] = 0 }
-    }
-}
-
-/// A change of memory layout between two operations.
-struct ReorderOperation: ExampleOperation {
-    let input: TensorLayout
-    let output: TensorLayout
-    private let forward: Primitive
-    private let backward: Primitive
-
-    init(from input: TensorLayout, to output: Layout) throws(EngineError) {
-        self.input = input
-        self.output = TensorLayout(shape: input.shape, layout: output)
-        forward = try Primitive.reorder(from: input.layout, to: output)
-        backward = try Primitive.reorder(from: output, to: input.layout)
-    }
-
-    let backwardReadsInput = false
-    let backwardReadsOutput = false
-    let worksInPlace = false
-    var scratchByteCount: Int { max(forward.scratch.byteCount, backward.scratch.byteCount) }
-
-    func bind(to places: ExamplePlaces) throws(EngineError) -> any ExampleKernel {
-        let backwardCall: PrimitiveCall?
-        if let inputGradient = places.inputGradient {
-            backwardCall = try PrimitiveCall(
-                backward, scratch: places.scratch,
-                [
-                    .init(DNNL_ARG_FROM, output.layout, places.outputGradient),
-                    .init(DNNL_ARG_TO, input.layout, inputGradient),
-                ])
-        } else {
-            backwardCall = nil
-        }
-        return Kernel(
-            forwardCall: try PrimitiveCall(
-                forward, scratch: places.scratch,
-                [
-                    .init(DNNL_ARG_FROM, input.layout, places.input),
-                    .init(DNNL_ARG_TO, output.layout, places.output),
-                ]),
-            backwardCall: backwardCall)
-    }
-
-    private final class Kernel: ExampleKernel {
-        let forwardCall: PrimitiveCall
-        let backwardCall: PrimitiveCall?
-
-        init(forwardCall: PrimitiveCall, backwardCall: PrimitiveCall?) {
-            self.forwardCall = forwardCall
-            self.backwardCall = backwardCall
-        }
-
-        func forward(slot: Int, pass: ExamplePass) { forwardCall.execute(slot: slot) }
-
-        func backward(slot: Int, pass: ExamplePass, tally: GradientTally) { backwardCall?.execute(slot: slot) }
     }
 }

@@ -6,6 +6,11 @@ struct ExampleStage: Sendable {
     let operations: [any ExampleOperation]
     /// Whether any of the operations has parameters: without, there is no backward pass.
     let hasParameters: Bool
+    /// The first of the operations that take several examples at a time; the number of operations where none does.
+    ///
+    /// Up to there an example passes through all layers while it is in the core's cache. From there on parameters are more than
+    /// fits, and it pays to use them for many examples once they are read.
+    let groupStart: Int
 
     /// What the last operation leaves.
     var output: TensorLayout { operations.last?.output ?? input }
@@ -14,10 +19,13 @@ struct ExampleStage: Sendable {
     ///
     /// - Parameters:
     ///   - endsPlainly: Whether what comes out must lie in row-major order, channels first.
+    ///   - slotCount: How many examples a worker has in hand at a time.
+    ///   - measuresExactly: Whether squared norms, if any, are exact.
     ///   - context: What a layer is told of its surroundings.
     init(
-        _ layers: [Model.PlacedLayer], input shape: ExampleShape, endsPlainly: Bool,
-        context: (Model.PlacedLayer, _ backpropagates: Bool) -> StageContext
+        _ layers: [Model.PlacedLayer], input shape: ExampleShape, endsPlainly: Bool, slotCount: Int,
+        measuresExactly: Bool,
+        context: (Model.PlacedLayer, _ backpropagates: Bool, _ exampleCounts: [Int]) -> StageContext
     ) throws(EngineError) {
         input = TensorLayout(shape: shape, layout: try Layout.image(shape))
         var current = input
@@ -25,6 +33,7 @@ struct ExampleStage: Sendable {
         var image = shape
         var operations: [any ExampleOperation] = []
         var hasParameters = false
+        var groupStart: Int?
 
         func append(_ operation: any ExampleOperation) throws(EngineError) {
             if operation.input.layout != current.layout {
@@ -38,7 +47,15 @@ struct ExampleStage: Sendable {
         for placed in Self.poolingBeforeActivations(layers) {
             if case .image = placed.output { image = placed.output }
             guard let layer = placed.layer as? any ExampleStageLayer else { continue }
-            try append(layer.makeOperation(from: current, to: placed.output, in: context(placed, hasParameters)))
+            if groupStart == nil, measuresExactly, let convolution = layer as? Conv2D,
+                convolution.gathersExamples(from: placed.input, to: placed.output)
+            {
+                groupStart = operations.count
+            }
+            let exampleCounts = groupStart == nil ? [1] : Self.powersOfTwo(downFrom: slotCount)
+            try append(
+                layer.makeOperation(
+                    from: current, to: placed.output, in: context(placed, hasParameters, exampleCounts)))
         }
         imageShape = image
         if endsPlainly {
@@ -47,6 +64,11 @@ struct ExampleStage: Sendable {
         }
         self.operations = operations
         self.hasParameters = hasParameters
+        self.groupStart = groupStart ?? operations.count
+    }
+
+    private static func powersOfTwo(downFrom largest: Int) -> [Int] {
+        Array(sequence(first: largest) { $0 > 1 ? $0 / 2 : nil })
     }
 
     /// The shape of what comes out, before Flatten.
@@ -79,7 +101,9 @@ final class ExampleLane {
     let output: ExampleTensor
     /// Where the gradient of its output goes.
     let outputGradient: ExampleTensor
-    private let kernels: [any ExampleKernel]
+    /// The operations that take one example at a time, and those after them that take all.
+    private let singleKernels: ArraySlice<any ExampleKernel>
+    private let groupKernels: ArraySlice<any ExampleKernel>
     private let buffers: [AlignedBuffer]
 
     /// - Parameter slotCount: How many examples the worker has in hand at a time.
@@ -87,12 +111,12 @@ final class ExampleLane {
         let operations = stage.operations
         var buffers: [AlignedBuffer] = []
 
-        func allocate(_ count: Int, slots: Int) -> ExampleTensor {
-            // Whole cache lines, so that no two examples share one.
-            let stride = count.roundedUp(toMultipleOf: 16)
-            let buffer = AlignedBuffer(count: stride * slots)
+        // Places follow each other without gaps, so that a primitive for several examples can take several.
+        func allocate(_ layout: TensorLayout, isKept: Bool) -> ExampleTensor {
+            let (count, slots) = (layout.storedCount, isKept ? slotCount : 1)
+            let buffer = AlignedBuffer(count: count * slots)
             buffers.append(buffer)
-            return ExampleTensor(buffer.pointer, slotStride: slots == 1 ? 0 : stride, slotCount: slots)
+            return ExampleTensor(buffer.pointer, slotStride: slots == 1 ? 0 : count, slotCount: slots)
         }
 
         // Tensor i goes into operation i and comes out of operation i − 1. Tensors of one place form a group.
@@ -105,26 +129,28 @@ final class ExampleLane {
             if operation.backwardReadsInput { keptGroups.insert(groups[index]) }
             if operation.backwardReadsOutput { keptGroups.insert(group) }
         }
+        // From the first operation that takes several examples on, each has a place of its own for everything.
+        let firstGrouped = stage.groupStart < operations.count ? stage.groupStart : operations.count + 1
+        keptGroups.formUnion(groups[min(firstGrouped, groups.count)...])
         var tensors: [ExampleTensor] = []
         for (index, group) in groups.enumerated() {
             if index > 0, group == groups[index - 1] {
                 tensors.append(tensors[index - 1])
             } else {
                 let layout = index == 0 ? stage.input : operations[index - 1].output
-                let slots = keptGroups.contains(group) ? slotCount : 1
-                tensors.append(allocate(layout.storedCount, slots: slots))
+                tensors.append(allocate(layout, isKept: keptGroups.contains(group)))
             }
         }
-        var gradients: [ExampleTensor] = []
-        for index in (0...operations.count).reversed() {
-            if index < operations.count, operations[index].worksInPlace {
-                gradients.append(gradients[gradients.count - 1])
-            } else {
-                let layout = index == 0 ? stage.input : operations[index - 1].output
-                gradients.append(allocate(layout.storedCount, slots: 1))
-            }
+        // The gradients of tensor i and of the tensors that elementwise operations make of it share one place.
+        var gradients = [ExampleTensor?](repeating: nil, count: operations.count + 1)
+        var start = 0
+        for index in 0...operations.count
+        where index == operations.count || !operations[index].worksInPlace {
+            let layout = index == 0 ? stage.input : operations[index - 1].output
+            let tensor = allocate(layout, isKept: index >= firstGrouped)
+            for shared in start...index { gradients[shared] = tensor }
+            start = index + 1
         }
-        gradients.reverse()
 
         let scratch = AlignedBuffer(byteCount: operations.map(\.scratchByteCount).max() ?? 0)
         var kernels: [any ExampleKernel] = []
@@ -134,22 +160,46 @@ final class ExampleLane {
                 try operation.bind(
                     to: ExamplePlaces(
                         worker: worker, slotCount: slotCount, input: tensors[index], output: tensors[index + 1],
-                        inputGradient: hasParameters ? gradients[index] : nil,
-                        outputGradient: gradients[index + 1], scratch: scratch)))
+                        inputGradient: hasParameters ? gradients[index]! : nil,
+                        outputGradient: gradients[index + 1]!, scratch: scratch)))
             hasParameters = hasParameters || !operation.parameters.isEmpty
         }
-        self.kernels = kernels
+        singleKernels = kernels[..<stage.groupStart]
+        groupKernels = kernels[stage.groupStart...]
         self.buffers = buffers
         input = tensors[0]
         output = tensors[operations.count]
-        outputGradient = gradients[operations.count]
+        outputGradient = gradients[operations.count]!
     }
 
-    func forward(slot: Int, pass: ExamplePass) {
-        for kernel in kernels { kernel.forward(slot: slot, pass: pass) }
+    func beginStep() {
+        for kernel in singleKernels { kernel.beginStep() }
+        for kernel in groupKernels { kernel.beginStep() }
     }
 
-    func backward(slot: Int, pass: ExamplePass, tally: GradientTally) {
-        for kernel in kernels.reversed() { kernel.backward(slot: slot, pass: pass, tally: tally) }
+    /// - Parameters:
+    ///   - begin: Puts an example's input in its place.
+    ///   - finish: Takes an example's output over.
+    func forward(_ slots: Range<Int>, pass: ExamplePass, begin: (_ slot: Int) -> Void, finish: (_ slot: Int) -> Void) {
+        for slot in slots {
+            begin(slot)
+            for kernel in singleKernels { kernel.forward(slot..<slot + 1, pass: pass) }
+            if groupKernels.isEmpty { finish(slot) }
+        }
+        guard !groupKernels.isEmpty else { return }
+        for kernel in groupKernels { kernel.forward(slots, pass: pass) }
+        for slot in slots { finish(slot) }
+    }
+
+    /// - Parameter begin: Puts the gradient of an example's output in its place.
+    func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally, begin: (_ slot: Int) -> Void) {
+        if !groupKernels.isEmpty {
+            for slot in slots { begin(slot) }
+            for kernel in groupKernels.reversed() { kernel.backward(slots, pass: pass, tally: tally) }
+        }
+        for slot in slots {
+            if groupKernels.isEmpty { begin(slot) }
+            for kernel in singleKernels.reversed() { kernel.backward(slot..<slot + 1, pass: pass, tally: tally) }
+        }
     }
 }

@@ -19,12 +19,27 @@ final class Layout: @unchecked Sendable {
         self.init(taking: handle!)
     }
 
-    /// Rows, columns and channels of one image, channels first.
-    static func image(_ shape: ExampleShape, _ tag: dnnl_format_tag_t = dnnl_nchw) throws(EngineError) -> Layout {
+    /// Images, one after the other; by default each in row-major order, channels first.
+    static func images(
+        _ count: Int, _ shape: ExampleShape, _ tag: dnnl_format_tag_t = dnnl_nchw
+    ) throws(EngineError) -> Layout {
         switch shape {
-        case .image(let height, let width, let channels): try Layout([1, channels, height, width], tag)
-        case .vector(let count): try Layout([1, count, 1, 1], tag)
+        case .image(let height, let width, let channels): try Layout([count, channels, height, width], tag)
+        case .vector(let size): try Layout([count, size, 1, 1], tag)
         }
+    }
+
+    /// One image.
+    static func image(_ shape: ExampleShape, _ tag: dnnl_format_tag_t = dnnl_nchw) throws(EngineError) -> Layout {
+        try images(1, shape, tag)
+    }
+
+    /// The layout's name, if it is one in which so many images of the shape lie one after the other.
+    func tag(of count: Int, _ shape: ExampleShape) throws(EngineError) -> dnnl_format_tag_t? {
+        for tag in [dnnl_nChw16c, dnnl_nChw8c, dnnl_nChw4c, dnnl_nhwc, dnnl_nchw] {
+            if try Layout.images(count, shape, tag) == self { return tag }
+        }
+        return nil
     }
 
     var byteCount: Int { cdnn_layout_size(handle) }
@@ -46,4 +61,13 @@ struct TensorLayout: Sendable {
     var storedCount: Int { layout.storedCount }
     /// Whether the layout has places that belong to no value. They hold zero, always.
     var isPadded: Bool { storedCount != shape.count }
+
+    /// The layout of several examples, one after the other. Only one where the layout has no name.
+    func layout(of exampleCount: Int) throws(EngineError) -> Layout {
+        if exampleCount == 1 { return layout }
+        guard let tag = try layout.tag(of: 1, shape) else {
+            preconditionFailure("examples of \(shape) cannot be strung together")
+        }
+        return try Layout.images(exampleCount, shape, tag)
+    }
 }

@@ -6,12 +6,12 @@ struct MatrixTile {
     let rows: Range<Int>
     let columns: Range<Int>
 
-    init(worker: Int, of workerCount: Int, rowCount: Int, columnCount: Int) {
-        if Self.cutsColumns(columnCount, workerCount: workerCount) {
+    init(of worker: Worker, rowCount: Int, columnCount: Int) {
+        if Self.cutsColumns(columnCount, workerCount: worker.count) {
             rows = 0..<rowCount
-            columns = evenShare(of: columnCount, worker: worker, of: workerCount, unit: 16)
+            columns = worker.share(of: columnCount, unit: 16)
         } else {
-            rows = evenShare(of: rowCount, worker: worker, of: workerCount)
+            rows = worker.share(of: rowCount)
             columns = 0..<columnCount
         }
     }
@@ -22,10 +22,4 @@ struct MatrixTile {
     }
 
     var isEmpty: Bool { rows.isEmpty || columns.isEmpty }
-}
-
-/// A worker's part of `count` things, cut as evenly as multiples of `unit` allow.
-func evenShare(of count: Int, worker: Int, of workerCount: Int, unit: Int = 1) -> Range<Int> {
-    let units = (count + unit - 1) / unit
-    return min(count, units * worker / workerCount * unit)..<min(count, units * (worker + 1) / workerCount * unit)
 }

@@ -13,7 +13,7 @@ public final class Network {
     public let loss: Loss
     /// How the second moment of the gradients is measured.
     public let estimator: GradientEstimator
-    /// The number of threads that compute.
+    /// The number of threads that compute; a step with too little work to divide runs on one of them.
     public var workerCount: Int { pool.workerCount }
 
     private let pool: WorkerPool
@@ -29,15 +29,26 @@ public final class Network {
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     /// - Throws: ``EngineError`` where the network cannot be set up, ``ModelError`` where the parameters are not the
     ///   model's.
-    public init(
+    public convenience init(
         _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
         workerCount: Int? = nil, parameters: ParameterSet? = nil
+    ) throws {
+        try self.init(
+            model, loss: loss, estimator: estimator, workerCount: workerCount, parameters: parameters,
+            dividesAlways: false)
+    }
+
+    /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers, for tests.
+    init(
+        _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
+        workerCount: Int? = nil, parameters: ParameterSet? = nil, dividesAlways: Bool
     ) throws {
         self.model = model
         self.loss = loss
         self.estimator = estimator
         pool = try WorkerPool(workerCount: workerCount ?? ProcessInfo.processInfo.activeProcessorCount)
-        program = try StepProgram(model, loss: loss, estimator: estimator, workerCount: pool.workerCount)
+        program = try StepProgram(
+            model, loss: loss, estimator: estimator, workerCount: pool.workerCount, dividesAlways: dividesAlways)
         try load(parameters ?? model.initialParameters())
     }
 
@@ -88,11 +99,6 @@ public final class Network {
 
     private func run(_ batch: some ExampleBatch, _ purpose: StepPurpose) throws(EngineError) -> StepReport {
         guard batch.count > 0 else { throw .emptyBatch }
-        let records = program.prepare(for: batch.count)
-        pool.run { [program] worker, barrier in
-            program.run(batch, purpose, records, worker: worker, barrier: barrier)
-        }
-        return records.report(
-            names: program.parameters.map(\.identity.name), estimator: estimator, isTraining: purpose.isTraining)
+        return program.run(batch, purpose, on: pool)
     }
 }

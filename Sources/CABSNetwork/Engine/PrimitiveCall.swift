@@ -16,6 +16,12 @@ struct ExampleTensor: @unchecked Sendable {
     }
 
     subscript(slot: Int) -> UnsafeMutablePointer<Float> { base + slot * slotStride }
+
+    /// The same places, so many to a group.
+    func grouped(_ exampleCount: Int) -> ExampleTensor {
+        if exampleCount == 1 { return self }
+        return ExampleTensor(base, slotStride: slotStride * exampleCount, slotCount: slotCount / exampleCount)
+    }
 }
 
 /// A primitive with all its arguments bound to memory, so that running it for one example costs nothing but
@@ -77,6 +83,11 @@ final class PrimitiveCall: @unchecked Sendable {
     deinit {
         for memory in memories { dnnl_memory_destroy(memory) }
         dnnl_stream_destroy(stream)
+    }
+
+    /// Runs the primitive for the examples in those places, one after the other.
+    func execute(_ slots: Range<Int>) {
+        for slot in slots { execute(slot: slot) }
     }
 
     /// Runs the primitive for the example in that place.

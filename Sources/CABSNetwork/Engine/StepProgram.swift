@@ -1,5 +1,5 @@
 import CABS
-import CVectorMath
+import Foundation
 
 /// What a step is for.
 enum StepPurpose: Sendable {
@@ -25,21 +25,23 @@ final class StepProgram: @unchecked Sendable {
     private let model: Model
     private let loss: Loss
     private let estimator: GradientEstimator
-    private let workerCount: Int
     private let exampleStage: ExampleStage
     private let batchStage: BatchStage
     private let lanes: [ExampleLane]
     private let workers: [WorkerMemory]
     private let targets: BatchMatrix
-    private let chunkCapacity: Int
+    private let dividesAlways: Bool
 
+    /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers.
     init(
-        _ model: Model, loss: Loss, estimator: GradientEstimator, workerCount: Int
+        _ model: Model, loss: Loss, estimator: GradientEstimator, workerCount: Int, dividesAlways: Bool
     ) throws(EngineError) {
         let split = model.layers.firstIndex { $0.layer is Dense } ?? model.layers.count
         let indices = Dictionary(
             uniqueKeysWithValues: model.parameters.enumerated().map { ($1.name, $0) })
-        func context(_ placed: Model.PlacedLayer, _ backpropagates: Bool) -> StageContext {
+        func context(
+            _ placed: Model.PlacedLayer, _ backpropagates: Bool, _ exampleCounts: [Int]
+        ) -> StageContext {
             let identities = placed.layer.parameters(for: placed.input).map { specification in
                 let name = "\(placed.name).\(specification.name)"
                 return (
@@ -50,29 +52,32 @@ final class StepProgram: @unchecked Sendable {
             return StageContext(
                 name: placed.name, position: model.layers.firstIndex { $0.name == placed.name }!,
                 seed: model.seed, backpropagates: backpropagates, estimator: estimator,
-                parameters: Dictionary(uniqueKeysWithValues: identities), workerCount: workerCount)
+                parameters: Dictionary(uniqueKeysWithValues: identities), workerCount: workerCount,
+                exampleCounts: exampleCounts)
         }
         let slotCount = Self.slotCount
-        chunkCapacity = slotCount * workerCount
+        let chunkCapacity = slotCount * workerCount
         exampleStage = try ExampleStage(
             Array(model.layers[..<split]), input: model.inputShape, endsPlainly: split == model.layers.count,
+            slotCount: slotCount, measuresExactly: estimator != .reference,
             context: context)
         batchStage = try BatchStage(
-            Array(model.layers[split...]), after: exampleStage, rowCapacity: chunkCapacity, context: context)
+            Array(model.layers[split...]), after: exampleStage, rowCapacity: chunkCapacity
+        ) { context($0, $1, [1]) }
         lanes = try (0..<workerCount).map { [exampleStage] worker throws(EngineError) in
             try ExampleLane(exampleStage, worker: worker, slotCount: slotCount)
         }
         parameters = exampleStage.operations.flatMap(\.parameters) + batchStage.operations.flatMap(\.parameters)
-        workers = (0..<workerCount).map { [parameters] _ in WorkerMemory(model, parameterCount: parameters.count) }
+        workers = (0..<workerCount).map { _ in WorkerMemory(model) }
         targets = BatchMatrix(rowCapacity: chunkCapacity, columnCount: model.outputCount)
         self.model = model
         self.loss = loss
         self.estimator = estimator
-        self.workerCount = workerCount
+        self.dividesAlways = dividesAlways
     }
 
-    /// How many examples each worker has in hand between the forward and backward pass: enough rows for the dense
-    /// layers' products to run at full speed.
+    /// How many examples each worker has in hand between the forward and backward pass, a power of two: enough rows for
+    /// the dense layers' products to run at full speed.
     private static let slotCount = 64
 
     /// Brings everything derived from the parameters up to date.
@@ -92,56 +97,76 @@ final class StepProgram: @unchecked Sendable {
 
     // MARK: One step
 
-    /// The records of a step, ready to be written by the workers.
-    func prepare(for exampleCount: Int) -> BatchRecords {
-        BatchRecords(exampleCount: exampleCount, parameterCount: parameters.count, workerCount: workerCount)
+    /// Runs a step on a batch, on one worker alone where the work is too little to be worth dividing.
+    func run(_ batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool) -> StepReport {
+        let dividesWork = isWorthDividing(exampleCount: batch.count, between: pool.workerCount)
+        let records = BatchRecords(
+            exampleCount: batch.count, parameterCount: parameters.count,
+            workerCount: dividesWork ? pool.workerCount : 1)
+        if dividesWork {
+            pool.run { self.run(batch, purpose, records, worker: $0) }
+        } else {
+            pool.runAlone { self.run(batch, purpose, records, worker: $0) }
+        }
+        return records.report(
+            names: parameters.map(\.identity.name), estimator: estimator, isTraining: purpose.isTraining)
+    }
+
+    /// Whether several workers are faster than one. A step has about ten barriers. Awake workers pass one within a
+    /// microsecond; more workers than cores must sleep, which costs some ten microseconds each time.
+    private func isWorthDividing(exampleCount: Int, between workerCount: Int) -> Bool {
+        let minimum = workerCount <= ProcessInfo.processInfo.activeProcessorCount ? 1e6 * Double(workerCount) : 3e8
+        return dividesAlways || Double(exampleCount) * Double(model.operationsPerExample) >= minimum
     }
 
     /// Runs a worker's part of a step.
-    func run(
-        _ batch: some ExampleBatch, _ purpose: StepPurpose, _ records: BatchRecords, worker: Int,
-        barrier: Barrier
+    private func run(
+        _ batch: some ExampleBatch, _ purpose: StepPurpose, _ records: BatchRecords, worker: Worker
     ) {
-        let memory = workers[worker]
-        memory.tally.reset()
-        memory.correctCount = 0
-        let isTraining = purpose.isTraining
-        if isTraining {
-            for operation in exampleStage.operations { operation.parameters.forEach { $0.clearSum(of: worker) } }
-        }
-        let chunkCount = (batch.count + chunkCapacity - 1) / chunkCapacity
+        let memory = workers[worker.index]
+        memory.reset()
+        if purpose.isTraining { lanes[worker.index].beginStep() }
+        let capacity = Self.slotCount * worker.count
+        let chunkCount = (batch.count + capacity - 1) / capacity
         for chunk in 0..<chunkCount {
             // Chunks of equal size: a last one of few examples would run the matrix products slowly.
-            let examples = evenShare(of: batch.count, worker: chunk, of: chunkCount)
+            let examples = evenPart(chunk, of: chunkCount, total: batch.count)
             let pass = ChunkPass(
                 rowCount: examples.count, firstPosition: examples.lowerBound,
-                firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: isTraining)
-            let rows = evenShare(of: examples.count, worker: worker, of: workerCount)
-            forward(batch, pass, rows, records, worker: worker, barrier: barrier)
-            if isTraining { backward(pass, rows, records, worker: worker, barrier: barrier) }
+                firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining)
+            let rows = worker.share(of: examples.count)
+            examplesForward(batch, pass, rows, worker)
+            batchForward(pass, rows, records, worker)
+            if purpose.isTraining {
+                batchBackward(pass, records, worker)
+                examplesBackward(pass, rows, records, worker)
+            }
         }
-        records.store(memory, worker: worker)
-        if isTraining { finish(purpose, records, worker: worker, barrier: barrier) }
+        if purpose.isTraining { finish(purpose, records, worker) }
+        records.store(memory, worker: worker.index)
     }
 
-    private func forward(
-        _ batch: some ExampleBatch, _ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords,
-        worker: Int, barrier: Barrier
+    private func examplesForward(
+        _ batch: some ExampleBatch, _ pass: ChunkPass, _ rows: Range<Int>, _ worker: Worker
     ) {
-        let (lane, memory) = (lanes[worker], workers[worker])
-        for (slot, row) in rows.enumerated() {
-            batch.copyExample(
-                at: pass.firstPosition + row, input: &memory.input, target: &memory.target)
+        let (lane, memory) = (lanes[worker.index], workers[worker.index])
+        lane.forward(0..<rows.count, pass: pass.examples(from: rows.lowerBound)) { slot in
+            let row = rows.lowerBound + slot
+            memory.decode(batch, at: pass.firstPosition + row)
             lane.input[slot].update(from: memory.input, count: memory.input.count)
             targets.values(row: row).update(from: memory.target, count: memory.target.count)
-            lane.forward(slot: slot, pass: pass.examplePass(row: row))
-            batchStage.input.values(row: row).update(from: lane.output[slot], count: batchStage.input.columnCount)
+        } finish: { slot in
+            batchStage.input.values(row: rows.lowerBound + slot)
+                .update(from: lane.output[slot], count: batchStage.input.columnCount)
         }
-        for operation in batchStage.operations {
-            operation.forward(worker: worker, pass: pass, barrier: barrier)
-        }
+        memory.endPhase(.examplesForward)
+    }
+
+    private func batchForward(_ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ worker: Worker) {
+        let memory = workers[worker.index]
+        for operation in batchStage.operations { operation.forward(worker, pass: pass) }
         // The output's rows and columns come from all workers.
-        barrier.wait()
+        worker.wait()
         let output = batchStage.output
         for row in rows {
             let values = UnsafeBufferPointer(start: output.values(row: row), count: model.outputCount)
@@ -151,57 +176,63 @@ final class StepProgram: @unchecked Sendable {
                 output: values, target: target, gradient: gradient)
             if loss.isCorrect(output: values, target: target) { memory.correctCount += 1 }
         }
+        // An elementwise layer's backward pass may come next, whose tiles are not the loss's rows; or the next chunk, which
+        // overwrites what others may still read.
+        worker.wait()
+        memory.endPhase(.batchForward)
     }
 
-    private func backward(
-        _ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, worker: Int, barrier: Barrier
-    ) {
-        let (lane, memory) = (lanes[worker], workers[worker])
-        // An elementwise layer may come next, whose tiles are not the loss's rows.
-        barrier.wait()
-        let tally = BatchTally(
-            tally: memory.tally, exampleSquaredNorms: records.squaredNorms + pass.firstPosition)
+    private func batchBackward(_ pass: ChunkPass, _ records: BatchRecords, _ worker: Worker) {
+        let tally = records.tally(for: worker.index, from: pass.firstPosition)
         for operation in batchStage.operations.reversed() {
-            operation.backward(worker: worker, pass: pass, tally: tally, barrier: barrier)
+            operation.backward(worker, pass: pass, tally: tally)
         }
         // The next chunk overwrites what others may still read; and the gradient's rows come from all workers.
-        barrier.wait()
+        worker.wait()
+        workers[worker.index].endPhase(.batchBackward)
+    }
+
+    private func examplesBackward(
+        _ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ worker: Worker
+    ) {
         guard exampleStage.hasParameters else { return }
-        for (slot, row) in rows.enumerated() {
+        let lane = lanes[worker.index]
+        let tally = records.tally(for: worker.index, from: pass.firstPosition + rows.lowerBound)
+        lane.backward(0..<rows.count, pass: pass.examples(from: rows.lowerBound), tally: tally) { slot in
             lane.outputGradient[slot].update(
-                from: batchStage.input.gradient(row: row), count: batchStage.input.columnCount)
-            memory.tally.exampleSquaredNorm = 0
-            lane.backward(slot: slot, pass: pass.examplePass(row: row), tally: memory.tally)
-            records.squaredNorms[pass.firstPosition + row] += memory.tally.exampleSquaredNorm
+                from: batchStage.input.gradient(row: rows.lowerBound + slot), count: batchStage.input.columnCount)
         }
+        workers[worker.index].endPhase(.examplesBackward)
     }
 
     /// From the workers' sums to the gradient and the update. This is the one place where gradients of different
     /// workers meet.
-    private func finish(_ purpose: StepPurpose, _ records: BatchRecords, worker: Int, barrier: Barrier) {
-        barrier.wait()
-        for array in parameters { array.reduceShare(worker: worker, of: workerCount) }
+    private func finish(_ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker) {
+        worker.wait()
+        for array in parameters { array.reduceShare(worker) }
         if parameters.contains(where: \.needsConversion) {
-            barrier.wait()
-            for (index, array) in parameters.enumerated() where index % workerCount == worker { array.convert() }
-            barrier.wait()
+            worker.wait()
+            for (index, array) in parameters.enumerated() where index % worker.count == worker.index {
+                array.convert()
+            }
+            worker.wait()
         }
         let scale = 1 / Float(records.exampleCount)
         for (index, array) in parameters.enumerated() {
             let squaredNorm =
                 switch purpose {
-                case .descend(let descent):
-                    array.descendShare(worker: worker, of: workerCount, scale: scale, descent: descent)
-                case .measure, .evaluate:
-                    array.scaleShare(worker: worker, of: workerCount, scale: scale)
+                case .descend(let descent): array.descendShare(worker, scale: scale, descent: descent)
+                case .measure, .evaluate: array.scaleShare(worker, scale: scale)
                 }
-            records.gradientSquaredNorms[worker * parameters.count + index] = squaredNorm
+            records.gradientSquaredNorms[worker.index * parameters.count + index] = squaredNorm
         }
-        barrier.wait()
         if case .descend = purpose {
-            for (index, operation) in exampleStage.operations.enumerated() where index % workerCount == worker {
+            worker.wait()
+            for (index, operation) in exampleStage.operations.enumerated()
+            where index % worker.count == worker.index {
                 operation.parametersDidChange()
             }
         }
+        workers[worker.index].endPhase(.update)
     }
 }

@@ -13,6 +13,22 @@ public struct StepReport: Sendable {
     /// The squared norm of each example's own gradient; with the reference estimator its approximation, and
     /// empty where it was not measured.
     public let exampleSquaredNorms: [Double]
+    /// The time that each phase of the step took, in seconds, waiting included: the mean over the workers.
+    public let phaseSeconds: [StepPhase: Double]
+}
+
+/// The phases of a step, in their order.
+public enum StepPhase: Int, Sendable, Hashable, CaseIterable {
+    /// Decoding, and the layers before the first dense layer.
+    case examplesForward
+    /// The layers from the first dense layer on, and the loss.
+    case batchForward
+    /// The gradients of the layers from the first dense layer on.
+    case batchBackward
+    /// The gradients of the layers before.
+    case examplesBackward
+    /// The sum over workers and the update.
+    case update
 }
 
 /// One parameter's part in the statistics of a step. Over all parameters the parts add up to the whole.

@@ -106,20 +106,17 @@ final class TrainableArray: Sendable {
         Tensor(shape: identity.shape, values: try valueForm.read(values))
     }
 
-    /// The gradient as ``scaleShare(worker:of:scale:)`` left it.
+    /// The gradient as ``scaleShare(_:scale:)`` left it.
     func exportGradient() throws(EngineError) -> Tensor {
         Tensor(shape: identity.shape, values: try valueForm.read(gradient))
     }
 
-    /// Clears a worker's sum before its first example. Only for a parameter that workers sum on their own.
-    func clearSum(of worker: Int) { gradientSums[worker].zero() }
-
     // MARK: From sums to an update. Each worker does its share; barriers stand between the three.
 
     /// Adds all workers' sums into the first, in the order of the workers.
-    func reduceShare(worker: Int, of workerCount: Int) {
-        let share = evenShare(of: gradientSums[0].count, worker: worker, of: workerCount, unit: 16)
-        for other in gradientSums.dropFirst() {
+    func reduceShare(_ worker: Worker) {
+        let share = worker.share(of: gradientSums[0].count, unit: 16)
+        for other in gradientSums.prefix(worker.count).dropFirst() {
             cvm_add(gradientSums[0].pointer + share.lowerBound, other.pointer + share.lowerBound, share.count)
         }
     }
@@ -137,8 +134,8 @@ final class TrainableArray: Sendable {
     /// Takes one step of gradient descent.
     ///
     /// - Returns: The share's part of the squared norm of the mean gradient.
-    func descendShare(worker: Int, of workerCount: Int, scale: Float, descent: GradientDescent) -> Double {
-        let share = evenShare(of: values.count, worker: worker, of: workerCount, unit: 16)
+    func descendShare(_ worker: Worker, scale: Float, descent: GradientDescent) -> Double {
+        let share = worker.share(of: values.count, unit: 16)
         return cvm_descend(
             values.pointer + share.lowerBound, gradient.pointer + share.lowerBound, scale,
             Float(descent.learningRate), Float(descent.weightDecay), share.count)
@@ -147,8 +144,8 @@ final class TrainableArray: Sendable {
     /// Turns the sum into the mean and leaves it there to be exported.
     ///
     /// - Returns: The share's part of the squared norm of the mean gradient.
-    func scaleShare(worker: Int, of workerCount: Int, scale: Float) -> Double {
-        let share = evenShare(of: values.count, worker: worker, of: workerCount, unit: 16)
+    func scaleShare(_ worker: Worker, scale: Float) -> Double {
+        let share = worker.share(of: values.count, unit: 16)
         return cvm_scale_with_squared_norm(gradient.pointer + share.lowerBound, scale, share.count)
     }
 

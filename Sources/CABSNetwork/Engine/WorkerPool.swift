@@ -22,9 +22,10 @@ final class WorkerPool: Sendable {
             let thread = Thread {
                 // From here on oneDNN runs on this thread alone whatever is called from it.
                 omp_set_num_threads(1)
+                let worker = Worker(index: worker, count: workerCount, barrier: state.barrier)
                 while let program = state.nextProgram() {
-                    program(worker, state.barrier)
-                    state.barrier.wait()
+                    program(worker)
+                    worker.wait()
                 }
             }
             thread.name = "cabs worker \(worker)"
@@ -35,15 +36,19 @@ final class WorkerPool: Sendable {
 
     deinit { state.start(nil) }
 
-    /// Runs `program` on every worker, each with its number and the workers' common barrier, and returns when
-    /// all have ended.
+    /// Runs `program` on every worker and returns when all have ended.
     func run(_ program: @escaping Program) {
         state.start(program)
-        withoutOpenMPThreads { program(0, state.barrier) }
+        withoutOpenMPThreads { program(Worker(index: 0, count: workerCount, barrier: state.barrier)) }
         state.barrier.wait()
     }
 
-    typealias Program = @Sendable (_ worker: Int, _ barrier: Barrier) -> Void
+    /// Runs `program` on the caller's thread alone, as the only worker: the others need not even wake.
+    func runAlone(_ program: Program) {
+        withoutOpenMPThreads { program(Worker(index: 0, count: 1, barrier: Barrier(count: 1, spins: false))) }
+    }
+
+    typealias Program = @Sendable (Worker) -> Void
 
     /// What the threads share.
     private final class State: @unchecked Sendable {
@@ -67,6 +72,35 @@ final class WorkerPool: Sendable {
             return program
         }
     }
+}
+
+/// One of the workers that run a program, as the program sees it.
+struct Worker: Sendable {
+    /// Which one, from 0.
+    let index: Int
+    /// How many there are.
+    let count: Int
+    private let barrier: Barrier
+
+    init(index: Int, count: Int, barrier: Barrier) {
+        self.index = index
+        self.count = count
+        self.barrier = barrier
+    }
+
+    /// Waits until every worker has come to this point.
+    func wait() { barrier.wait() }
+
+    /// The worker's part of `total` things, cut as evenly as multiples of `unit` allow.
+    func share(of total: Int, unit: Int = 1) -> Range<Int> {
+        evenPart(index, of: count, total: total, unit: unit)
+    }
+}
+
+/// Part number `part` of `total` things that are cut into `parts`, as evenly as multiples of `unit` allow.
+func evenPart(_ part: Int, of parts: Int, total: Int, unit: Int = 1) -> Range<Int> {
+    let units = (total + unit - 1) / unit
+    return min(total, units * part / parts * unit)..<min(total, units * (part + 1) / parts * unit)
 }
 
 /// A point that a number of threads must all reach before any goes on.

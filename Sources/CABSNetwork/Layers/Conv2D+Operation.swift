@@ -1,249 +1,121 @@
 import CDNN
-import CVectorMath
 
 extension Conv2D: ExampleStageLayer {
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext
     ) throws(EngineError) -> any ExampleOperation {
-        try ConvolutionOperation(self, from: input, to: output, in: context)
+        try ConvolutionOperation(self, from: input.shape, to: output, in: context)
     }
 }
 
-/// The convolution of one example, with its parameters.
-///
-/// The weight gradient Gᵢ of one example is formed by itself while the example is at hand; one pass then adds
-/// it to the worker's sum and takes its squared norm. Both are in the core's cache.
-private struct ConvolutionOperation: ExampleOperation {
-    let input: TensorLayout
-    let output: TensorLayout
+/// The convolution of one example or several, with its parameters.
+struct ConvolutionOperation: ExampleOperation {
+    let primitives: ConvolutionPrimitives
     let weight: TrainableArray
     let bias: TrainableArray
-    let estimator: GradientEstimator
-    let forward: Primitive
-    let backwardWeights: Primitive
-    let weightLayout: Layout
-    let weightGradientLayout: Layout
-    let biasLayout: Layout
+    private let weightGradient: any WeightGradientPlan
     /// The gradient with respect to the input; none where no earlier layer has parameters.
-    let backwardData: BackwardData?
+    private let backwardData: BackwardData?
 
-    struct BackwardData {
-        let primitive: Primitive
+    private struct BackwardData {
+        let family: PrimitiveFamily
         let weightLayout: Layout
         /// The weights once more in this layout, renewed once a step; none where the layouts agree.
         let copy: (buffer: AlignedBuffer, call: PrimitiveCall)?
+
+        init(_ primitives: ConvolutionPrimitives, weight: TrainableArray) throws(EngineError) {
+            (family, weightLayout) = try primitives.makeBackwardData()
+            if weightLayout == primitives.weightLayout {
+                copy = nil
+                return
+            }
+            let buffer = AlignedBuffer(byteCount: weightLayout.byteCount)
+            let reorder = try Primitive.reorder(from: primitives.weightLayout, to: weightLayout)
+            let call = try PrimitiveCall(
+                reorder, scratch: AlignedBuffer(byteCount: reorder.scratch.byteCount),
+                [
+                    .init(DNNL_ARG_FROM, primitives.weightLayout, ExampleTensor(weight.values.pointer)),
+                    .init(DNNL_ARG_TO, weightLayout, ExampleTensor(buffer.pointer)),
+                ])
+            copy = (buffer, call)
+        }
     }
 
     init(
-        _ layer: Conv2D, from arriving: TensorLayout, to shape: ExampleShape, in context: StageContext
+        _ layer: Conv2D, from inputShape: ExampleShape, to outputShape: ExampleShape, in context: StageContext
     ) throws(EngineError) {
-        var window = layer.window.geometry(for: arriving.shape)
         let identity = context.parameters["weight"]!
-        let anySource = try Layout.image(arriving.shape, dnnl_format_tag_any)
-        let anyDestination = try Layout.image(shape, dnnl_format_tag_any)
-        let anyWeights = try Layout(identity.shape, dnnl_format_tag_any)
-        let biasLayout = try Layout([layer.filters], dnnl_a)
-        let forward = try Primitive("the convolution \(context.name)") {
-            cdnn_convolution_forward(
-                &$0, $1, anySource.handle, anyWeights.handle, biasLayout.handle, anyDestination.handle, &window)
-        }
-        let source = try forward.layout(dnnl_query_src_md)
-        let destination = try forward.layout(dnnl_query_dst_md)
-        let backwardWeights = try Primitive("the weight gradient of \(context.name)") {
-            cdnn_convolution_backward_weights(
-                &$0, $1, source.handle, anyWeights.handle, biasLayout.handle, destination.handle, &window,
-                forward.descriptor)
-        }
-        let weightLayout = try forward.layout(dnnl_query_weights_md)
-        let weightGradientLayout = try backwardWeights.layout(dnnl_query_diff_weights_md)
+        primitives = try ConvolutionPrimitives(
+            layer, from: inputShape, to: outputShape, weightShape: identity.shape, in: context)
+        weightGradient = try primitives.planWeightGradient(estimator: context.estimator)
         let plainWeights = try Layout(identity.shape, dnnl_oihw)
-        let weight = try TrainableArray(
-            identity, form: StoredForm(repetitions: 1, plain: plainWeights, stored: weightLayout),
-            gradientForm: StoredForm(repetitions: 1, plain: plainWeights, stored: weightGradientLayout),
+        weight = try TrainableArray(
+            identity, form: StoredForm(repetitions: 1, plain: plainWeights, stored: primitives.weightLayout),
+            gradientForm: StoredForm(repetitions: 1, plain: plainWeights, stored: weightGradient.layout),
             sumCount: context.workerCount)
-        if context.backpropagates {
-            let primitive = try Primitive("the input gradient of \(context.name)") {
-                cdnn_convolution_backward_data(
-                    &$0, $1, source.handle, anyWeights.handle, destination.handle, &window, forward.descriptor)
-            }
-            backwardData = try BackwardData(primitive, weight: weight, storedAs: weightLayout)
-        } else {
-            backwardData = nil
-        }
-        input = TensorLayout(shape: arriving.shape, layout: source)
-        output = TensorLayout(shape: shape, layout: destination)
-        self.weight = weight
         bias = try TrainableArray(plain: context.parameters["bias"]!, sumCount: context.workerCount)
-        estimator = context.estimator
-        self.forward = forward
-        self.backwardWeights = backwardWeights
-        self.weightLayout = weightLayout
-        self.weightGradientLayout = weightGradientLayout
-        self.biasLayout = biasLayout
+        backwardData = context.backpropagates ? try BackwardData(primitives, weight: weight) : nil
     }
 
+    var input: TensorLayout { primitives.input }
+    var output: TensorLayout { primitives.output }
     let backwardReadsInput = true
     let backwardReadsOutput = false
     let worksInPlace = false
     var parameters: [TrainableArray] { [weight, bias] }
     var scratchByteCount: Int {
         max(
-            forward.scratch.byteCount, backwardWeights.scratch.byteCount,
-            backwardData?.primitive.scratch.byteCount ?? 0)
+            primitives.forward.scratchByteCount, weightGradient.scratchByteCount,
+            backwardData?.family.scratchByteCount ?? 0)
     }
 
     func parametersDidChange() { backwardData?.copy?.call.execute() }
 
     func bind(to places: ExamplePlaces) throws(EngineError) -> any ExampleKernel {
-        try ConvolutionKernel(self, places)
+        let forward = try primitives.forward.bind(scratch: places.scratch) { count throws(EngineError) in
+            [
+                .init(DNNL_ARG_SRC, try input.layout(of: count), places.input.grouped(count)),
+                .init(DNNL_ARG_WEIGHTS, primitives.weightLayout, ExampleTensor(weight.values.pointer)),
+                .init(DNNL_ARG_BIAS, primitives.biasLayout, ExampleTensor(bias.values.pointer)),
+                .init(DNNL_ARG_DST, try output.layout(of: count), places.output.grouped(count)),
+            ]
+        }
+        return ConvolutionKernel(
+            forward: forward, weightGradient: try weightGradient.bind(self, to: places),
+            backwardData: try bindBackwardData(to: places))
     }
-}
 
-extension ConvolutionOperation.BackwardData {
-    fileprivate init(
-        _ primitive: Primitive, weight: TrainableArray, storedAs stored: Layout
-    ) throws(EngineError) {
-        self.primitive = primitive
-        weightLayout = try primitive.layout(dnnl_query_weights_md)
-        if weightLayout == stored {
-            copy = nil
-        } else {
-            let buffer = AlignedBuffer(byteCount: weightLayout.byteCount)
-            let reorder = try Primitive.reorder(from: stored, to: weightLayout)
-            let call = try PrimitiveCall(
-                reorder, scratch: AlignedBuffer(byteCount: reorder.scratch.byteCount),
-                [
-                    .init(DNNL_ARG_FROM, stored, ExampleTensor(weight.values.pointer)),
-                    .init(DNNL_ARG_TO, weightLayout, ExampleTensor(buffer.pointer)),
-                ])
-            copy = (buffer, call)
+    private func bindBackwardData(to places: ExamplePlaces) throws(EngineError) -> PrimitiveCalls? {
+        guard let backwardData, let inputGradient = places.inputGradient else { return nil }
+        let weights = backwardData.copy?.buffer ?? weight.values
+        return try backwardData.family.bind(scratch: places.scratch) { count throws(EngineError) in
+            [
+                .init(DNNL_ARG_DIFF_DST, try output.layout(of: count), places.outputGradient.grouped(count)),
+                .init(DNNL_ARG_WEIGHTS, backwardData.weightLayout, ExampleTensor(weights.pointer)),
+                .init(DNNL_ARG_DIFF_SRC, try input.layout(of: count), inputGradient.grouped(count)),
+            ]
         }
     }
 }
 
 /// A convolution bound to one worker's memory.
 private final class ConvolutionKernel: ExampleKernel {
-    private let forwardCall: PrimitiveCall
-    private let backwardWeightsCall: PrimitiveCall
-    private let backwardDataCall: PrimitiveCall?
-    private let squares: SquaredBackwardWeights?
-    private let weight: GradientSink
-    private let bias: GradientSink
-    private let measures: Bool
+    private let forwardCalls: PrimitiveCalls
+    private let weightGradient: any WeightGradientKernel
+    private let backwardDataCalls: PrimitiveCalls?
 
-    init(_ operation: ConvolutionOperation, _ places: ExamplePlaces) throws(EngineError) {
-        weight = GradientSink(
-            operation.weight, worker: places.worker, byteCount: operation.weightGradientLayout.byteCount)
-        bias = GradientSink(
-            operation.bias, worker: places.worker, byteCount: operation.biasLayout.byteCount)
-        measures = operation.estimator == .exact
-        forwardCall = try PrimitiveCall(
-            operation.forward, scratch: places.scratch,
-            [
-                .init(DNNL_ARG_SRC, operation.input.layout, places.input),
-                .init(DNNL_ARG_WEIGHTS, operation.weightLayout, ExampleTensor(operation.weight.values.pointer)),
-                .init(DNNL_ARG_BIAS, operation.biasLayout, ExampleTensor(operation.bias.values.pointer)),
-                .init(DNNL_ARG_DST, operation.output.layout, places.output),
-            ])
-        let gradients: [PrimitiveCall.Argument] = [
-            .init(DNNL_ARG_DIFF_WEIGHTS, operation.weightGradientLayout, ExampleTensor(weight.example.pointer)),
-            .init(DNNL_ARG_DIFF_BIAS, operation.biasLayout, ExampleTensor(bias.example.pointer)),
-        ]
-        backwardWeightsCall = try PrimitiveCall(
-            operation.backwardWeights, scratch: places.scratch,
-            [
-                .init(DNNL_ARG_SRC, operation.input.layout, places.input),
-                .init(DNNL_ARG_DIFF_DST, operation.output.layout, places.outputGradient),
-            ] + gradients)
-        squares =
-            operation.estimator == .reference
-            ? try SquaredBackwardWeights(operation, places, gradients) : nil
-        if let data = operation.backwardData, let inputGradient = places.inputGradient {
-            let weights = data.copy?.buffer ?? operation.weight.values
-            backwardDataCall = try PrimitiveCall(
-                data.primitive, scratch: places.scratch,
-                [
-                    .init(DNNL_ARG_DIFF_DST, operation.output.layout, places.outputGradient),
-                    .init(DNNL_ARG_WEIGHTS, data.weightLayout, ExampleTensor(weights.pointer)),
-                    .init(DNNL_ARG_DIFF_SRC, operation.input.layout, inputGradient),
-                ])
-        } else {
-            backwardDataCall = nil
-        }
+    init(forward: PrimitiveCalls, weightGradient: any WeightGradientKernel, backwardData: PrimitiveCalls?) {
+        forwardCalls = forward
+        self.weightGradient = weightGradient
+        backwardDataCalls = backwardData
     }
 
-    func forward(slot: Int, pass: ExamplePass) { forwardCall.execute(slot: slot) }
+    func beginStep() { weightGradient.beginStep() }
 
-    func backward(slot: Int, pass: ExamplePass, tally: GradientTally) {
-        backwardWeightsCall.execute(slot: slot)
-        if measures {
-            tally.add(weight.addExampleMeasuring(), parameter: weight.parameter)
-            tally.add(bias.addExampleMeasuring(), parameter: bias.parameter)
-        } else {
-            weight.addExample()
-            bias.addExample()
-        }
-        if let squares {
-            squares.execute(slot: slot)
-            tally.add(weight.exampleSum, parameter: weight.parameter)
-            tally.add(bias.exampleSum, parameter: bias.parameter)
-        }
-        backwardDataCall?.execute(slot: slot)
-    }
-}
+    func forward(_ slots: Range<Int>, pass: ExamplePass) { forwardCalls.execute(slots) }
 
-/// Where one example's gradient of a parameter goes.
-private struct GradientSink {
-    let parameter: Int
-    /// The example's own gradient.
-    let example: AlignedBuffer
-    /// The worker's sum over examples.
-    let sum: AlignedBuffer
-
-    init(_ array: TrainableArray, worker: Int, byteCount: Int) {
-        parameter = array.identity.index
-        example = AlignedBuffer(byteCount: byteCount)
-        sum = array.gradientSums[worker]
-    }
-
-    func addExample() { cvm_add(sum.pointer, example.pointer, sum.count) }
-
-    /// Returns the squared norm of the example's gradient.
-    func addExampleMeasuring() -> Double {
-        cvm_add_with_squared_norm(sum.pointer, example.pointer, sum.count)
-    }
-
-    var exampleSum: Double { cvm_sum(example.pointer, example.count) }
-}
-
-/// The authors' approximation of a convolution's squared gradients: the weight gradient that squared inputs and
-/// squared output gradients would have (their `gradient_moment.py`).
-private struct SquaredBackwardWeights {
-    let call: PrimitiveCall
-    let input: ExampleTensor
-    let outputGradient: ExampleTensor
-    let squaredInput: AlignedBuffer
-    let squaredOutputGradient: AlignedBuffer
-
-    init(
-        _ operation: ConvolutionOperation, _ places: ExamplePlaces, _ gradients: [PrimitiveCall.Argument]
-    ) throws(EngineError) {
-        input = places.input
-        outputGradient = places.outputGradient
-        squaredInput = AlignedBuffer(count: operation.input.storedCount)
-        squaredOutputGradient = AlignedBuffer(count: operation.output.storedCount)
-        call = try PrimitiveCall(
-            operation.backwardWeights, scratch: places.scratch,
-            [
-                .init(DNNL_ARG_SRC, operation.input.layout, ExampleTensor(squaredInput.pointer)),
-                .init(
-                    DNNL_ARG_DIFF_DST, operation.output.layout, ExampleTensor(squaredOutputGradient.pointer)),
-            ] + gradients)
-    }
-
-    func execute(slot: Int) {
-        cvm_square(squaredInput.pointer, input[slot], squaredInput.count)
-        cvm_square(squaredOutputGradient.pointer, outputGradient[slot], squaredOutputGradient.count)
-        call.execute()
+    func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally) {
+        weightGradient.backward(slots, tally: tally)
+        backwardDataCalls?.execute(slots)
     }
 }

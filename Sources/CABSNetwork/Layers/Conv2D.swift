@@ -66,6 +66,13 @@ public struct Conv2D: Layer {
         ]
     }
 
+    /// `2 · in · kernel² · out · height′ · width′`.
+    public func operationCount(for input: ExampleShape) -> Int {
+        guard case .image(let height, let width, let channels) = input else { return 0 }
+        let positions = window.outputLength(for: height) * window.outputLength(for: width)
+        return 2 * channels * kernelSize * kernelSize * filters * positions
+    }
+
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case filters
         case kernelSize = "kernel-size"

@@ -13,7 +13,6 @@ final class DenseOperation: BatchOperation {
     let bias: TrainableArray
     private let backpropagates: Bool
     private let measures: Bool
-    private let workerCount: Int
     /// Each worker's transposed product, [units, rows] of its tile.
     private let products: [AlignedBuffer]
 
@@ -33,19 +32,19 @@ final class DenseOperation: BatchOperation {
         output = BatchMatrix(rowCapacity: input.rowCapacity, columnCount: units)
         backpropagates = context.backpropagates
         measures = context.estimator != .none
-        workerCount = context.workerCount
-        let capacity = input.rowCapacity
+        // A worker's tile has a part of the columns and all rows, or the other way round; alone it has all columns of its
+        // own rows.
+        let ownRows = input.rowCapacity / context.workerCount
         products = (0..<context.workerCount).map { worker in
-            let tile = MatrixTile(
-                worker: worker, of: context.workerCount, rowCount: capacity, columnCount: units)
-            return AlignedBuffer(count: tile.rows.count * tile.columns.count)
+            let columns = evenPart(worker, of: context.workerCount, total: units, unit: 16).count
+            return AlignedBuffer(count: max(input.rowCapacity * columns, ownRows * units))
         }
     }
 
-    func forward(worker: Int, pass: ChunkPass, barrier: Barrier) {
+    func forward(_ worker: Worker, pass: ChunkPass) {
         // The input's rows and columns come from all workers.
-        barrier.wait()
-        let tile = output.tile(worker: worker, of: workerCount, rowCount: pass.rowCount)
+        worker.wait()
+        let tile = output.tile(of: worker, rowCount: pass.rowCount)
         guard !tile.isEmpty else { return }
         let width = input.columnCount
         // Yᵀ = W Xᵀ and not Y = X Wᵀ: oneDNN's product of few rows is up to twice as fast that way round.
@@ -53,41 +52,41 @@ final class DenseOperation: BatchOperation {
             transposed: (false, true), (tile.columns.count, tile.rows.count, width),
             weight.values.pointer + tile.columns.lowerBound * width, width,
             input.values.pointer + tile.rows.lowerBound * width, width,
-            addTo: false, products[worker].pointer, tile.rows.count)
+            addTo: false, products[worker.index].pointer, tile.rows.count)
         cvm_transpose_adding_bias(
             output.values.pointer + tile.rows.lowerBound * output.columnCount + tile.columns.lowerBound,
-            output.columnCount, products[worker].pointer, bias.values.pointer + tile.columns.lowerBound,
+            output.columnCount, products[worker.index].pointer, bias.values.pointer + tile.columns.lowerBound,
             tile.rows.count, tile.columns.count)
     }
 
-    func backward(worker: Int, pass: ChunkPass, tally: BatchTally, barrier: Barrier) {
+    func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
         // The output gradient comes from all workers.
-        barrier.wait()
-        if measures { measure(worker: worker, pass: pass, tally: tally) }
-        addGradient(worker: worker, pass: pass)
-        if backpropagates { computeInputGradient(worker: worker, pass: pass) }
+        worker.wait()
+        if measures { measure(worker, pass: pass, tally: tally) }
+        addGradient(worker, pass: pass)
+        if backpropagates { computeInputGradient(worker, pass: pass) }
     }
 
-    private func measure(worker: Int, pass: ChunkPass, tally: BatchTally) {
-        for row in evenShare(of: pass.rowCount, worker: worker, of: workerCount) {
+    private func measure(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
+        for row in worker.share(of: pass.rowCount) {
             let outputNorm = cvm_squared_norm(output.gradient(row: row), output.columnCount)
             let inputNorm = cvm_squared_norm(input.values(row: row), input.columnCount)
-            tally.add(outputNorm * inputNorm, parameter: weight.identity.index, row: row)
-            tally.add(outputNorm, parameter: bias.identity.index, row: row)
+            tally.add(outputNorm * inputNorm, parameter: weight.identity.index, example: row)
+            tally.add(outputNorm, parameter: bias.identity.index, example: row)
         }
     }
 
     /// G = Δᵀ X for this worker's part of G: so nothing has to be summed over workers.
-    private func addGradient(worker: Int, pass: ChunkPass) {
-        let cutsUnits = MatrixTile.cutsColumns(output.columnCount, workerCount: workerCount)
+    private func addGradient(_ worker: Worker, pass: ChunkPass) {
+        let cutsUnits = MatrixTile.cutsColumns(output.columnCount, workerCount: worker.count)
         let units =
             cutsUnits
-            ? evenShare(of: output.columnCount, worker: worker, of: workerCount, unit: 16)
+            ? worker.share(of: output.columnCount, unit: 16)
             : 0..<output.columnCount
         let columns =
             cutsUnits
             ? 0..<input.columnCount
-            : evenShare(of: input.columnCount, worker: worker, of: workerCount, unit: 16)
+            : worker.share(of: input.columnCount, unit: 16)
         guard !units.isEmpty, !columns.isEmpty else { return }
         multiply(
             transposed: (true, false), (units.count, columns.count, pass.rowCount),
@@ -105,8 +104,8 @@ final class DenseOperation: BatchOperation {
     }
 
     /// The input gradient, Δ W, for this worker's tile of it.
-    private func computeInputGradient(worker: Int, pass: ChunkPass) {
-        let tile = input.tile(worker: worker, of: workerCount, rowCount: pass.rowCount)
+    private func computeInputGradient(_ worker: Worker, pass: ChunkPass) {
+        let tile = input.tile(of: worker, rowCount: pass.rowCount)
         guard !tile.isEmpty else { return }
         multiply(
             transposed: (false, false), (tile.rows.count, tile.columns.count, output.columnCount),
@@ -115,18 +114,4 @@ final class DenseOperation: BatchOperation {
             addTo: false, input.gradient(row: tile.rows.lowerBound) + tile.columns.lowerBound,
             input.columnCount)
     }
-}
-
-/// C = op(A) op(B), or C += op(A) op(B): row-major, op(A) of m rows and k columns, op(B) of n columns.
-private func multiply(
-    transposed: (Bool, Bool), _ size: (m: Int, n: Int, k: Int),
-    _ a: UnsafePointer<Float>, _ strideA: Int, _ b: UnsafePointer<Float>, _ strideB: Int,
-    addTo adds: Bool, _ c: UnsafeMutablePointer<Float>, _ strideC: Int
-) {
-    func letter(_ transposed: Bool) -> CChar { CChar(UInt8(ascii: transposed ? "T" : "N")) }
-    let status = dnnl_sgemm(
-        letter(transposed.0), letter(transposed.1), dnnl_dim_t(size.m), dnnl_dim_t(size.n),
-        dnnl_dim_t(size.k), 1, a, dnnl_dim_t(strideA), b, dnnl_dim_t(strideB), adds ? 1 : 0, c,
-        dnnl_dim_t(strideC))
-    precondition(status == dnnl_success, "oneDNN failed to multiply matrices: status \(status.rawValue)")
 }

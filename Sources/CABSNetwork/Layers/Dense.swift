@@ -44,6 +44,9 @@ public struct Dense: Layer {
         ]
     }
 
+    /// `2 · in · out`.
+    public func operationCount(for input: ExampleShape) -> Int { 2 * input.count * units }
+
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case units
         case weightInitializer = "weights"

@@ -34,6 +34,7 @@ public struct Dropout: Layer, Codable {
 
 extension Dropout: ElementwiseLayer {
     static var isIncreasing: Bool { false }
+    static var readsNumbers: Bool { true }
 
     func makeFunction(in context: StageContext) -> any ElementwiseFunction {
         DropoutFunction(rate: rate, seed: context.seed &+ UInt64(context.position))
@@ -48,10 +49,10 @@ private struct DropoutFunction: ElementwiseFunction {
     let mapsZeroToZero = true
     let backwardReadsOutput = false
 
-    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, pass: ExamplePass) {
-        guard pass.isTraining else { return }
+    func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, draw: UInt64?) {
+        guard let draw else { return }
         let scale = 1 / (1 - rate)
-        var random = RandomStream(seed: seed, purpose: .dropout, index: pass.draw)
+        var random = RandomStream(seed: seed, purpose: .dropout, index: draw)
         random.skip(offset)
         for index in 0..<count {
             values[index] = Float(random.nextUniform()) < rate ? 0 : values[index] * scale
@@ -60,8 +61,8 @@ private struct DropoutFunction: ElementwiseFunction {
 
     func backward(
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
-        pass: ExamplePass
+        draw: UInt64
     ) {
-        forward(gradient, count: count, offset: offset, pass: pass)
+        forward(gradient, count: count, offset: offset, draw: draw)
     }
 }

@@ -125,8 +125,10 @@ private struct PoolingOperation: ExampleOperation {
             }
         }
 
-        func forward(slot: Int, pass: ExamplePass) { forwardCall.execute(slot: slot) }
+        func forward(_ slots: Range<Int>, pass: ExamplePass) { forwardCall.execute(slots) }
 
-        func backward(slot: Int, pass: ExamplePass, tally: GradientTally) { backwardCall?.execute(slot: slot) }
+        func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally) {
+            backwardCall?.execute(slots)
+        }
     }
 }

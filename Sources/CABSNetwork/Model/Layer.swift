@@ -16,11 +16,18 @@ public protocol Layer: Sendable, Codable {
 
     /// The trainable parameters that the layer has for examples of shape `input`, one that it can take.
     func parameters(for input: ExampleShape) -> [ParameterSpecification]
+
+    /// The floating-point operations of the layer's products for one example, forward: two for each product and sum.
+    /// What is linear in the number of values counts as nothing.
+    func operationCount(for input: ExampleShape) -> Int
 }
 
 extension Layer {
     /// No parameters.
     public func parameters(for input: ExampleShape) -> [ParameterSpecification] { [] }
+
+    /// None.
+    public func operationCount(for input: ExampleShape) -> Int { 0 }
 }
 
 /// A trainable parameter of a layer: its shape and how it is filled before training.

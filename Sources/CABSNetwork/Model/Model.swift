@@ -87,6 +87,13 @@ public struct Model: Sendable {
         parameters.reduce(0) { $0 + $1.specification.shape.reduce(1, *) }
     }
 
+    /// The floating-point operations of one example in a training step: each layer's products forward, for its weight
+    /// gradient, and for its input gradient, which the first layer with parameters does not need.
+    public var operationsPerExample: Int {
+        let counts = layers.map { $0.layer.operationCount(for: $0.input) }
+        return 3 * counts.reduce(0, +) - (counts.first { $0 > 0 } ?? 0)
+    }
+
     /// Draws the parameters that training starts from; the same for the same seed.
     public func initialParameters() -> ParameterSet {
         ParameterSet(

@@ -6,6 +6,9 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
     /// The CIFAR-10 network of the paper's code: two 5x5 convolutions of 64 channels, each with 3x3 pooling of stride
     /// 2, and dense layers of 384 and 192.
     case cifar10Conv3Dense = "cifar10-2conv-3dense"
+    /// A deep network in the shape of VGG-11 (Simonyan and Zisserman 2015, arXiv 1409.1556): eight 3x3 convolutions of
+    /// 64 to 512 channels, pooling by 2 five times, and a dense layer of 512.
+    case cifar10Conv8Dense2 = "cifar10-8conv-2dense"
     /// A dense layer of 128 with ReLU, and the output layer.
     case mlp
     /// The output layer alone.
@@ -27,6 +30,7 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
         switch self {
         case .mnist2Conv2Dense: Self.mnistLayers(outputCount: outputCount)
         case .cifar10Conv3Dense: Self.cifar10Layers(outputCount: outputCount)
+        case .cifar10Conv8Dense2: Self.deepLayers(outputCount: outputCount)
         case .mlp:
             Flatten()
             Dense(units: 128, weights: .he)
@@ -51,6 +55,21 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
         Dense(units: 1024, weights: weights, biases: biases)
         ReLU()
         Dense(units: outputCount, weights: weights, biases: biases)
+    }
+
+    @ModelBuilder
+    private static func deepLayers(outputCount: Int) -> [any Layer] {
+        for block in [[64], [128], [256, 256], [512, 512], [512, 512]] {
+            for filters in block {
+                Conv2D(filters: filters, kernelSize: 3)
+                ReLU()
+            }
+            MaxPool2D(poolSize: 2)
+        }
+        Flatten()
+        Dense(units: 512, weights: .he)
+        ReLU()
+        Dense(units: outputCount)
     }
 
     @ModelBuilder

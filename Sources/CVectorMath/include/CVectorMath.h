@@ -59,6 +59,23 @@ void cvm_transpose_adding_bias(
 void cvm_column_sums(
     float *sums, const float *matrix, size_t stride, size_t rows, size_t units, int accumulate);
 
+// MARK: Convolutions
+
+// The positions of a square kernel on an image.
+typedef struct {
+    long height, width;                // of the image
+    long output_height, output_width;  // of the output: the number of positions
+    long kernel, stride;
+    long top, left;                    // zeros before the image's first row and column
+} cvm_convolution;
+
+// With the image's pixels x_a, vectors over channels, and the output gradients v_p of the positions, given
+// pixel_products[a][b] = x_a . x_b and gradient_products[p][q] = v_p . v_q:
+// the squared norm of the weight gradient, the sum over p and q of (u_p . u_q) (v_p . v_q), where u_p is the patch
+// of pixels under the kernel at position p.
+double cvm_weight_gradient_squared_norm(
+    const float *pixel_products, const float *gradient_products, const cvm_convolution *shape);
+
 // MARK: Updates
 
 // gradient[i] *= scale; returns the sum of the scaled squares.

@@ -1,0 +1,55 @@
+import CDNN
+
+/// A change of memory layout between two operations, for one example at a time.
+struct ReorderOperation: ExampleOperation {
+    let input: TensorLayout
+    let output: TensorLayout
+    private let forward: Primitive
+    private let backward: Primitive
+
+    init(from input: TensorLayout, to output: Layout) throws(EngineError) {
+        self.input = input
+        self.output = TensorLayout(shape: input.shape, layout: output)
+        forward = try Primitive.reorder(from: input.layout, to: output)
+        backward = try Primitive.reorder(from: output, to: input.layout)
+    }
+
+    let backwardReadsInput = false
+    let backwardReadsOutput = false
+    let worksInPlace = false
+    var scratchByteCount: Int { max(forward.scratch.byteCount, backward.scratch.byteCount) }
+
+    func bind(to places: ExamplePlaces) throws(EngineError) -> any ExampleKernel {
+        try Kernel(self, places)
+    }
+
+    private final class Kernel: ExampleKernel {
+        private let forwardCall: PrimitiveCall
+        private let backwardCall: PrimitiveCall?
+
+        init(_ operation: ReorderOperation, _ places: ExamplePlaces) throws(EngineError) {
+            forwardCall = try PrimitiveCall(
+                operation.forward, scratch: places.scratch,
+                [
+                    .init(DNNL_ARG_FROM, operation.input.layout, places.input),
+                    .init(DNNL_ARG_TO, operation.output.layout, places.output),
+                ])
+            if let inputGradient = places.inputGradient {
+                backwardCall = try PrimitiveCall(
+                    operation.backward, scratch: places.scratch,
+                    [
+                        .init(DNNL_ARG_FROM, operation.output.layout, places.outputGradient),
+                        .init(DNNL_ARG_TO, operation.input.layout, inputGradient),
+                    ])
+            } else {
+                backwardCall = nil
+            }
+        }
+
+        func forward(_ slots: Range<Int>, pass: ExamplePass) { forwardCall.execute(slots) }
+
+        func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally) {
+            backwardCall?.execute(slots)
+        }
+    }
+}

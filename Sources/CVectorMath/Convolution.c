@@ -1,0 +1,46 @@
+#include "Internal.h"
+
+typedef struct {
+    long begin, end;
+} span;
+
+// The positions along a side at which kernel row (or column) `offset` lies inside the image.
+static inline span inside(long offset, long padding, long stride, long length, long positions) {
+    long first = padding - offset;
+    span result = {first > 0 ? (first + stride - 1) / stride : 0, 0};
+    long last = length - 1 + padding - offset;
+    result.end = last < 0 ? 0 : last / stride + 1;
+    if (result.end > positions) result.end = positions;
+    return result;
+}
+
+CVM_VECTORIZED double cvm_weight_gradient_squared_norm(
+    const float *pixel_products, const float *gradient_products, const cvm_convolution *s) {
+#pragma clang fp reassociate(on)
+    long pixels = s->height * s->width, positions = s->output_height * s->output_width;
+    double total = 0;
+    for (long r = 0; r < s->kernel; r++) {
+        span rows = inside(r, s->top, s->stride, s->height, s->output_height);
+        for (long c = 0; c < s->kernel; c++) {
+            span columns = inside(c, s->left, s->stride, s->width, s->output_width);
+            // From a position to the pixel under this place of the kernel.
+            long shift = (r - s->top) * s->width + c - s->left;
+            float sum = 0;
+            for (long py = rows.begin; py < rows.end; py++)
+                for (long px = columns.begin; px < columns.end; px++) {
+                    const float *pixel_row =
+                        pixel_products + (py * s->stride * s->width + px * s->stride + shift) * pixels;
+                    const float *gradient_row =
+                        gradient_products + (py * s->output_width + px) * positions;
+                    for (long qy = rows.begin; qy < rows.end; qy++) {
+                        const float *x = pixel_row + qy * s->stride * s->width + shift;
+                        const float *v = gradient_row + qy * s->output_width;
+                        for (long qx = columns.begin; qx < columns.end; qx++)
+                            sum += x[qx * s->stride] * v[qx];
+                    }
+                }
+            total += sum;
+        }
+    }
+    return total;
+}
