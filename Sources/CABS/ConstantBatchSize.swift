@@ -11,6 +11,13 @@ public struct ConstantBatchSize: BatchSizePolicy, Hashable {
         self.batchSize = batchSize
     }
 
+    /// Decodes a stored policy.
+    ///
+    /// - Throws: ``BatchSizePolicyError`` where the size is below one; `DecodingError` where it is missing.
+    public init(from decoder: any Decoder) throws {
+        try self.init(decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .batchSize))
+    }
+
     /// The constant size.
     public var initialBatchSize: Int { batchSize }
 

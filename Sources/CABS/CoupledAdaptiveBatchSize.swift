@@ -102,16 +102,33 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
         return denominator > 0 ? numerator / denominator : .infinity
     }
 
+    /// Decodes a stored policy, checking its options as ``init(bounds:initialBatchSize:smoothingFactor:factor:epsilon:lossFloor:)``
+    /// does.
+    ///
+    /// - Throws: ``BatchSizePolicyError`` for a value out of its range; `DecodingError` where one is missing.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let loss = try container.decode(ExponentialAverage.self, forKey: .smoothedLoss)
+        try self.init(
+            bounds: container.decode(ClosedRange<Int>.self, forKey: .batchSizeBounds),
+            initialBatchSize: container.decode(Int.self, forKey: .initialBatchSize),
+            smoothingFactor: loss.smoothingFactor, factor: container.decode(Double.self, forKey: .factor),
+            epsilon: container.decode(Double.self, forKey: .epsilon),
+            lossFloor: container.decode(Double.self, forKey: .lossFloor))
+        smoothedLoss = loss
+        smoothedVariance = try container.decode(ExponentialAverage.self, forKey: .smoothedVariance)
+    }
+
     /// Rounds to the nearest integer (ties to even, as the authors' code does) and clips to the bounds.
     ///
     /// - Parameters:
-    ///   - raw: A batch size as a real number, possibly infinite.
+    ///   - raw: A batch size as a real number, possibly infinite. One that is not a number gives the lower bound.
     ///   - bounds: The smallest and largest batch sizes.
     public static func batchSize(roundedFrom raw: Double, in bounds: ClosedRange<Int>) -> Int {
         let rounded = raw.rounded(.toNearestOrEven)
         // Compared before the conversion: a raw size may exceed every Int.
         if rounded >= Double(bounds.upperBound) { return bounds.upperBound }
-        return max(Int(rounded), bounds.lowerBound)
+        return rounded > Double(bounds.lowerBound) ? Int(rounded) : bounds.lowerBound
     }
 }
 

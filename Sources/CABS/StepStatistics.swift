@@ -35,7 +35,7 @@ public struct StepStatistics: Sendable, Hashable, Codable {
     /// `(1/m) Σᵢ ‖gᵢ − g‖²` with g their mean (Balles, Romero, Hennig 2017, equation 10).
     ///
     /// Divides by m, as the paper does, so it underestimates the covariance of the data distribution by the
-    /// factor (m − 1)/m; see ``unbiasedVariance``. Exactly zero for a single example.
+    /// factor (m − 1)/m; see ``unbiasedVariance``. Zero, but for rounding, for a single example.
     public var withinBatchVariance: Double {
         let difference = secondMoment - gradientSquaredNorm
         // A variance; what rounding leaves below zero is zero. Written so that "not a number" stays itself.

@@ -31,10 +31,12 @@ struct BenchCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        guard repeats >= 1 else { throw ValidationError("\(repeats) repeats time nothing; use 1 or more") }
+        guard (1...100_000).contains(repeats) else {
+            throw ValidationError("\(repeats) repeats are not possible; use 1 to 100000")
+        }
         let sizes = try batchSizes.split(separator: ",").map { text in
-            guard let size = Int(text), size >= 1 else {
-                throw ValidationError("the batch size \"\(text)\" is not a whole number of 1 or more")
+            guard let size = Int(text), (1...10_000_000).contains(size) else {
+                throw ValidationError("the batch size \"\(text)\" is not a whole number from 1 to 10000000")
             }
             return size
         }
@@ -96,9 +98,9 @@ extension ModelName {
     /// The images that a benchmark feeds the model.
     fileprivate var benchmarkInput: ExampleShape {
         switch self {
-        case .cifar10Conv3Dense: .image(height: 24, width: 24, channels: 3)
-        case .cifar10Conv8Dense2: .image(height: 32, width: 32, channels: 3)
-        case .mnist2Conv2Dense, .logisticRegression: .image(height: 28, width: 28, channels: 1)
+        case .cifar10TwoConvThreeDense: .image(height: 24, width: 24, channels: 3)
+        case .cifar10EightConvTwoDense: .image(height: 32, width: 32, channels: 3)
+        case .mnistTwoConvTwoDense, .logisticRegression: .image(height: 28, width: 28, channels: 1)
         case .mlp: .image(height: 8, width: 8, channels: 1)
         }
     }

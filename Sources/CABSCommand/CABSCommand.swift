@@ -10,8 +10,7 @@ struct CABSCommand: AsyncParsableCommand {
         abstract: "Trains neural networks with SGD whose batch size adapts itself.",
         discussion: "Coupled Adaptive Batch Size: Balles, Romero and Hennig, UAI 2017, arXiv 1612.05086.",
         version: "0.1.0",
-        subcommands: [TrainCommand.self, EvaluateCommand.self, DataCommand.self, BenchCommand.self],
-        defaultSubcommand: nil)
+        subcommands: [TrainCommand.self, EvaluateCommand.self, DataCommand.self, BenchCommand.self])
 }
 
 /// Runs `body`, and turns an error about an option's value into one that ends the command as wrong usage.
@@ -44,8 +43,6 @@ struct ModelArgument: ExpressibleByArgument {
     let text: String
 
     init(argument: String) { text = argument }
-
-    var defaultValueDescription: String { text }
 
     func configuration() throws -> ModelConfiguration {
         if text.hasSuffix(".yaml") || text.hasSuffix(".yml") {

@@ -36,11 +36,10 @@ struct EvaluateCommand: AsyncParsableCommand {
         let network = try checkingUsage {
             let model = try configuration.makeModel(for: training)
             return try Network(
-                model, loss: configuration.options.loss!, estimator: .none,
+                model, loss: configuration.options.loss!, estimator: .unmeasured,
                 workerCount: configuration.options.workers, parameters: Safetensors.read(file, for: model))
         }
-        let evaluation = try network.evaluate(
-            DatasetBatch(training.test, indices: Array(0..<training.test.count)))
+        let evaluation = try network.evaluate(DatasetBatch(all: training.test))
         print("\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)")
         print("test loss \(String(format: "%.4f", evaluation.meanLoss))")
         print("test accuracy \(String(format: "%.4f", evaluation.accuracy))")
@@ -55,8 +54,10 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
         if isFolder.boolValue {
             let directory = RunDirectory(existing: url)
-            let options = try TrainingOptions(contentsOf: directory.configurationFile).overridden(by: given)
-            return (options, directory.finalParametersFile)
+            var options = try TrainingOptions(contentsOf: directory.configurationFile)
+            // Of the machine that trained, not of this one.
+            options.workers = nil
+            return (try options.overridden(by: given), directory.finalParametersFile)
         }
         guard dataset != nil, model != nil else {
             throw ValidationError("a parameter file says nothing of its data and model; add --dataset and --model")

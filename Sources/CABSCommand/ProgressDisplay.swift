@@ -17,7 +17,7 @@ final class ProgressDisplay {
         terminalWidth = Self.terminalWidth()
     }
 
-    func start(_ configuration: TrainingConfiguration, in directory: RunDirectory) {
+    func start(_ configuration: TrainingConfiguration) {
         let options = configuration.options
         printLine(
             "\(configuration.model.name) on \(configuration.dataset.rawValue), batch size \(options.batchSize!), "
@@ -104,7 +104,7 @@ final class ProgressDisplay {
     }
 
     private static func time(_ seconds: Double) -> String {
-        let whole = Int(min(seconds, 1e9).rounded())
+        let whole = seconds.isFinite ? Int(min(seconds, 1e9).rounded()) : 0
         let (hours, minutes) = (whole / 3600, whole / 60 % 60)
         let rest = String(format: "%02d", whole % 60)
         return hours > 0 ? "\(hours):\(String(format: "%02d", minutes)):\(rest)" : "\(minutes):\(rest)"

@@ -17,17 +17,17 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Model") var model: ModelArguments
     @OptionGroup(title: "Learning rate") var learningRate: LearningRateArguments
     @OptionGroup(title: "Batch size") var batchSize: BatchSizeArguments
-    @OptionGroup(title: "Run") var run: RunArguments
+    @OptionGroup(title: "Run") var runArguments: RunArguments
 
     func run() async throws {
         let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
         let training = try checkingUsage {
             try TrainingRun(
-                configuration, output: run.output.map { URL(filePath: $0) },
-                traceFile: run.trace.map { URL(filePath: $0) })
+                configuration, output: runArguments.output.map { URL(filePath: $0) },
+                traceFile: runArguments.trace.map { URL(filePath: $0) })
         }
         let display = ProgressDisplay(configuration.length)
-        display.start(training.configuration, in: training.directory)
+        display.start(training.configuration)
         let summary = try await training.run { display.show($0) }
         display.finish(summary, in: training.directory)
     }
@@ -39,8 +39,8 @@ struct TrainCommand: AsyncParsableCommand {
         try model.fill(&given)
         learningRate.fill(&given)
         batchSize.fill(&given)
-        run.fill(&given)
-        guard let file = run.config else { return given }
+        runArguments.fill(&given)
+        guard let file = runArguments.config else { return given }
         return try TrainingOptions(contentsOf: URL(filePath: file)).overridden(by: given)
     }
 }

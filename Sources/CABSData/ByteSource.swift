@@ -47,7 +47,7 @@ struct ByteSource: ~Copyable {
     /// Reads up to `count` bytes; fewer only at the end.
     mutating func read(upTo count: Int) throws(DatasetError) -> [UInt8] {
         guard let stream else {
-            let end = min(compressed.count, position + max(count, 0))
+            let end = position + min(compressed.count - position, max(count, 0))
             defer { position = end }
             return Array(compressed[(compressed.startIndex + position)..<(compressed.startIndex + end)])
         }

@@ -11,7 +11,7 @@ public protocol Dataset: Sendable {
     /// The number of examples.
     var count: Int { get }
 
-    /// Writes one example.
+    /// Writes one example, into arrays that keep their counts.
     ///
     /// - Parameters:
     ///   - index: Which one, from 0 up to ``count``.
@@ -132,6 +132,11 @@ public struct DatasetBatch: ExampleBatch {
         self.dataset = dataset
         self.indices = indices
         self.firstDraw = firstDraw
+    }
+
+    /// Creates a batch of all examples in their order.
+    public init(all dataset: any Dataset) {
+        self.init(dataset, indices: Array(0..<dataset.count))
     }
 
     /// The number of examples.

@@ -67,6 +67,17 @@ public struct ExampleOrder: Sendable, Hashable, Codable {
 
     private enum CodingKeys: String, CodingKey { case kind, exampleCount, drawnCount }
 
+    /// Decodes a stored order.
+    ///
+    /// - Throws: ``DatasetError`` for a value out of its range; `DecodingError` where one is missing.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        try self.init(
+            container.decode(Kind.self, forKey: .kind), exampleCount: container.decode(Int.self, forKey: .exampleCount))
+        drawnCount = try container.decode(Int.self, forKey: .drawnCount)
+        guard drawnCount >= 0 else { throw DatasetError.exampleOutOfRange(drawnCount, count: exampleCount) }
+    }
+
     /// Orders are equal where they go on alike.
     public static func == (a: ExampleOrder, b: ExampleOrder) -> Bool {
         a.kind == b.kind && a.exampleCount == b.exampleCount && a.drawnCount == b.drawnCount

@@ -42,7 +42,7 @@ public enum LearningRateSchedule: Sendable, Hashable {
         case .cosine(let initial, let final, let length):
             try requirePositive(initial, "learning rate")
             guard final >= 0, final.isFinite else {
-                throw .notPositive(option: "final learning rate", value: final)
+                throw .negative(option: "final learning rate", value: final)
             }
             try length.validate()
         }
@@ -75,7 +75,7 @@ public struct SGD: Sendable, Hashable {
     func validate() throws(TrainingError) {
         try schedule.validate()
         guard weightDecay >= 0, weightDecay.isFinite else {
-            throw .notPositive(option: "weight decay", value: weightDecay)
+            throw .negative(option: "weight decay", value: weightDecay)
         }
     }
 }

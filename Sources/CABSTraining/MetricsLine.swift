@@ -9,7 +9,7 @@ struct MetricsLine {
     ///   - step: The step.
     ///   - seconds: The time since the run began.
     ///   - evaluation: The evaluation that followed the step, if one did.
-    init(_ step: TrainingStep, seconds: Double, evaluation: Evaluation? = nil) {
+    init(_ step: TrainingStep, seconds: Double, evaluation: Evaluation?) {
         add("step", step.index)
         add("batch_size", step.batchSize)
         add("loss", step.loss)

@@ -38,7 +38,9 @@ public struct RunDirectory: Sendable {
             throw .outputExists(path: url.path)
         }
         do {
-            try FileManager.default.createDirectory(at: checkpointFolder, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+            // Fails where another run has just made it: the folder is that run's.
+            try FileManager.default.createDirectory(at: checkpointFolder, withIntermediateDirectories: false)
             try configuration.options.yaml().write(to: configurationFile, atomically: true, encoding: .utf8)
         } catch {
             throw .unwritable(path: url.path, reason: error.localizedDescription)
@@ -86,7 +88,7 @@ public struct RunSummary: Sendable, Codable {
     public let examples: Int
     /// The number of times that the training examples were drawn.
     public let epochs: Double
-    /// The time for steps and evaluations.
+    /// The time from the first step to the last, evaluations between them included.
     public let seconds: Double
     /// Examples drawn in a second of training, evaluations not counted.
     public let examplesPerSecond: Double

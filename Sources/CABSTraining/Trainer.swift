@@ -45,7 +45,7 @@ public actor Trainer {
     ) throws {
         try optimizer.validate()
         try model.checkFit(with: data)
-        if policy.needsGradientStatistics, estimator == .none {
+        if policy.needsGradientStatistics, estimator == .unmeasured {
             throw TrainingError.policyNeedsStatistics(policy: "\(type(of: policy))")
         }
         self.data = data
@@ -70,12 +70,13 @@ public actor Trainer {
     /// Makes one step.
     ///
     /// - Parameter exampleLimit: The largest number of examples to draw, whatever the policy chose.
-    /// - Throws: ``TrainingError/diverged(step:loss:learningRate:batchSize:)`` where the loss is not finite.
+    /// - Throws: ``TrainingError/diverged(step:loss:learningRate:batchSize:)`` where the loss is not finite, and
+    ///   `EngineError/emptyBatch` where the limit is below one.
     public func step(exampleLimit: Int = .max) throws -> TrainingStep {
         let learningRate = optimizer.schedule.learningRate(at: progress)
         let before = progress
         let batch = DatasetBatch(
-            data.training, indices: order.next(min(batchSize, exampleLimit)),
+            data.training, indices: order.next(max(min(batchSize, exampleLimit), 0)),
             firstDraw: UInt64(before.exampleCount))
         let report = try network.step(
             on: batch, GradientDescent(learningRate: learningRate, weightDecay: optimizer.weightDecay))
@@ -101,11 +102,15 @@ public actor Trainer {
     }
 
     /// Computes the loss and accuracy on the test part of the data.
+    ///
+    /// - Throws: What ``Network/evaluate(_:)`` throws.
     public func evaluate() throws -> Evaluation {
-        try network.evaluate(DatasetBatch(data.test, indices: Array(0..<data.test.count)))
+        try network.evaluate(DatasetBatch(all: data.test))
     }
 
     /// The parameters as they are now.
+    ///
+    /// - Throws: What ``Network/parameters()`` throws.
     public func parameters() throws -> ParameterSet {
         try network.parameters()
     }

@@ -33,7 +33,7 @@ public struct TrainingConfiguration: Sendable {
         options.model = model
         options.loss = given.loss ?? .softmaxCrossEntropy
         options.seed = given.seed ?? 0
-        options.workers = given.workers ?? ProcessInfo.processInfo.activeProcessorCount
+        options.workers = given.workers ?? Network.defaultWorkerCount
         options.estimator = given.estimator ?? .exact
         length = try Self.length(&options)
         optimizer = try Self.optimizer(&options, length: length)
@@ -45,7 +45,7 @@ public struct TrainingConfiguration: Sendable {
         if let every = options.evaluateEvery, every < 1 {
             throw TrainingError.notPositive(option: "evaluate-every", value: Double(every))
         }
-        if policy.needsGradientStatistics, options.estimator == GradientEstimator.none {
+        if policy.needsGradientStatistics, options.estimator == .unmeasured {
             throw TrainingError.policyNeedsStatistics(policy: "batch-size cabs")
         }
         self.dataset = dataset
@@ -60,8 +60,8 @@ public struct TrainingConfiguration: Sendable {
 
     private static func defaultModel(for dataset: DatasetName) -> ModelName {
         switch dataset {
-        case .mnist, .fashionMNIST: .mnist2Conv2Dense
-        case .cifar10, .cifar100, .cifar100Coarse: .cifar10Conv3Dense
+        case .mnist, .fashionMNIST: .mnistTwoConvTwoDense
+        case .cifar10, .cifar100, .cifar100Coarse: .cifar10TwoConvThreeDense
         case .digits: .mlp
         }
     }
@@ -187,14 +187,21 @@ public struct TrainingConfiguration: Sendable {
     }
 
     /// Loads the data.
+    ///
+    /// - Throws: `DatasetError` where the data set is not found or its files are not right.
     public func loadData() throws(DatasetError) -> TrainingData {
         try dataset.load(
             from: options.data.map { URL(filePath: $0) }, augments: options.augment!, seed: options.seed!)
     }
 
     /// Makes the model for the data.
-    public func makeModel(for data: TrainingData) throws(ModelError) -> Model {
-        try model.model(
+    ///
+    /// - Throws: `ModelError` where the layers do not fit, ``TrainingError/modelDoesNotFitData(model:data:)`` where the
+    ///   output does not have as many values as there are classes.
+    public func makeModel(for data: TrainingData) throws -> Model {
+        let model = try model.model(
             input: data.training.inputShape, outputCount: data.training.targetCount, seed: options.seed!)
+        try model.checkFit(with: data)
+        return model
     }
 }

@@ -4,6 +4,8 @@ import CABSNetwork
 public enum TrainingError: Error, Hashable, CustomStringConvertible {
     /// A number that must be positive is not.
     case notPositive(option: String, value: Double)
+    /// A number that must be zero or positive is not.
+    case negative(option: String, value: Double)
     /// A length without an end or a beginning.
     case lengthNotPositive(TrainingLength)
     /// The model does not take the data's examples, or its output does not match their targets.
@@ -32,11 +34,13 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
         switch self {
         case .notPositive(let option, let value):
             "the \(option) is \(value), but must be a positive number"
+        case .negative(let option, let value):
+            "the \(option) is \(value), but must be 0 or more"
         case .lengthNotPositive(let length):
             switch length {
-            case .steps(let count): "\(count) steps are no run; give 1 or more"
-            case .examples(let count): "\(count) examples are no run; give 1 or more"
-            case .epochs(let count): "\(count) epochs are no run; give more than 0"
+            case .steps(let count): "a length of \(count) steps is not possible; give 1 or more"
+            case .examples(let count): "a length of \(count) examples is not possible; give 1 or more"
+            case .epochs(let count): "a length of \(count) epochs is not possible; give more than 0"
             }
         case .modelDoesNotFitData(let model, let data):
             "the model (\(model)) does not fit the data (\(data))"

@@ -96,22 +96,22 @@ public struct TrainingOptions: Sendable, Codable {
         case evaluateEvery = "evaluate-every"
     }
 
-    /// Options that belong together: giving one anew leaves none of the others standing.
-    private static let groups: [Set<CodingKeys>] = [
-        [.steps, .examples, .epochs],
-        [
-            .batchSize, .minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon,
-            .lossFloor,
-        ],
-        [.order, .firstExample],
-        [.dataset, .data],
+    /// Options that belong together: giving one of the first kind anew leaves none of the second standing.
+    private static let groups: [(leading: Set<CodingKeys>, members: Set<CodingKeys>)] = [
+        ([.steps, .examples, .epochs], [.steps, .examples, .epochs]),
+        (
+            [.batchSize],
+            [.minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon, .lossFloor]
+        ),
+        ([.order], [.firstExample]),
+        ([.dataset], [.data]),
     ]
 
     /// Reads a configuration file.
     ///
     /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
     public init(contentsOf file: URL) throws(TrainingError) {
-        self = try Self.decode(TrainingOptions.self, from: file, strictly: CodingKeys.self)
+        self = try Self.decode(TrainingOptions.self, from: file, strictly: true)
     }
 
     /// Reads a file with a model: a mapping with the key `layers`.
@@ -123,31 +123,40 @@ public struct TrainingOptions: Sendable, Codable {
 
     /// These options, with those that `other` gives in their place.
     ///
-    /// A group that cannot stand together, such as the three lengths, is replaced as a whole.
+    /// What cannot stand beside a newly given option goes: another length, another rule's options, another data set's
+    /// folder.
+    ///
+    /// - Throws: An encoding error, which only a defect of this type can cause.
     public func overridden(by other: TrainingOptions) throws -> TrainingOptions {
         var result = try dictionary()
         let given = try other.dictionary()
-        for group in Self.groups {
-            let leads = group.contains(.batchSize) ? [.batchSize] : Array(group)
-            if leads.contains(where: { given[$0.rawValue] != nil }) {
-                for key in group { result[key.rawValue] = nil }
-            }
+        for group in Self.groups where group.leading.contains(where: { given[$0.rawValue] != nil }) {
+            for key in group.members { result[key.rawValue] = nil }
         }
         result.merge(given) { $1 }
-        return try JSONDecoder().decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result))
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return try decoder.decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result))
     }
 
     private func dictionary() throws -> [String: Any] {
-        try JSONSerialization.jsonObject(with: JSONEncoder().encode(self)) as? [String: Any] ?? [:]
+        // Numbers that JSON does not have must come to where they are checked.
+        let encoder = JSONEncoder()
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return try JSONSerialization.jsonObject(with: encoder.encode(self)) as? [String: Any] ?? [:]
     }
 
     /// The options as a configuration file.
+    ///
+    /// - Throws: An encoding error, which only a defect of this type can cause.
     public func yaml() throws -> String {
         try YAMLEncoder().encode(self)
     }
 
     private static func decode<Value: Decodable>(
-        _ type: Value.Type, from file: URL, strictly keys: CodingKeys.Type? = nil
+        _ type: Value.Type, from file: URL, strictly: Bool = false
     ) throws(TrainingError) -> Value {
         let text: String
         do {
@@ -156,7 +165,7 @@ public struct TrainingOptions: Sendable, Codable {
             throw .unreadable(path: file.path, reason: error.localizedDescription)
         }
         do {
-            if keys != nil { _ = try YAMLDecoder().decode(KnownKeys<CodingKeys>.self, from: text) }
+            if strictly { _ = try YAMLDecoder().decode(KnownKeys<CodingKeys>.self, from: text) }
             return try YAMLDecoder().decode(type, from: text)
         } catch {
             throw .invalidConfiguration(file: file.path, reason: Self.explain(error))

@@ -26,6 +26,7 @@ public struct TrainingRun: Sendable {
     ///   - configuration: The run's configuration.
     ///   - output: The run's folder; see ``RunDirectory/init(creating:for:)``.
     ///   - traceFile: Another file to write each step to.
+    /// - Throws: What setting up the trainer and the run's folder throw.
     public init(_ configuration: TrainingConfiguration, output: URL? = nil, traceFile: URL? = nil) throws {
         self.configuration = configuration
         trainer = try configuration.makeTrainer()
@@ -64,6 +65,11 @@ public struct TrainingRun: Sendable {
         let total = (clock.now - start).seconds
         let final: Evaluation
         if let evaluation { final = evaluation } else { final = try await trainer.evaluate() }
+        guard final.meanLoss.isFinite else {
+            throw TrainingError.diverged(
+                step: last?.index ?? 0, loss: final.meanLoss, learningRate: last?.learningRate ?? 0,
+                batchSize: last?.batchSize ?? 0)
+        }
         try Safetensors.write(await trainer.parameters(), to: directory.finalParametersFile)
         let progress = await trainer.progress
         let summary = RunSummary(

@@ -78,7 +78,7 @@ import Testing
         (["train", "--dataset", "imagenet"], "dataset"),
         (["train", "--model", "resnet"], "there is no model named \"resnet\""),
         (["train", "--steps", "3", "--epochs", "1"], "give one of them"),
-        (["train", "--steps", "0"], "0 steps"),
+        (["train", "--steps", "0"], "length of 0 steps"),
         (["train", "--minimum-batch-size", "8", "--maximum-batch-size", "4"], "exceeds"),
         (["train", "--initial-batch-size", "4"], "outside 16 to 2048"),
         (["train", "--batch-size", "huge"], "huge"),

@@ -79,7 +79,11 @@ let compressed: [UInt8] = [
 
     @Test func `a header that promises more than any memory has allocates nothing`() throws {
         let folder = try TemporaryFolder()
-        for sizes in [[0xFFFF_FFFF, 1, 1], [0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF], [0x7FFF_FFFF, 0x7FFF_FFFF, 2]] {
+        for sizes in [
+            [0xFFFF_FFFF, 1, 1], [0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF], [0x7FFF_FFFF, 0x7FFF_FFFF, 2],
+            // These multiply to the largest integer there is.
+            [3_969_050_863, 2_323_823_089, 1],
+        ] {
             let file = try folder.write(idx(sizes, [1, 2, 3]), as: "promise")
             #expect(throws: DatasetError.self) { try IDXFile(contentsOf: file, rank: 3) }
         }

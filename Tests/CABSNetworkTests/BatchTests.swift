@@ -118,7 +118,7 @@ import Testing
         let batch = ArrayBatch.random(model, count: 33)
         let (exact, plain) = (
             try Network(model, workerCount: 2, dividesAlways: true),
-            try Network(model, estimator: .none, workerCount: 2, dividesAlways: true)
+            try Network(model, estimator: .unmeasured, workerCount: 2, dividesAlways: true)
         )
         _ = try exact.step(on: batch, GradientDescent(learningRate: 0.1))
         let report = try plain.step(on: batch, GradientDescent(learningRate: 0.1))

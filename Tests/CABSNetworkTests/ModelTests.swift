@@ -6,13 +6,13 @@ import Testing
     static let image = ExampleShape.image(height: 28, width: 28, channels: 1)
 
     @Test func `the paper's networks have the shapes of its code`() throws {
-        let mnist = try ModelName.mnist2Conv2Dense.model(input: Self.image, outputCount: 10)
+        let mnist = try ModelName.mnistTwoConvTwoDense.model(input: Self.image, outputCount: 10)
         #expect(
             mnist.parameters.map { "\($0.name) \($0.specification.shape)" } == [
                 "conv1.weight [32, 1, 5, 5]", "conv1.bias [32]", "conv2.weight [64, 32, 5, 5]", "conv2.bias [64]",
                 "dense1.weight [1024, 3136]", "dense1.bias [1024]", "dense2.weight [10, 1024]", "dense2.bias [10]",
             ])
-        let cifar = try ModelName.cifar10Conv3Dense.model(
+        let cifar = try ModelName.cifar10TwoConvThreeDense.model(
             input: .image(height: 24, width: 24, channels: 3), outputCount: 10)
         #expect(cifar.parameterCount == 4864 + 102_464 + 885_120 + 73_920 + 1930)
     }
@@ -56,6 +56,34 @@ import Testing
     ])
     func `sizes below one are refused`(layer: Conv2D) {
         #expect(throws: ModelError.self) { try Model(input: Self.image, layers: [layer, Flatten()]) }
+    }
+
+    @Test(
+        arguments: [
+            [Dense(units: .max)], [Dense(units: 100_000), Dense(units: 100_000)],
+            [MaxPool2D(poolSize: .max, padding: .same)], [Conv2D(filters: 8, kernelSize: .max)],
+            [Conv2D(filters: 100_000, kernelSize: 100_000)], [AveragePool2D(poolSize: 1, stride: .max)],
+        ] as [[any Layer]])
+    func `sizes beyond any memory are refused`(layers: [any Layer]) {
+        let input: ExampleShape = layers[0] is Dense ? .vector(4) : Self.image
+        #expect(throws: ModelError.self) { try Model(input: input, layers: layers + [Flatten()]) }
+    }
+
+    @Test func `layers that the engine does not know are refused`() {
+        struct Mystery: Layer {
+            static let kind = "mystery"
+            static let namePrefix = "mystery"
+            func outputShape(for input: ExampleShape) -> ExampleShape { input }
+        }
+        #expect(throws: ModelError.unknownLayer("mystery")) { try Model(input: .vector(3), layers: [Mystery()]) }
+    }
+
+    @Test func `the deep network takes whole images and crops`() throws {
+        for size in [24, 32] {
+            let model = try ModelName.cifar10EightConvTwoDense.model(
+                input: .image(height: size, width: size, channels: 3), outputCount: 10)
+            #expect(model.parameters[16].specification.shape == [512, 512])
+        }
     }
 
     @Test(arguments: [Float(-0.1), 1, .nan])

@@ -48,6 +48,9 @@ import Testing
         for raw in [1e300, Double.infinity, 0x1p63] {
             #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 1...Int.max) == Int.max)
         }
+        for raw in [-1e300, -Double.infinity, Double.nan] {
+            #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 3...Int.max) == 3)
+        }
     }
 
     @Test func `a loss at its floor asks for the largest batch, unless there is no variance`() throws {
@@ -71,6 +74,18 @@ import Testing
         var copy = try JSONDecoder().decode(CoupledAdaptiveBatchSize.self, from: JSONEncoder().encode(policy))
         let statistics = Self.statistics(loss: 0.9, variance: 88)
         #expect(copy.observe(statistics, learningRate: 0.1) == policy.observe(statistics, learningRate: 0.1))
+    }
+
+    @Test func `a stored policy that is out of range is refused`() throws {
+        let stored = try String(decoding: JSONEncoder().encode(CoupledAdaptiveBatchSize()), as: UTF8.self)
+        let broken = stored.replacing("\"initialBatchSize\":16", with: "\"initialBatchSize\":-5")
+        #expect(broken != stored)
+        #expect(throws: BatchSizePolicyError.self) {
+            try JSONDecoder().decode(CoupledAdaptiveBatchSize.self, from: Data(broken.utf8))
+        }
+        #expect(throws: BatchSizePolicyError.batchSizeNotPositive(-5)) {
+            try JSONDecoder().decode(ConstantBatchSize.self, from: Data("{\"batchSize\":-5}".utf8))
+        }
     }
 
     @Test func `a constant stays constant`() throws {

@@ -95,13 +95,28 @@ import Testing
         var smaller = TrainingOptions()
         smaller.minimumBatchSize = 4
         #expect(try file.overridden(by: smaller).batchSize == "cabs")
+        file.dataset = .mnist
+        file.order = .sequential
+        var folder = TrainingOptions()
+        folder.data = "elsewhere"
+        folder.firstExample = 3
+        let moved = try file.overridden(by: folder)
+        #expect(moved.dataset == .mnist && moved.data == "elsewhere")
+        #expect(moved.order == .sequential && moved.firstExample == 3)
+        var infinite = TrainingOptions()
+        infinite.learningRate = .infinity
+        #expect(try file.overridden(by: infinite).learningRate == .infinity)
+        var seed = TrainingOptions()
+        seed.seed = .max
+        #expect(try file.overridden(by: seed).seed == .max)
     }
 
     @Test(arguments: [
         ("learning-rte: 1", "learning-rte"), ("model: resnet", "resnet"), ("dataset: imagenet", "dataset"),
         ("steps: many", "steps"), ("model: {layers: [{dense: {unit: 3}}]}", "unit"),
         ("model: {layers: [{dense: {}}]}", "units"), ("model: {layers: [batch-norm]}", "mixes the examples"),
-        ("model: {layers: [swish]}", "swish"),
+        ("model: {layers: [swish]}", "swish"), ("model: {layers: [{relu: {slope: 1}}]}", "slope"),
+        ("model: {layers: [{dense: {units: 3, weights: {truncated-normal: -1}}}]}", "standard deviation"),
         ("model: {layers: [{conv2d: {filters: 3, kernel-size: 3, padding: full}}]}", "padding"),
         ("a: [", ""), ("- x", ""),
     ])
@@ -131,7 +146,7 @@ import Testing
         refuse { $0.batchSize = "constant:x" }
         refuse { $0.batchSize = "big" }
         refuse { ($0.minimumBatchSize, $0.maximumBatchSize) = (9, 8) }
-        refuse { $0.estimator = GradientEstimator.none }
+        refuse { $0.estimator = GradientEstimator.unmeasured }
         refuse { $0.workers = 0 }
         refuse { $0.evaluateEvery = 0 }
         refuse { $0.learningRateSchedule = "step:x:2" }

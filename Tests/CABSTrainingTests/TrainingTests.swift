@@ -111,7 +111,7 @@ final class TemporaryFolder {
         let model = try ModelName.mlp.model(input: data.training.inputShape, outputCount: 10)
         #expect(throws: TrainingError.policyNeedsStatistics(policy: "CoupledAdaptiveBatchSize")) {
             try Trainer(
-                model: model, data: data, optimizer: SGD(learningRate: 0.1), batchSize: .cabs(), estimator: .none)
+                model: model, data: data, optimizer: SGD(learningRate: 0.1), batchSize: .cabs(), estimator: .unmeasured)
         }
         #expect(throws: TrainingError.notPositive(option: "learning rate", value: -1)) {
             try Trainer(model: model, data: data, optimizer: SGD(learningRate: -1), batchSize: .cabs())

@@ -59,7 +59,7 @@ final class BatchRecords: @unchecked Sendable {
     /// Adds everything up, in the order of examples and of workers.
     func report(names: [String], estimator: GradientEstimator, isTraining: Bool) -> StepReport {
         let count = Double(exampleCount)
-        let measures = isTraining && estimator != .none
+        let measures = isTraining && estimator != .unmeasured
         func sum(_ values: UnsafeMutablePointer<Double>, _ count: Int) -> Double {
             UnsafeBufferPointer(start: values, count: count).reduce(0, +)
         }

@@ -9,7 +9,7 @@ public protocol ExampleBatch: Sendable {
     /// example, such as dropout's, follow from it.
     var firstDraw: UInt64 { get }
 
-    /// Writes one example.
+    /// Writes one example, into arrays that keep their counts.
     ///
     /// - Parameters:
     ///   - position: Which one, from 0 up to ``count``.

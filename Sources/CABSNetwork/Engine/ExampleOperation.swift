@@ -103,7 +103,7 @@ public enum GradientEstimator: String, Sendable, Hashable, Codable, CaseIterable
     /// positions of the kernel.
     case reference
     /// Not at all.
-    case none
+    case unmeasured = "none"
 }
 
 /// Where one worker notes squared gradient norms: for each of its examples, and summed over them for each parameter.

@@ -4,7 +4,8 @@ import Foundation
 /// A model with parameters, and the threads and memory to train it.
 ///
 /// A network computes the gradient of a batch together with exact statistics of the gradients of its single
-/// examples. Memory does not grow with the batch: examples pass in chunks. The same seed, data and number of
+/// examples. Memory does not grow with the batch, but for a loss and a norm for
+/// each example: examples pass in chunks. The same seed, data and number of
 /// workers give the same bits.
 public final class Network {
     /// The architecture.
@@ -15,6 +16,11 @@ public final class Network {
     public let estimator: GradientEstimator
     /// The number of threads that compute; a step with too little work to divide runs on one of them.
     public var workerCount: Int { pool.workerCount }
+
+    /// One worker for each core, as far as that is possible.
+    public static var defaultWorkerCount: Int {
+        min(ProcessInfo.processInfo.activeProcessorCount, EngineError.workerCounts.upperBound)
+    }
 
     private let pool: WorkerPool
     private let program: StepProgram
@@ -46,20 +52,22 @@ public final class Network {
         self.model = model
         self.loss = loss
         self.estimator = estimator
-        pool = try WorkerPool(workerCount: workerCount ?? ProcessInfo.processInfo.activeProcessorCount)
+        pool = try WorkerPool(workerCount: workerCount ?? Self.defaultWorkerCount)
         program = try StepProgram(
             model, loss: loss, estimator: estimator, workerCount: pool.workerCount, dividesAlways: dividesAlways)
         try load(parameters ?? model.initialParameters())
     }
 
     /// The parameters as they are now.
+    ///
+    /// - Throws: ``EngineError`` where oneDNN cannot bring them into row-major order.
     public func parameters() throws(EngineError) -> ParameterSet {
         try program.export { array throws(EngineError) in try array.export() }
     }
 
     /// Replaces the parameters.
     ///
-    /// - Throws: ``ModelError`` where they are not the model's.
+    /// - Throws: ``ModelError`` where they are not the model's, ``EngineError`` where oneDNN cannot bring them into its layout.
     public func load(_ parameters: ParameterSet) throws {
         try parameters.check(against: model)
         for array in program.parameters { try array.load(parameters[array.identity.name]!) }

@@ -39,6 +39,12 @@ public struct ParameterStatistics: Sendable, Hashable {
     public let secondMoment: Double
     /// `‖(1/m) Σᵢ gᵢ‖²` over this parameter's values.
     public let gradientSquaredNorm: Double
+
+    /// This parameter's part of the within-batch variance, divided by m as the paper has it.
+    public var withinBatchVariance: Double {
+        let difference = secondMoment - gradientSquaredNorm
+        return difference < 0 ? 0 : difference
+    }
 }
 
 /// How well a network does on a number of examples.

@@ -11,6 +11,7 @@ import Synchronization
 final class WorkerPool: Sendable {
     let workerCount: Int
     private let state: State
+    private let lonelyBarrier = Barrier(count: 1, spins: false)
 
     init(workerCount: Int) throws(EngineError) {
         guard EngineError.workerCounts.contains(workerCount) else { throw .workerCountOutOfRange(workerCount) }
@@ -40,12 +41,12 @@ final class WorkerPool: Sendable {
     func run(_ program: @escaping Program) {
         state.start(program)
         withoutOpenMPThreads { program(Worker(index: 0, count: workerCount, barrier: state.barrier)) }
-        state.barrier.wait()
+        state.finish()
     }
 
     /// Runs `program` on the caller's thread alone, as the only worker: the others need not even wake.
     func runAlone(_ program: Program) {
-        withoutOpenMPThreads { program(Worker(index: 0, count: 1, barrier: Barrier(count: 1, spins: false))) }
+        withoutOpenMPThreads { program(Worker(index: 0, count: 1, barrier: lonelyBarrier)) }
     }
 
     typealias Program = @Sendable (Worker) -> Void
@@ -65,6 +66,12 @@ final class WorkerPool: Sendable {
         func start(_ program: Program?) {
             self.program = program
             barrier.wait()
+        }
+
+        /// Waits for the workers to end the program and lets go of what it holds.
+        func finish() {
+            barrier.wait()
+            program = nil
         }
 
         func nextProgram() -> Program? {

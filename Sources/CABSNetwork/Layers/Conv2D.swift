@@ -48,7 +48,7 @@ public struct Conv2D: Layer {
 
     /// The image of the filters' results.
     public func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape {
-        try LayerError.requirePositive(filters, "filters")
+        try LayerError.requireSize(filters, "filters")
         return try window.outputShape(for: input, channels: filters)
     }
 

@@ -31,7 +31,7 @@ final class DenseOperation: BatchOperation {
         bias = try TrainableArray(plain: context.parameters["bias"]!, sumCount: 1)
         output = BatchMatrix(rowCapacity: input.rowCapacity, columnCount: units)
         backpropagates = context.backpropagates
-        measures = context.estimator != .none
+        measures = context.estimator != .unmeasured
         // A worker's tile has a part of the columns and all rows, or the other way round; alone it has all columns of its
         // own rows.
         let ownRows = input.rowCapacity / context.workerCount

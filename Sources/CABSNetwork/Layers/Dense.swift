@@ -26,7 +26,7 @@ public struct Dense: Layer {
 
     /// A vector of the units' results.
     public func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape {
-        try LayerError.requirePositive(units, "units")
+        try LayerError.requireSize(units, "units")
         guard case .vector = input else {
             throw .shapeMismatch(needed: "a vector", given: input, advice: "put Flatten before it")
         }

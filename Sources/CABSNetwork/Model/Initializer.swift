@@ -38,12 +38,19 @@ extension ParameterSpecification {
 }
 
 extension Initializer: Codable {
-    private enum CodingKeys: String, CodingKey { case truncatedNormal = "truncated-normal" }
+    private enum CodingKeys: String, CodingKey, CaseIterable { case truncatedNormal = "truncated-normal" }
 
     /// Reads a number (constant), `glorot`, `he`, or `truncated-normal: standardDeviation`.
     public init(from decoder: any Decoder) throws {
         if let keyed = try? decoder.container(keyedBy: CodingKeys.self), keyed.contains(.truncatedNormal) {
-            self = .truncatedNormal(standardDeviation: try keyed.decode(Float.self, forKey: .truncatedNormal))
+            _ = try decoder.strictContainer(keyedBy: CodingKeys.self)
+            let standardDeviation = try keyed.decode(Float.self, forKey: .truncatedNormal)
+            guard standardDeviation >= 0, standardDeviation.isFinite else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .truncatedNormal, in: keyed,
+                    debugDescription: "the standard deviation is \(standardDeviation), but must be 0 or more")
+            }
+            self = .truncatedNormal(standardDeviation: standardDeviation)
             return
         }
         let single = try decoder.singleValueContainer()

@@ -59,8 +59,13 @@ public enum LayerError: Error, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Throws ``invalidOption(_:value:allowed:)`` where a size is below one.
-    static func requirePositive(_ value: Int, _ option: String) throws(LayerError) {
-        guard value >= 1 else { throw .invalidOption(option, value: "\(value)", allowed: "1 or more") }
+    /// Throws ``invalidOption(_:value:allowed:)`` where a size is below one, or so large that products of sizes would not be
+    /// integers any more.
+    static func requireSize(_ value: Int, _ option: String) throws(LayerError) {
+        let sizes = 1...100_000
+        guard sizes.contains(value) else {
+            throw .invalidOption(
+                option, value: "\(value)", allowed: "\(sizes.lowerBound) to \(sizes.upperBound)")
+        }
     }
 }

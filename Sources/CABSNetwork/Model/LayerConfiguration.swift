@@ -33,7 +33,10 @@ public struct LayerConfiguration: Sendable, Codable {
                     codingPath: decoder.codingPath,
                     debugDescription: "a layer is one kind, such as relu or dense: {units: 10}"))
         }
-        layer = try Self.type(named: key.stringValue).init(from: keyed.superDecoder(forKey: key))
+        let type = try Self.type(named: key.stringValue)
+        let options = try keyed.superDecoder(forKey: key)
+        if type is any LayerWithoutOptions.Type { _ = try options.strictContainer(keyedBy: NoKey.self) }
+        layer = try type.init(from: options)
     }
 
     /// Writes the kind with its options.
@@ -44,9 +47,28 @@ public struct LayerConfiguration: Sendable, Codable {
 
     private static func type(named kind: String) throws(ModelError) -> any Layer.Type {
         if let type = layerTypes.first(where: { $0.kind == kind }) { return type }
-        if kind.lowercased().contains("norm") { throw .layerMixesExamples(kind) }
+        let name = kind.lowercased()
+        if name.contains("batch"), name.contains("norm") { throw .layerMixesExamples(kind) }
         throw .unknownLayer(kind)
     }
+}
+
+/// A layer that has nothing to choose.
+protocol LayerWithoutOptions: Layer {}
+
+extension ReLU: LayerWithoutOptions {}
+extension Tanh: LayerWithoutOptions {}
+extension Sigmoid: LayerWithoutOptions {}
+extension Flatten: LayerWithoutOptions {}
+
+/// No coding key at all.
+private struct NoKey: CodingKey, CaseIterable {
+    static let allCases: [NoKey] = []
+    var stringValue: String { "" }
+    var intValue: Int? { nil }
+
+    init?(stringValue: String) { nil }
+    init?(intValue: Int) { nil }
 }
 
 /// A coding key of any name.
@@ -69,8 +91,8 @@ extension Decoder {
             throw DecodingError.dataCorrupted(
                 .init(
                     codingPath: codingPath + [key],
-                    debugDescription: "there is no option \(key.stringValue); there are "
-                        + known.joined(separator: ", ")))
+                    debugDescription: "there is no option \(key.stringValue); there "
+                        + (known.isEmpty ? "are none" : "are \(known.joined(separator: ", "))")))
         }
         return try container(keyedBy: Key.self)
     }

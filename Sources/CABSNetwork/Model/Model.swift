@@ -30,6 +30,9 @@ public struct Model: Sendable {
     /// The seed from which the first parameters are drawn.
     public let seed: UInt64
 
+    /// How many values a layer's output, or one of its parameters, may have at most.
+    static let largestCount = 1 << 31
+
     /// Checks that the layers fit each other.
     ///
     /// - Parameters:
@@ -44,6 +47,7 @@ public struct Model: Sendable {
         var shape = input
         for layer in layers {
             let type = Swift.type(of: layer)
+            guard LayerConfiguration.layerTypes.contains(where: { $0 == type }) else { throw .unknownLayer(type.kind) }
             ordinals[type.namePrefix, default: 0] += 1
             let name = "\(type.namePrefix)\(ordinals[type.namePrefix]!)"
             let output: ExampleShape
@@ -51,6 +55,11 @@ public struct Model: Sendable {
                 output = try layer.outputShape(for: shape)
             } catch {
                 throw .layer(name, error)
+            }
+            // No product below overflows: sizes are bounded, and so are all counts before.
+            let counts = layer.parameters(for: shape).map { $0.shape.map(Double.init).reduce(1, *) }
+            guard output.count <= Self.largestCount, counts.allSatisfy({ $0 <= Double(Self.largestCount) }) else {
+                throw .layerTooLarge(name)
             }
             placed.append(PlacedLayer(name: name, layer: layer, input: shape, output: output))
             shape = output

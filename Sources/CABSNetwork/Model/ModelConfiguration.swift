@@ -27,7 +27,7 @@ public enum ModelConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - input: The shape of one example.
-    ///   - outputCount: The number of classes; a list of layers must end with as many.
+    ///   - outputCount: The number of classes, which the models known by name end with.
     ///   - seed: The seed of the first parameters.
     /// - Throws: ``ModelError`` where the layers do not fit.
     public func model(input: ExampleShape, outputCount: Int, seed: UInt64) throws(ModelError) -> Model {

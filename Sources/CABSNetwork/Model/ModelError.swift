@@ -6,6 +6,8 @@ public enum ModelError: Error, Hashable, CustomStringConvertible {
     case emptyInput(ExampleShape)
     /// A layer cannot take what the layer before it gives, or has an option out of range.
     case layer(String, LayerError)
+    /// A layer has more values, or more parameters, than any memory.
+    case layerTooLarge(String)
     /// The last layer's output is not a vector.
     case outputIsNotAVector(layer: String, ExampleShape)
     /// No model of that name.
@@ -30,6 +32,8 @@ public enum ModelError: Error, Hashable, CustomStringConvertible {
             "the input shape, \(shape), has no values; every size must be 1 or more"
         case .layer(let layer, let error):
             "layer \(layer) \(error)"
+        case .layerTooLarge(let layer):
+            "layer \(layer) would have more than \(Model.largestCount) values or parameters; make it smaller"
         case .outputIsNotAVector(let layer, let shape):
             "the last layer, \(layer), gives an \(shape), but a loss needs a vector; end with Flatten or Dense"
         case .unknownModel(let name):

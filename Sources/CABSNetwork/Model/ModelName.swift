@@ -2,13 +2,13 @@
 public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
     /// The MNIST network of the paper's code: two 5x5 convolutions of 32 and 64 channels, each with 2x2 pooling, and
     /// a dense layer of 1024. Weights from a truncated normal distribution of standard deviation 0.01, biases 0.05.
-    case mnist2Conv2Dense = "mnist-2conv-2dense"
+    case mnistTwoConvTwoDense = "mnist-2conv-2dense"
     /// The CIFAR-10 network of the paper's code: two 5x5 convolutions of 64 channels, each with 3x3 pooling of stride
     /// 2, and dense layers of 384 and 192.
-    case cifar10Conv3Dense = "cifar10-2conv-3dense"
+    case cifar10TwoConvThreeDense = "cifar10-2conv-3dense"
     /// A deep network in the shape of VGG-11 (Simonyan and Zisserman 2015, arXiv 1409.1556): eight 3x3 convolutions of
     /// 64 to 512 channels, pooling by 2 five times, and a dense layer of 512.
-    case cifar10Conv8Dense2 = "cifar10-8conv-2dense"
+    case cifar10EightConvTwoDense = "cifar10-8conv-2dense"
     /// A dense layer of 128 with ReLU, and the output layer.
     case mlp
     /// The output layer alone.
@@ -28,9 +28,9 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
     @ModelBuilder
     private func layers(outputCount: Int) -> [any Layer] {
         switch self {
-        case .mnist2Conv2Dense: Self.mnistLayers(outputCount: outputCount)
-        case .cifar10Conv3Dense: Self.cifar10Layers(outputCount: outputCount)
-        case .cifar10Conv8Dense2: Self.deepLayers(outputCount: outputCount)
+        case .mnistTwoConvTwoDense: Self.mnistLayers(outputCount: outputCount)
+        case .cifar10TwoConvThreeDense: Self.cifar10Layers(outputCount: outputCount)
+        case .cifar10EightConvTwoDense: Self.deepLayers(outputCount: outputCount)
         case .mlp:
             Flatten()
             Dense(units: 128, weights: .he)
@@ -64,7 +64,7 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
                 Conv2D(filters: filters, kernelSize: 3)
                 ReLU()
             }
-            MaxPool2D(poolSize: 2)
+            MaxPool2D(poolSize: 2, padding: .same)
         }
         Flatten()
         Dense(units: 512, weights: .he)

@@ -30,8 +30,8 @@ struct SlidingWindow: Sendable, Hashable {
 
     /// The shape that comes out of sliding over `input`, with `channels` output channels, or as many as go in.
     func outputShape(for input: ExampleShape, channels: Int? = nil) throws(LayerError) -> ExampleShape {
-        try LayerError.requirePositive(size, "size")
-        try LayerError.requirePositive(stride, "stride")
+        try LayerError.requireSize(size, "size")
+        try LayerError.requireSize(stride, "stride")
         guard case .image(let height, let width, let inputChannels) = input else {
             throw .shapeMismatch(
                 needed: "an image", given: input, advice: "put it before Flatten and Dense layers")
