@@ -1,5 +1,4 @@
 import CABS
-import Foundation
 
 /// What a step is for.
 enum StepPurpose: Sendable {
@@ -31,6 +30,7 @@ final class StepProgram: @unchecked Sendable {
     private let workers: [WorkerMemory]
     private let targets: BatchMatrix
     private let dividesAlways: Bool
+    private let operationsPerExample: Double
 
     /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers.
     init(
@@ -74,6 +74,7 @@ final class StepProgram: @unchecked Sendable {
         self.loss = loss
         self.estimator = estimator
         self.dividesAlways = dividesAlways
+        operationsPerExample = Double(model.operationsPerExample)
     }
 
     /// How many examples each worker has in hand between the forward and backward pass, a power of two: enough rows for
@@ -99,7 +100,7 @@ final class StepProgram: @unchecked Sendable {
 
     /// Runs a step on a batch, on one worker alone where the work is too little to be worth dividing.
     func run(_ batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool) -> StepReport {
-        let dividesWork = isWorthDividing(exampleCount: batch.count, between: pool.workerCount)
+        let dividesWork = isWorthDividing(exampleCount: batch.count, on: pool)
         let records = BatchRecords(
             exampleCount: batch.count, parameterCount: parameters.count,
             workerCount: dividesWork ? pool.workerCount : 1)
@@ -114,9 +115,9 @@ final class StepProgram: @unchecked Sendable {
 
     /// Whether several workers are faster than one. A step has about ten barriers. Awake workers pass one within a
     /// microsecond; more workers than cores must sleep, which costs some ten microseconds each time.
-    private func isWorthDividing(exampleCount: Int, between workerCount: Int) -> Bool {
-        let minimum = workerCount <= ProcessInfo.processInfo.activeProcessorCount ? 1e6 * Double(workerCount) : 3e8
-        return dividesAlways || Double(exampleCount) * Double(model.operationsPerExample) >= minimum
+    private func isWorthDividing(exampleCount: Int, on pool: WorkerPool) -> Bool {
+        let minimum = pool.hasCoreForEach ? 1e6 * Double(pool.workerCount) : 3e8
+        return dividesAlways || Double(exampleCount) * operationsPerExample >= minimum
     }
 
     /// Runs a worker's part of a step.

@@ -10,13 +10,16 @@ import Synchronization
 /// phases a millisecond or less apart, so a waiting worker spins briefly before it sleeps.
 final class WorkerPool: Sendable {
     let workerCount: Int
+    /// Whether every worker can have a core to itself.
+    let hasCoreForEach: Bool
     private let state: State
     private let lonelyBarrier = Barrier(count: 1, spins: false)
 
     init(workerCount: Int) throws(EngineError) {
         guard EngineError.workerCounts.contains(workerCount) else { throw .workerCountOutOfRange(workerCount) }
         self.workerCount = workerCount
-        let state = State(workerCount: workerCount)
+        hasCoreForEach = workerCount <= ProcessInfo.processInfo.activeProcessorCount
+        let state = State(barrier: Barrier(count: workerCount, spins: hasCoreForEach))
         self.state = state
         for worker in 1..<workerCount {
             // A thread holds the state, not the pool, so that the pool's end can end the thread.
@@ -57,9 +60,8 @@ final class WorkerPool: Sendable {
         // Written by the caller before a barrier, read by the workers after it: the proof of Sendable.
         private var program: Program?
 
-        init(workerCount: Int) {
-            barrier = Barrier(
-                count: workerCount, spins: workerCount <= ProcessInfo.processInfo.activeProcessorCount)
+        init(barrier: Barrier) {
+            self.barrier = barrier
         }
 
         /// Hands a program to the waiting workers; none ends them.
