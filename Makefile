@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test lint format bootstrap
+.PHONY: run test bench lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -9,6 +9,11 @@ run: bootstrap
 
 test: bootstrap
 	swift test
+
+# Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them.
+bench: bootstrap
+	swift build -c release --product cabs
+	python3 Benchmarks/bench.py
 
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

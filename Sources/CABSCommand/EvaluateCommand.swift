@@ -41,8 +41,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
         let evaluation = try network.evaluate(DatasetBatch(all: training.test))
         print("\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)")
-        print("test loss \(String(format: "%.4f", evaluation.meanLoss))")
-        print("test accuracy \(String(format: "%.4f", evaluation.accuracy))")
+        print("test loss \(decimal(evaluation.meanLoss, 4))")
+        print("test accuracy \(decimal(evaluation.accuracy, 4))")
     }
 
     /// The options to evaluate with, and the file of parameters.

@@ -37,16 +37,16 @@ final class ProgressDisplay {
             showLine(line(for: step, seconds: seconds))
         case .evaluation(let evaluation, let progress):
             printLine(
-                "epoch \(Self.decimal(progress.epochs, 2)): test accuracy \(Self.decimal(evaluation.accuracy, 4)), "
-                    + "test loss \(Self.decimal(evaluation.meanLoss, 4))")
+                "epoch \(decimal(progress.epochs, 2)): test accuracy \(decimal(evaluation.accuracy, 4)), "
+                    + "test loss \(decimal(evaluation.meanLoss, 4))")
         }
     }
 
     func finish(_ summary: RunSummary, in directory: RunDirectory) {
         printLine(
             "\(summary.steps) steps, \(summary.examples) examples in \(Self.time(summary.seconds)), "
-                + "\(Self.decimal(summary.examplesPerSecond, 0)) examples/s while training")
-        printLine("test accuracy \(Self.decimal(summary.testAccuracy, 4))")
+                + "\(decimal(summary.examplesPerSecond, 0)) examples/s while training")
+        printLine("test accuracy \(decimal(summary.testAccuracy, 4))")
         printLine("run directory \(directory.url.relativePath)")
     }
 
@@ -63,11 +63,11 @@ final class ProgressDisplay {
         return [
             "step \(step.index + 1)",
             "examples \(progress.exampleCount)",
-            "epoch \(Self.decimal(progress.epochs, 2))",
-            "loss \(Self.decimal(averageLoss?.value ?? step.loss, 4))",
-            "accuracy \(Self.decimal(averageAccuracy?.value ?? step.accuracy, 3))",
+            "epoch \(decimal(progress.epochs, 2))",
+            "loss \(decimal(averageLoss?.value ?? step.loss, 4))",
+            "accuracy \(decimal(averageAccuracy?.value ?? step.accuracy, 3))",
             "batch \(step.batchSize)",
-            "\(Self.decimal(rate, 0)) examples/s",
+            "\(decimal(rate, 0)) examples/s",
             "\(Self.time(max(left, 0))) left",
         ].joined(separator: "  ")
     }
@@ -97,10 +97,6 @@ final class ProgressDisplay {
         var size = winsize()
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
-    }
-
-    private static func decimal(_ value: Double, _ digits: Int) -> String {
-        String(format: "%.\(digits)f", value)
     }
 
     private static func time(_ seconds: Double) -> String {
