@@ -1,5 +1,7 @@
 #include "Internal.h"
 
+#include <string.h>
+
 typedef struct {
     long begin, end;
 } span;
@@ -43,4 +45,33 @@ CVM_VECTORIZED double cvm_weight_gradient_squared_norm(
         }
     }
     return total;
+}
+
+void cvm_write_patches(
+    float *restrict patches, size_t stride, const float *restrict image, size_t channels,
+    const cvm_convolution *s) {
+    for (size_t channel = 0; channel < channels; channel++) {
+        const float *plane = image + channel * s->height * s->width;
+        for (long r = 0; r < s->kernel; r++) {
+            span rows = inside(r, s->top, s->stride, s->height, s->output_height);
+            for (long c = 0; c < s->kernel; c++, patches += stride) {
+                span columns = inside(c, s->left, s->stride, s->width, s->output_width);
+                memset(patches, 0, s->output_height * s->output_width * sizeof(float));
+                for (long y = rows.begin; y < rows.end; y++) {
+                    const float *from = plane + (y * s->stride + r - s->top) * s->width + c - s->left;
+                    for (long x = columns.begin; x < columns.end; x++)
+                        patches[y * s->output_width + x] = from[x * s->stride];
+                }
+            }
+        }
+    }
+}
+
+void cvm_copy_rows(
+    float *restrict destination, size_t destination_stride, const float *restrict source,
+    size_t source_stride, size_t rows, size_t columns) {
+    for (size_t row = 0; row < rows; row++)
+        memcpy(
+            destination + row * destination_stride, source + row * source_stride,
+            columns * sizeof(float));
 }

@@ -21,9 +21,13 @@ protocol WeightGradientKernel: AnyObject {
 
 extension ConvolutionPrimitives {
     func planWeightGradient(estimator: GradientEstimator) throws(EngineError) -> any WeightGradientPlan {
-        estimator != .reference && layer.gathersExamples(from: input.shape, to: output.shape)
-            ? try GatheredWeightGradient(self, measures: estimator == .exact)
-            : try FormedWeightGradient(self, estimator: estimator)
+        guard estimator != .reference, layer.gathersExamples(from: input.shape, to: output.shape) else {
+            return try FormedWeightGradient(self, estimator: estimator)
+        }
+        if output.shape.count / layer.filters <= MultipliedWeightGradient.largestPositionCount {
+            return try MultipliedWeightGradient(self, measures: estimator == .exact)
+        }
+        return try GatheredWeightGradient(self, measures: estimator == .exact)
     }
 }
 

@@ -76,6 +76,17 @@ typedef struct {
 double cvm_weight_gradient_squared_norm(
     const float *pixel_products, const float *gradient_products, const cvm_convolution *shape);
 
+// Writes the patch under each position as a column: row (c * kernel + r) * kernel + s of `patches`, of which the rows are
+// `stride` floats apart, holds the pixels of channel c under place (r, s) of the kernel, zero outside the image. The image
+// is [channels, height, width].
+void cvm_write_patches(
+    float *patches, size_t stride, const float *image, size_t channels, const cvm_convolution *shape);
+
+// Copies a matrix whose rows are apart by one stride to one whose rows are apart by another.
+void cvm_copy_rows(
+    float *destination, size_t destination_stride, const float *source, size_t source_stride, size_t rows,
+    size_t columns);
+
 // MARK: Updates
 
 // gradient[i] *= scale; returns the sum of the scaled squares.
