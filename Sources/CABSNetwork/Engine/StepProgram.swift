@@ -29,6 +29,9 @@ final class StepProgram: @unchecked Sendable {
     private let lanes: [ExampleLane]
     private let workers: [WorkerMemory]
     private let targets: BatchMatrix
+    /// What one worker or another brings up to date at a step's end.
+    private let convertedParameters: [TrainableArray]
+    private let trainableOperations: [any ExampleOperation]
     private let dividesAlways: Bool
     private let operationsPerExample: Double
 
@@ -73,6 +76,8 @@ final class StepProgram: @unchecked Sendable {
         self.model = model
         self.loss = loss
         self.estimator = estimator
+        convertedParameters = parameters.filter(\.needsConversion)
+        trainableOperations = exampleStage.operations.filter { !$0.parameters.isEmpty }
         self.dividesAlways = dividesAlways
         operationsPerExample = Double(model.operationsPerExample)
     }
@@ -84,7 +89,7 @@ final class StepProgram: @unchecked Sendable {
     /// Brings everything derived from the parameters up to date.
     func parametersDidChange() {
         withoutOpenMPThreads {
-            for operation in exampleStage.operations { operation.parametersDidChange() }
+            for operation in trainableOperations { operation.parametersDidChange() }
         }
     }
 
@@ -211,11 +216,9 @@ final class StepProgram: @unchecked Sendable {
     private func finish(_ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker) {
         worker.wait()
         for array in parameters { array.reduceShare(worker) }
-        if parameters.contains(where: \.needsConversion) {
+        if !convertedParameters.isEmpty {
             worker.wait()
-            for (index, array) in parameters.enumerated() where index % worker.count == worker.index {
-                array.convert()
-            }
+            worker.forEachInTurn(convertedParameters) { $0.convert() }
             worker.wait()
         }
         let scale = 1 / Float(records.exampleCount)
@@ -229,10 +232,7 @@ final class StepProgram: @unchecked Sendable {
         }
         if case .descend = purpose {
             worker.wait()
-            for (index, operation) in exampleStage.operations.enumerated()
-            where index % worker.count == worker.index {
-                operation.parametersDidChange()
-            }
+            worker.forEachInTurn(trainableOperations) { $0.parametersDidChange() }
         }
         workers[worker.index].endPhase(.update)
     }

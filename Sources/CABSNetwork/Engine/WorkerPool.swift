@@ -104,6 +104,11 @@ struct Worker: Sendable {
     func share(of total: Int, unit: Int = 1) -> Range<Int> {
         evenPart(index, of: count, total: total, unit: unit)
     }
+
+    /// Calls `body` with the worker's part of some elements that cannot be cut, taken in turn by all workers.
+    func forEachInTurn<Element>(_ elements: [Element], _ body: (Element) -> Void) {
+        for position in stride(from: index, to: elements.count, by: count) { body(elements[position]) }
+    }
 }
 
 /// Part number `part` of `total` things that are cut into `parts`, as evenly as multiples of `unit` allow.
