@@ -93,10 +93,21 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2])
-    func `a step is descent along the gradient, with weight decay`(workers: Int) throws {
-        let model = try Self.model()
-        let batch = ArrayBatch.random(model, count: 90)
+    /// A model whose first dense layer is large enough to be updated by its gradient's product.
+    static func wideModel() throws -> Model {
+        try Model(input: .image(height: 20, width: 20, channels: 1), seed: 6) {
+            Conv2D(filters: 2, kernelSize: 3)
+            Flatten()
+            Dense(units: 640)
+            ReLU()
+            Dense(units: 3)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3], [false, true])
+    func `a step is descent along the gradient, with weight decay`(workers: Int, isWide: Bool) throws {
+        let model = try isWide ? Self.wideModel() : Self.model()
+        let batch = ArrayBatch.random(model, count: isWide ? 7 : 90)
         let network = try Network(model, workerCount: workers, dividesAlways: true)
         let before = try network.parameters()
         let (measured, gradient) = try network.gradient(of: batch)

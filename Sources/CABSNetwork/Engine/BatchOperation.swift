@@ -8,6 +8,12 @@ protocol BatchOperation: AnyObject, Sendable {
     func forward(_ worker: Worker, pass: ChunkPass)
     /// Computes this worker's parts of the gradients.
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally)
+    /// The parameters, by their places among the network's, that the backward pass has updated already.
+    func updatedParameters(in pass: ChunkPass) -> [Int]
+}
+
+extension BatchOperation {
+    func updatedParameters(in pass: ChunkPass) -> [Int] { [] }
 }
 
 /// Values and gradients of one layer for the examples of a chunk, [rows, columns] in row-major order.
@@ -45,6 +51,8 @@ struct ChunkPass {
     let firstDraw: UInt64
     /// Whether this is a training step, and not an evaluation.
     let isTraining: Bool
+    /// The update that follows, where the chunk is the whole batch: a layer may make it at once.
+    let descent: GradientDescent?
 
     /// Whether gradient sums start with this chunk.
     var isFirst: Bool { firstPosition == 0 }

@@ -46,7 +46,8 @@ final class BatchRecords: @unchecked Sendable {
     func tally(for worker: Int, from position: Int) -> GradientTally {
         GradientTally(
             exampleSquaredNorms: squaredNorms + position,
-            parameterSquaredNorms: parameterSquaredNorms + worker * parameterCount)
+            parameterSquaredNorms: parameterSquaredNorms + worker * parameterCount,
+            gradientSquaredNorms: gradientSquaredNorms + worker * parameterCount)
     }
 
     /// Takes a worker's own counts over.

@@ -112,6 +112,8 @@ struct GradientTally {
     let exampleSquaredNorms: UnsafeMutablePointer<Double>
     /// By parameter.
     let parameterSquaredNorms: UnsafeMutablePointer<Double>
+    /// By parameter: the worker's part of the squared norm of the batch's mean gradient.
+    let gradientSquaredNorms: UnsafeMutablePointer<Double>
 
     func add(_ squaredNorm: Double, parameter: Int, example: Int) {
         exampleSquaredNorms[example] += squaredNorm

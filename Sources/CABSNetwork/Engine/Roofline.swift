@@ -17,8 +17,7 @@ public enum Roofline {
         let clock = ContinuousClock()
         let product = {
             multiply(
-                transposed: (false, false), (size, size, size), a.pointer, size, b.pointer, size, addTo: false,
-                c.pointer, size)
+                transposed: (false, false), (size, size, size), a.pointer, size, b.pointer, size, c.pointer, size)
         }
         product()
         let times = (0..<7).map { _ in clock.measure(product) }.sorted()

@@ -12,6 +12,10 @@ enum StepPurpose: Sendable {
     var isTraining: Bool {
         if case .evaluate = self { false } else { true }
     }
+
+    var descent: GradientDescent? {
+        if case .descend(let descent) = self { descent } else { nil }
+    }
 }
 
 /// The program that all workers run in one step, with the memory it works in.
@@ -134,21 +138,24 @@ final class StepProgram: @unchecked Sendable {
         if purpose.isTraining { lanes[worker.index].beginStep() }
         let capacity = Self.slotCount * worker.count
         let chunkCount = (batch.count + capacity - 1) / capacity
+        var updated: Set<Int> = []
         for chunk in 0..<chunkCount {
             // Chunks of equal size: a last one of few examples would run the matrix products slowly.
             let examples = evenPart(chunk, of: chunkCount, total: batch.count)
             let pass = ChunkPass(
                 rowCount: examples.count, firstPosition: examples.lowerBound,
-                firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining)
+                firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining,
+                descent: chunkCount == 1 ? purpose.descent : nil)
             let rows = worker.share(of: examples.count)
             examplesForward(batch, pass, rows, worker)
             batchForward(pass, rows, records, worker)
             if purpose.isTraining {
                 batchBackward(pass, records, worker)
+                updated = Set(batchStage.operations.flatMap { $0.updatedParameters(in: pass) })
                 examplesBackward(pass, rows, records, worker)
             }
         }
-        if purpose.isTraining { finish(purpose, records, worker) }
+        if purpose.isTraining { finish(purpose, records, worker, except: updated) }
         records.store(memory, worker: worker.index)
     }
 
@@ -213,7 +220,11 @@ final class StepProgram: @unchecked Sendable {
 
     /// From the workers' sums to the gradient and the update. This is the one place where gradients of different
     /// workers meet.
-    private func finish(_ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker) {
+    ///
+    /// - Parameter updated: The parameters that have been updated already.
+    private func finish(
+        _ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker, except updated: Set<Int>
+    ) {
         worker.wait()
         for array in parameters { array.reduceShare(worker) }
         if !convertedParameters.isEmpty {
@@ -222,7 +233,7 @@ final class StepProgram: @unchecked Sendable {
             worker.wait()
         }
         let scale = 1 / Float(records.exampleCount)
-        for (index, array) in parameters.enumerated() {
+        for (index, array) in parameters.enumerated() where !updated.contains(index) {
             let squaredNorm =
                 switch purpose {
                 case .descend(let descent): array.descendShare(worker, scale: scale, descent: descent)

@@ -120,7 +120,7 @@ struct PixelProducts {
         func compute() -> AlignedBuffer {
             multiply(
                 transposed: (true, false), (pixelCount, pixelCount, channelCount), rows.pointer, pixelCount,
-                rows.pointer, pixelCount, addTo: false, products.pointer, pixelCount)
+                rows.pointer, pixelCount, products.pointer, pixelCount)
             return products
         }
     }

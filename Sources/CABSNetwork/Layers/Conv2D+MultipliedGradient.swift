@@ -100,8 +100,8 @@ struct MultipliedWeightGradient: WeightGradientPlan {
         private func addProduct(depth usedDepth: Int) {
             multiply(
                 transposed: (false, true), (plan.outputChannelCount, plan.patchSize, usedDepth),
-                outputGradients.pointer, depth, patches.pointer, depth, addTo: !sumIsEmpty, weight.sum.pointer,
-                plan.patchSize)
+                outputGradients.pointer, depth, patches.pointer, depth, weight.sum.pointer,
+                plan.patchSize, beta: sumIsEmpty ? 0 : 1)
             sumIsEmpty = false
             for channel in 0..<plan.outputChannelCount {
                 bias.sum.pointer[channel] += Float(cvm_sum(outputGradients.pointer + channel * depth, usedDepth))

@@ -13,6 +13,8 @@ final class DenseOperation: BatchOperation {
     let bias: TrainableArray
     private let backpropagates: Bool
     private let measures: Bool
+    /// Each worker's rows of X Xᵀ and Δ Δᵀ, for the batches that are small enough.
+    private let gramMatrices: [(AlignedBuffer, AlignedBuffer)]
     /// Each worker's transposed product, [units, rows] of its tile.
     private let products: [AlignedBuffer]
 
@@ -39,6 +41,10 @@ final class DenseOperation: BatchOperation {
             let columns = evenPart(worker, of: context.workerCount, total: units, unit: 16).count
             return AlignedBuffer(count: max(input.rowCapacity * columns, ownRows * units))
         }
+        let productCount = ownRows * input.rowCapacity
+        gramMatrices = (0..<context.workerCount).map { _ in
+            (AlignedBuffer(count: productCount), AlignedBuffer(count: productCount))
+        }
     }
 
     func forward(_ worker: Worker, pass: ChunkPass) {
@@ -52,7 +58,7 @@ final class DenseOperation: BatchOperation {
             transposed: (false, true), (tile.columns.count, tile.rows.count, width),
             weight.values.pointer + tile.columns.lowerBound * width, width,
             input.values.pointer + tile.rows.lowerBound * width, width,
-            addTo: false, products[worker.index].pointer, tile.rows.count)
+            products[worker.index].pointer, tile.rows.count)
         cvm_transpose_adding_bias(
             output.values.pointer + tile.rows.lowerBound * output.columnCount + tile.columns.lowerBound,
             output.columnCount, products[worker.index].pointer, bias.values.pointer + tile.columns.lowerBound,
@@ -63,8 +69,47 @@ final class DenseOperation: BatchOperation {
         // The output gradient comes from all workers.
         worker.wait()
         if measures { measure(worker, pass: pass, tally: tally) }
-        addGradient(worker, pass: pass)
         if backpropagates { computeInputGradient(worker, pass: pass) }
+        if let descent = pass.descent, updatesAtOnce(rowCount: pass.rowCount) {
+            addGradientNorm(worker, pass: pass, tally: tally)
+            // The others' input gradients are made with the weights as they were.
+            worker.wait()
+            let rate = descent.learningRate / Double(pass.rowCount)
+            addGradient(
+                worker, pass: pass, to: weight.values, alpha: Float(-rate),
+                beta: Float(1 - descent.learningRate * descent.weightDecay))
+        } else {
+            addGradient(worker, pass: pass, to: weight.gradientSums[0], alpha: 1, beta: pass.isFirst ? 0 : 1)
+        }
+    }
+
+    /// Whether the weights are updated by the gradient's product itself.
+    ///
+    /// That spares writing and reading the gradient, most of the memory traffic of a small batch. The price is the gradient's norm
+    /// from Gram matrices: for few rows next to nothing.
+    private func updatesAtOnce(rowCount: Int) -> Bool {
+        20 * rowCount * (input.columnCount + output.columnCount) <= input.columnCount * output.columnCount
+    }
+
+    func updatedParameters(in pass: ChunkPass) -> [Int] {
+        pass.descent != nil && updatesAtOnce(rowCount: pass.rowCount) ? [weight.identity.index] : []
+    }
+
+    /// ‖(1/m) Δᵀ X‖² = (1/m²) Σᵢ Σⱼ (aᵢ · aⱼ) (δᵢ · δⱼ), this worker's rows of it.
+    private func addGradientNorm(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
+        let rows = worker.share(of: pass.rowCount)
+        guard !rows.isEmpty else { return }
+        let (inputProducts, gradientProducts) = gramMatrices[worker.index]
+        for (products, values, width) in [
+            (inputProducts, input.values, input.columnCount), (gradientProducts, output.gradients, output.columnCount),
+        ] {
+            multiply(
+                transposed: (false, true), (rows.count, pass.rowCount, width),
+                values.pointer + rows.lowerBound * width, width, values.pointer, width, products.pointer, pass.rowCount)
+        }
+        cvm_multiply(inputProducts.pointer, gradientProducts.pointer, rows.count * pass.rowCount)
+        let sum = cvm_sum(inputProducts.pointer, rows.count * pass.rowCount)
+        tally.gradientSquaredNorms[weight.identity.index] = sum / Double(pass.rowCount * pass.rowCount)
     }
 
     private func measure(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
@@ -76,8 +121,10 @@ final class DenseOperation: BatchOperation {
         }
     }
 
-    /// G = Δᵀ X for this worker's part of G: so nothing has to be summed over workers.
-    private func addGradient(_ worker: Worker, pass: ChunkPass) {
+    /// T ← β T + α Δᵀ X for this worker's part of T, so nothing has to be summed over workers; and the sums for the biases.
+    private func addGradient(
+        _ worker: Worker, pass: ChunkPass, to target: AlignedBuffer, alpha: Float, beta: Float
+    ) {
         let cutsUnits = MatrixTile.cutsColumns(output.columnCount, workerCount: worker.count)
         let units =
             cutsUnits
@@ -92,9 +139,8 @@ final class DenseOperation: BatchOperation {
             transposed: (true, false), (units.count, columns.count, pass.rowCount),
             output.gradients.pointer + units.lowerBound, output.columnCount,
             input.values.pointer + columns.lowerBound, input.columnCount,
-            addTo: !pass.isFirst,
-            weight.gradientSums[0].pointer + units.lowerBound * input.columnCount + columns.lowerBound,
-            input.columnCount)
+            target.pointer + units.lowerBound * input.columnCount + columns.lowerBound, input.columnCount,
+            alpha: alpha, beta: beta)
         // Where the inputs are cut, every worker has all units, and the first sees to the biases.
         if cutsUnits || columns.lowerBound == 0 {
             cvm_column_sums(
@@ -111,7 +157,7 @@ final class DenseOperation: BatchOperation {
             transposed: (false, false), (tile.rows.count, tile.columns.count, output.columnCount),
             output.gradient(row: tile.rows.lowerBound), output.columnCount,
             weight.values.pointer + tile.columns.lowerBound, input.columnCount,
-            addTo: false, input.gradient(row: tile.rows.lowerBound) + tile.columns.lowerBound,
+            input.gradient(row: tile.rows.lowerBound) + tile.columns.lowerBound,
             input.columnCount)
     }
 }
