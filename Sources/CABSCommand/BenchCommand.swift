@@ -11,7 +11,7 @@ struct BenchCommand: AsyncParsableCommand {
         discussion: """
             One step is forward, backward, gradient statistics and update. Prints the median over the repeats. Several \
             estimators or numbers of workers take turns step by step, so that they can be compared on a machine whose speed \
-            drifts. The peak memory is that of the whole process so far.
+            drifts. The roofline is the rate of oneDNN's own matrix product, 2048 cubed, on as many threads. The peak memory is that of the whole process so far.
             """)
 
     @Option(help: ArgumentHelp("Models, with commas between.", valueName: "names"))
@@ -59,13 +59,12 @@ struct BenchCommand: AsyncParsableCommand {
             return size
         }
         let variants = try variants()
-        let roofline = Roofline.floatingPointRate(threadCount: variants.map(\.workerCount).max()!)
         if !json {
-            print("roofline (oneDNN's matrix product): \(decimal(roofline * 1e-9, 0)) GFLOP/s")
-            print("model                   batch  estimator  workers    ms/step  examples/s  GFLOP/s  peak MB")
+            print(
+                "model                   batch  estimator  workers    ms/step  examples/s  GFLOP/s  roofline  peak MB")
         }
         for name in names {
-            for size in sizes { try measure(name, batchSize: size, variants, roofline: roofline) }
+            for size in sizes { try measure(name, batchSize: size, variants) }
         }
     }
 
@@ -89,7 +88,9 @@ struct BenchCommand: AsyncParsableCommand {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { try parse(String($0)) }
     }
 
-    private func measure(_ name: ModelName, batchSize: Int, _ variants: [Variant], roofline: Double) throws {
+    private func measure(_ name: ModelName, batchSize: Int, _ variants: [Variant]) throws {
+        // Anew for each line, as the machine's speed may drift.
+        let roofline = Roofline.floatingPointRate(threadCount: variants.map(\.workerCount).max()!)
         let model = try name.model(input: name.benchmarkInput, outputCount: 10)
         let batch = RandomBatch(model, count: batchSize)
         let descent = GradientDescent(learningRate: 0.01)
@@ -160,8 +161,8 @@ private struct BenchResult {
             model.padding(toLength: 22, withPad: " ", startingAt: 0)
             + String(format: "%7d  ", batchSize) + estimator.padding(toLength: 9, withPad: " ", startingAt: 0)
             + String(
-                format: "%9d %10.3f %11.0f %8.0f %8.0f", workers, milliseconds, examplesPerSecond, gigaflops,
-                Double(peakMemory) / 1e6)
+                format: "%9d %10.3f %11.0f %8.0f %9.0f %8.0f", workers, milliseconds, examplesPerSecond, gigaflops,
+                roofline * 1e-9, Double(peakMemory) / 1e6)
         for (phase, time) in phases ?? [] {
             text += String(
                 format: "\n    %@ %10.3f ms %5.1f %%", "\(phase)".padding(toLength: 16, withPad: " ", startingAt: 0),
