@@ -126,11 +126,11 @@ final class Barrier: Sendable {
     private let sleeperCount = Atomic<Int>(0)
     private let condition = NSCondition()
 
-    /// - Parameter spins: Whether a waiting thread keeps its core for some tens of microseconds before it
+    /// - Parameter spins: Whether a waiting thread keeps its core for some tenths of a millisecond before it
     ///   sleeps; not where threads outnumber cores.
     init(count: Int, spins: Bool) {
         self.count = count
-        spinLimit = spins ? 2000 : 0
+        spinLimit = spins ? 20_000 : 0
     }
 
     func wait() {
