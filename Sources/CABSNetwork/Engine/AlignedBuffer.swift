@@ -8,11 +8,19 @@ final class AlignedBuffer: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<Float>
     let count: Int
 
+    private static let hugePage = 1 << 21
+
     init(count: Int) {
         self.count = count
         // Whole cache lines, and never none: oneDNN is not handed null pointers.
         let byteCount = max(count, 16).roundedUp(toMultipleOf: 16) * MemoryLayout<Float>.stride
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+        let isLarge = byteCount >= 2 * Self.hugePage
+        let raw = UnsafeMutableRawPointer.allocate(
+            byteCount: byteCount, alignment: isLarge ? Self.hugePage : 64)
+        #if os(Linux)
+            // Of pages of 4 KB, a dense layer's weights alone would need more than the core can look up at once.
+            if isLarge { madvise(raw, byteCount, MADV_HUGEPAGE) }
+        #endif
         raw.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
         pointer = raw.assumingMemoryBound(to: Float.self)
     }
