@@ -11,7 +11,8 @@ struct BenchCommand: AsyncParsableCommand {
         discussion: """
             One step is forward, backward, gradient statistics and update. Prints the median over the repeats. Several \
             estimators or numbers of workers take turns step by step, so that they can be compared on a machine whose speed \
-            drifts. The roofline is the rate of oneDNN's own matrix product, 2048 cubed, on as many threads. The peak memory is that of the whole process so far.
+            drifts. The roofline is the rate of oneDNN's own matrix product, 2048 cubed, on as many threads. The peak \
+            memory is that of the whole process so far.
             """)
 
     @Option(help: ArgumentHelp("Models, with commas between.", valueName: "names"))
