@@ -93,7 +93,7 @@ public struct TrainingRun: Sendable {
 
 extension Duration {
     fileprivate var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+        self / .seconds(1)
     }
 }
 

@@ -133,8 +133,7 @@ final class WorkerMemory {
     /// Counts the time since the last phase's end as this phase's.
     func endPhase(_ phase: StepPhase) {
         let now = ContinuousClock.now
-        let duration = (now - phaseStart).components
-        phaseSeconds[phase.rawValue] += Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+        phaseSeconds[phase.rawValue] += (now - phaseStart) / .seconds(1)
         phaseStart = now
     }
 }

@@ -1,6 +1,6 @@
 import CDNN
 
-/// The layers before the first dense layer, planned to run on one example at a time.
+/// The layers before the first dense layer, planned to run on one example at a time, the last of them perhaps on several.
 struct ExampleStage: Sendable {
     let input: TensorLayout
     let operations: [any ExampleOperation]

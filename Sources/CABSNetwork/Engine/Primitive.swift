@@ -79,14 +79,7 @@ func reorder(
     from source: Layout, _ input: UnsafeMutablePointer<Float>, to destination: Layout,
     _ output: UnsafeMutablePointer<Float>
 ) throws(EngineError) {
-    let primitive = try Primitive.reorder(from: source, to: destination)
-    let scratch = AlignedBuffer(byteCount: primitive.scratch.byteCount)
-    let call = try PrimitiveCall(
-        primitive, scratch: scratch,
-        [
-            .init(DNNL_ARG_FROM, source, ExampleTensor(input)),
-            .init(DNNL_ARG_TO, destination, ExampleTensor(output)),
-        ])
+    let call = try PrimitiveCall(reorderingFrom: source, input, to: destination, output)
     withoutOpenMPThreads { call.execute() }
 }
 

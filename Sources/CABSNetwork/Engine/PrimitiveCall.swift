@@ -80,6 +80,20 @@ final class PrimitiveCall: @unchecked Sendable {
         }
     }
 
+    /// A copy from one layout to another between two fixed places.
+    convenience init(
+        reorderingFrom source: Layout, _ input: UnsafeMutablePointer<Float>, to destination: Layout,
+        _ output: UnsafeMutablePointer<Float>
+    ) throws(EngineError) {
+        let primitive = try Primitive.reorder(from: source, to: destination)
+        try self.init(
+            primitive, scratch: AlignedBuffer(byteCount: primitive.scratch.byteCount),
+            [
+                .init(DNNL_ARG_FROM, source, ExampleTensor(input)),
+                .init(DNNL_ARG_TO, destination, ExampleTensor(output)),
+            ])
+    }
+
     deinit {
         for memory in memories { dnnl_memory_destroy(memory) }
         dnnl_stream_destroy(stream)

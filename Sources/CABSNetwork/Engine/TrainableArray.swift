@@ -81,13 +81,8 @@ final class TrainableArray: Sendable {
             converted = nil
         } else {
             let buffer = AlignedBuffer(count: form.storedCount)
-            let primitive = try Primitive.reorder(from: self.gradientForm.stored, to: form.stored)
             let call = try PrimitiveCall(
-                primitive, scratch: AlignedBuffer(byteCount: primitive.scratch.byteCount),
-                [
-                    .init(DNNL_ARG_FROM, self.gradientForm.stored, ExampleTensor(gradientSums[0].pointer)),
-                    .init(DNNL_ARG_TO, form.stored, ExampleTensor(buffer.pointer)),
-                ])
+                reorderingFrom: self.gradientForm.stored, gradientSums[0].pointer, to: form.stored, buffer.pointer)
             converted = (buffer, call)
         }
     }
@@ -148,7 +143,6 @@ final class TrainableArray: Sendable {
         let share = worker.share(of: values.count, unit: 16)
         return cvm_scale_with_squared_norm(gradient.pointer + share.lowerBound, scale, share.count)
     }
-
 }
 
 /// One step of gradient descent, `w ← w − α (g + λ w)`.

@@ -30,13 +30,8 @@ struct ConvolutionOperation: ExampleOperation {
                 return
             }
             let buffer = AlignedBuffer(byteCount: weightLayout.byteCount)
-            let reorder = try Primitive.reorder(from: primitives.weightLayout, to: weightLayout)
             let call = try PrimitiveCall(
-                reorder, scratch: AlignedBuffer(byteCount: reorder.scratch.byteCount),
-                [
-                    .init(DNNL_ARG_FROM, primitives.weightLayout, ExampleTensor(weight.values.pointer)),
-                    .init(DNNL_ARG_TO, weightLayout, ExampleTensor(buffer.pointer)),
-                ])
+                reorderingFrom: primitives.weightLayout, weight.values.pointer, to: weightLayout, buffer.pointer)
             copy = (buffer, call)
         }
     }

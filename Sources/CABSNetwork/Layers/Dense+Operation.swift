@@ -13,7 +13,9 @@ final class DenseOperation: BatchOperation {
     let bias: TrainableArray
     private let backpropagates: Bool
     private let measures: Bool
-    /// Each worker's rows of X Xᵀ and Δ Δᵀ, for the batches that are small enough.
+    /// The largest batch for which the gradient's product updates the weights itself.
+    private let largestUpdatedRowCount: Int
+    /// Each worker's rows of X Xᵀ and Δ Δᵀ for such a batch.
     private let gramMatrices: [(AlignedBuffer, AlignedBuffer)]
     /// Each worker's transposed product, [units, rows] of its tile.
     private let products: [AlignedBuffer]
@@ -41,7 +43,11 @@ final class DenseOperation: BatchOperation {
             let columns = evenPart(worker, of: context.workerCount, total: units, unit: 16).count
             return AlignedBuffer(count: max(input.rowCapacity * columns, ownRows * units))
         }
-        let productCount = ownRows * input.rowCapacity
+        // Spares writing and reading the gradient, most of the memory traffic of a small batch. The price is the gradient's norm from
+        // Gram matrices: for few rows next to nothing, here at most a twentieth of the product.
+        largestUpdatedRowCount = min(
+            input.columnCount * units / (20 * (input.columnCount + units)), input.rowCapacity)
+        let productCount = largestUpdatedRowCount * min(largestUpdatedRowCount, ownRows)
         gramMatrices = (0..<context.workerCount).map { _ in
             (AlignedBuffer(count: productCount), AlignedBuffer(count: productCount))
         }
@@ -70,7 +76,7 @@ final class DenseOperation: BatchOperation {
         worker.wait()
         if measures { measure(worker, pass: pass, tally: tally) }
         if backpropagates { computeInputGradient(worker, pass: pass) }
-        if let descent = pass.descent, updatesAtOnce(rowCount: pass.rowCount) {
+        if let descent = pass.descent, pass.rowCount <= largestUpdatedRowCount {
             addGradientNorm(worker, pass: pass, tally: tally)
             // The others' input gradients are made with the weights as they were.
             worker.wait()
@@ -83,16 +89,8 @@ final class DenseOperation: BatchOperation {
         }
     }
 
-    /// Whether the weights are updated by the gradient's product itself.
-    ///
-    /// That spares writing and reading the gradient, most of the memory traffic of a small batch. The price is the gradient's norm
-    /// from Gram matrices: for few rows next to nothing.
-    private func updatesAtOnce(rowCount: Int) -> Bool {
-        20 * rowCount * (input.columnCount + output.columnCount) <= input.columnCount * output.columnCount
-    }
-
     func updatedParameters(in pass: ChunkPass) -> [Int] {
-        pass.descent != nil && updatesAtOnce(rowCount: pass.rowCount) ? [weight.identity.index] : []
+        pass.descent != nil && pass.rowCount <= largestUpdatedRowCount ? [weight.identity.index] : []
     }
 
     /// ‖(1/m) Δᵀ X‖² = (1/m²) Σᵢ Σⱼ (aᵢ · aⱼ) (δᵢ · δⱼ), this worker's rows of it.
