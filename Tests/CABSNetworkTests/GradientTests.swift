@@ -87,6 +87,16 @@ import Testing
         Setting(
             name: "convolution behind Flatten's padding", input: .image(height: 2, width: 2, channels: 1),
             layers: [conv(18, 2), Flatten(), Tanh(), Sigmoid(), dense(2)]),
+        // Whole blocks of channels before a maximum: gradients from the values that are not zero.
+        Setting(
+            name: "sparse", input: .image(height: 7, width: 6, channels: 16),
+            layers: [conv(16, 2), ReLU(), MaxPool2D(poolSize: 3, stride: 2, padding: .same), Flatten(), dense(2)],
+            exampleCount: 2),
+        Setting(
+            name: "sparse valid behind a layer with parameters", input: .image(height: 8, width: 7, channels: 1),
+            layers: [
+                conv(16, 1), Tanh(), conv(16, 1, .valid), MaxPool2D(poolSize: 2), Flatten(), dense(2),
+            ], exampleCount: 3),
         Setting(
             name: "convolutions alone", input: image,
             layers: [conv(4, 3), ReLU(), conv(3, 1), AveragePool2D(poolSize: 6, stride: 6, padding: .same), Flatten()],

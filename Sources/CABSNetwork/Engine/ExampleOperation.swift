@@ -26,6 +26,8 @@ struct StageContext {
     let workerCount: Int
     /// The numbers of examples that go into one call, from the largest down.
     let exampleCounts: [Int]
+    /// Whether the layer that follows hands most values of the output gradient a zero: a maximum with windows two or more apart.
+    var outputGradientIsSparse = false
 }
 
 /// A layer of the example stage, planned: what all workers share.

@@ -44,7 +44,8 @@ struct ExampleStage: Sendable {
             current = operation.output
         }
 
-        for placed in Self.poolingBeforeActivations(layers) {
+        let layers = Self.poolingBeforeActivations(layers)
+        for (index, placed) in layers.enumerated() {
             if case .image = placed.output { image = placed.output }
             guard let layer = placed.layer as? any ExampleStageLayer else { continue }
             if groupStart == nil, measuresExactly, let convolution = layer as? Conv2D,
@@ -53,9 +54,11 @@ struct ExampleStage: Sendable {
                 groupStart = operations.count
             }
             let exampleCounts = groupStart == nil ? [1] : Self.powersOfTwo(downFrom: slotCount)
-            try append(
-                layer.makeOperation(
-                    from: current, to: placed.output, in: context(placed, hasParameters, exampleCounts)))
+            var surroundings = context(placed, hasParameters, exampleCounts)
+            if index + 1 < layers.count, let maximum = layers[index + 1].layer as? MaxPool2D {
+                surroundings.outputGradientIsSparse = maximum.stride >= 2
+            }
+            try append(layer.makeOperation(from: current, to: placed.output, in: surroundings))
         }
         imageShape = image
         if endsPlainly {

@@ -17,11 +17,11 @@ struct GatheredWeightGradient: WeightGradientPlan {
 
     func bind(
         _ operation: ConvolutionOperation, to places: ExamplePlaces
-    ) throws(EngineError) -> any WeightGradientKernel {
+    ) throws(EngineError) -> any ConvolutionGradientKernel {
         try Kernel(self, operation, places)
     }
 
-    private final class Kernel: WeightGradientKernel {
+    private final class Kernel: ConvolutionGradientKernel {
         private let weight: GradientSink
         private let bias: GradientSink
         /// Into the sum itself, which spares clearing and adding, and to be added.

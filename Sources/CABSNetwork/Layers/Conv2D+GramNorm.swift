@@ -17,14 +17,7 @@ struct GramNorm: Sendable {
     var scratchByteCount: Int { max(input.scratchByteCount, outputGradient.scratchByteCount) }
 
     init(_ primitives: ConvolutionPrimitives) throws(EngineError) {
-        guard case .image(let height, let width, _) = primitives.input.shape,
-            case .image(let outputHeight, let outputWidth, _) = primitives.output.shape
-        else { preconditionFailure("a convolution from a \(primitives.input.shape)") }
-        let window = primitives.layer.window
-        shape = cvm_convolution(
-            height: height, width: width, output_height: outputHeight, output_width: outputWidth,
-            kernel: window.size, stride: window.stride, top: window.paddedLengths(for: height).low,
-            left: window.paddedLengths(for: width).low)
+        shape = primitives.geometry
         input = try PixelProducts(primitives.input)
         outputGradient = try PixelProducts(primitives.output)
     }

@@ -37,11 +37,11 @@ struct MultipliedWeightGradient: WeightGradientPlan {
 
     func bind(
         _ operation: ConvolutionOperation, to places: ExamplePlaces
-    ) throws(EngineError) -> any WeightGradientKernel {
+    ) throws(EngineError) -> any ConvolutionGradientKernel {
         try Kernel(self, operation, places)
     }
 
-    private final class Kernel: WeightGradientKernel {
+    private final class Kernel: ConvolutionGradientKernel {
         private let plan: MultipliedWeightGradient
         private let weight: (parameter: Int, sum: AlignedBuffer)
         private let bias: (parameter: Int, sum: AlignedBuffer)

@@ -1,4 +1,5 @@
 import CDNN
+import CVectorMath
 
 /// A convolution's primitives, for one example or several at a time.
 ///
@@ -71,6 +72,18 @@ struct ConvolutionPrimitives: Sendable {
         self.input = input
         self.output = output
         self.exampleCounts = exampleCounts
+    }
+
+    /// The positions of the kernel as our own loops take them.
+    var geometry: cvm_convolution {
+        guard case .image(let height, let width, _) = input.shape,
+            case .image(let outputHeight, let outputWidth, _) = output.shape
+        else { preconditionFailure("a convolution from a \(input.shape)") }
+        let window = layer.window
+        return cvm_convolution(
+            height: height, width: width, output_height: outputHeight, output_width: outputWidth,
+            kernel: window.size, stride: window.stride, top: window.paddedLengths(for: height).low,
+            left: window.paddedLengths(for: width).low)
     }
 
     /// The gradients with respect to the input, and the layout in which they take the weights.

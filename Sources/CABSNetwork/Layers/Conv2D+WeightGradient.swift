@@ -8,15 +8,7 @@ protocol WeightGradientPlan: Sendable {
     var scratchByteCount: Int { get }
     func bind(
         _ operation: ConvolutionOperation, to places: ExamplePlaces
-    ) throws(EngineError) -> any WeightGradientKernel
-}
-
-/// A plan bound to one worker's memory.
-protocol WeightGradientKernel: AnyObject {
-    /// Makes ready for a step's first example.
-    func beginStep()
-    /// Takes the examples in those places in.
-    func backward(_ slots: Range<Int>, tally: GradientTally)
+    ) throws(EngineError) -> any ConvolutionGradientKernel
 }
 
 extension ConvolutionPrimitives {
@@ -75,11 +67,11 @@ private struct FormedWeightGradient: WeightGradientPlan {
 
     func bind(
         _ operation: ConvolutionOperation, to places: ExamplePlaces
-    ) throws(EngineError) -> any WeightGradientKernel {
+    ) throws(EngineError) -> any ConvolutionGradientKernel {
         try Kernel(self, operation, places)
     }
 
-    private final class Kernel: WeightGradientKernel {
+    private final class Kernel: ConvolutionGradientKernel {
         private let call: PrimitiveCall
         private let squares: SquaredGradient?
         private let weight: GradientSink

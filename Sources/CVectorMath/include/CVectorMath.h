@@ -87,6 +87,56 @@ void cvm_copy_rows(
     float *destination, size_t destination_stride, const float *source, size_t source_stride, size_t rows,
     size_t columns);
 
+// MARK: Convolutions whose output gradients are mostly zero
+//
+// A maximum over windows hands its gradient to one value of each window, so at most one in four values of the output
+// gradient before a 2x2 pooling differs from zero. These functions take the others as given: their time is proportional to
+// the values that differ.
+//
+// Images are in blocks of channels, [channels / cvm_lanes, height, width, cvm_lanes], and so are output gradients.
+// Padded images have zeros around them and end with the last window. All memory is aligned to 64 bytes.
+
+enum { cvm_lanes = 16, cvm_largest_sparse_kernel = 5 };
+
+typedef struct {
+    cvm_convolution geometry;  // its kernel has at most cvm_largest_sparse_kernel rows
+    size_t channels, units;    // of the input and the output: multiples of cvm_lanes
+} cvm_sparse_convolution;
+
+// The bytes that lists of one example's values take.
+size_t cvm_nonzeros_size(const cvm_sparse_convolution *shape);
+
+// Lists the values of an output gradient that differ from zero, in memory for several examples.
+void cvm_list_nonzeros(void *nonzeros, size_t example, const float *gradient, const cvm_sparse_convolution *shape);
+
+// The floats of a padded image.
+size_t cvm_padded_count(const cvm_sparse_convolution *shape);
+
+// Copies an image into a padded one, whose border is left as it is.
+void cvm_pad_image(float *padded, const float *image, const cvm_sparse_convolution *shape);
+
+// Copies the inside of a padded image out; zero where no window reaches.
+void cvm_unpad_image(float *image, const float *padded, const cvm_sparse_convolution *shape);
+
+// For each of some padded images, one after the other: adds the weight gradient to `sum`, in the order [units,
+// channels / cvm_lanes, kernel, kernel, cvm_lanes], and its squared norm to squared_norms[example].
+void cvm_sparse_weight_gradient(
+    float *sum, double *squared_norms, const float *padded, const void *nonzeros, size_t examples,
+    const cvm_sparse_convolution *shape);
+
+// sum[unit] += the bias gradient of one example; returns its squared norm.
+double cvm_sparse_bias_gradient(
+    float *sum, const void *nonzeros, size_t example, const cvm_sparse_convolution *shape);
+
+// Brings weights from the order of the weight gradient into the one that the input gradient reads:
+// [channels / cvm_lanes, kernel, units, kernel, cvm_lanes].
+void cvm_pack_kernel_rows(float *packed, const float *weights, const cvm_sparse_convolution *shape);
+
+// The input gradient of one example, padded.
+void cvm_sparse_input_gradient(
+    float *padded, const void *nonzeros, size_t example, const float *packed_weights,
+    const cvm_sparse_convolution *shape);
+
 // MARK: Updates
 
 // gradient[i] *= scale; returns the sum of the scaled squares.
