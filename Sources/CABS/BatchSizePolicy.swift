@@ -74,6 +74,12 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
     case factorNotPositive(Double)
     /// An eps that must be finite and not negative is not.
     case epsilonNegative(Double)
+    /// A factor of growth is below one or not finite.
+    case growthFactorBelowOne(Double)
+    /// An interval between changes is below one example.
+    case intervalNotPositive(Int)
+    /// A tolerance that must be positive and finite is not.
+    case toleranceNotPositive(Double)
     /// A loss floor that must be finite is not.
     case lossFloorNotFinite(Double)
 
@@ -93,6 +99,12 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
             "the factor \(factor) is not a positive number; 1 is the paper's rule"
         case .epsilonNegative(let epsilon):
             "eps \(epsilon) is negative or not finite; 0 is the paper's rule"
+        case .growthFactorBelowOne(let factor):
+            "the growth factor \(factor) is below 1 or not finite; 1.1 is usual"
+        case .intervalNotPositive(let interval):
+            "an interval of \(interval) examples is not possible; use 1 or more"
+        case .toleranceNotPositive(let tolerance):
+            "the tolerance \(tolerance) is not a positive number; values up to 1 are usual"
         case .lossFloorNotFinite(let floor):
             "the loss floor \(floor) is not finite; give the smallest loss that can be reached, 0 if unknown"
         }

@@ -51,11 +51,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
         epsilon: Double = 0,
         lossFloor: Double = 0
     ) throws(BatchSizePolicyError) {
-        guard bounds.lowerBound >= 1 else { throw .batchSizeNotPositive(bounds.lowerBound) }
-        let initialBatchSize = initialBatchSize ?? bounds.lowerBound
-        guard bounds.contains(initialBatchSize) else {
-            throw .initialBatchSizeOutOfBounds(initialBatchSize, bounds: bounds)
-        }
+        let initialBatchSize = try bounds.validated(initialBatchSize: initialBatchSize)
         guard (0..<1).contains(smoothingFactor) else { throw .smoothingFactorOutOfRange(smoothingFactor) }
         guard factor > 0, factor.isFinite else { throw .factorNotPositive(factor) }
         guard epsilon >= 0, epsilon.isFinite else { throw .epsilonNegative(epsilon) }
@@ -80,7 +76,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
             learningRate: learningRate, variance: smoothedVariance.value,
             excessLoss: smoothedLoss.value - lossFloor, factor: factor, epsilon: epsilon)
         return BatchSizeDecision(
-            nextBatchSize: Self.batchSize(roundedFrom: raw, in: batchSizeBounds), rawBatchSize: raw,
+            nextBatchSize: batchSizeBounds.batchSize(nearestTo: raw), rawBatchSize: raw,
             smoothedLoss: smoothedLoss.value, smoothedVariance: smoothedVariance.value)
     }
 
@@ -117,18 +113,6 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
             lossFloor: container.decode(Double.self, forKey: .lossFloor))
         smoothedLoss = loss
         smoothedVariance = try container.decode(ExponentialAverage.self, forKey: .smoothedVariance)
-    }
-
-    /// Rounds to the nearest integer (ties to even, as the authors' code does) and clips to the bounds.
-    ///
-    /// - Parameters:
-    ///   - raw: A batch size as a real number, possibly infinite. One that is not a number gives the lower bound.
-    ///   - bounds: The smallest and largest batch sizes.
-    public static func batchSize(roundedFrom raw: Double, in bounds: ClosedRange<Int>) -> Int {
-        let rounded = raw.rounded(.toNearestOrEven)
-        // Compared before the conversion: a raw size may exceed every Int.
-        if rounded >= Double(bounds.upperBound) { return bounds.upperBound }
-        return rounded > Double(bounds.lowerBound) ? Int(rounded) : bounds.lowerBound
     }
 }
 

@@ -10,7 +10,9 @@ struct CABSCommand: AsyncParsableCommand {
         abstract: "Trains neural networks with SGD whose batch size adapts itself.",
         discussion: "Coupled Adaptive Batch Size: Balles, Romero and Hennig, UAI 2017, arXiv 1612.05086.",
         version: "0.1.0",
-        subcommands: [TrainCommand.self, EvaluateCommand.self, DataCommand.self, BenchCommand.self])
+        subcommands: [
+            TrainCommand.self, EvaluateCommand.self, CompareCommand.self, DataCommand.self, BenchCommand.self,
+        ])
 }
 
 /// Runs `body`, and turns an error about an option's value into one that ends the command as wrong usage.

@@ -119,19 +119,24 @@ struct LearningRateArguments: ParsableArguments {
 
 /// Options of the batch-size rule.
 struct BatchSizeArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("cabs, or constant:M. (default: cabs)", valueName: "rule"))
+    @Option(help: ArgumentHelp("\(BatchSizeRule.forms). (default: cabs)", valueName: "rule"))
     var batchSize: String?
 
-    @Option(help: ArgumentHelp("CABS: the smallest batch size. (default: 16)", valueName: "m"))
+    @Option(
+        help: ArgumentHelp(
+            "Log what other rules would choose: all, or their names with commas between.", valueName: "rules"))
+    var shadow: String?
+
+    @Option(help: ArgumentHelp("The smallest batch size of a rule that adapts. (default: 16)", valueName: "m"))
     var minimumBatchSize: Int?
 
-    @Option(help: ArgumentHelp("CABS: the largest batch size. (default: 2048)", valueName: "m"))
+    @Option(help: ArgumentHelp("The largest one. (default: 2048)", valueName: "m"))
     var maximumBatchSize: Int?
 
-    @Option(help: ArgumentHelp("CABS: the first batch size. (default: the smallest)", valueName: "m"))
+    @Option(help: ArgumentHelp("The first one. (default: the smallest)", valueName: "m"))
     var initialBatchSize: Int?
 
-    @Option(help: "CABS: the weight of the past in its averages. (default: 0.95)")
+    @Option(help: "CABS, noise-scale: the weight of the past in the averages. (default: 0.95)")
     var smoothing: Double?
 
     @Option(help: "CABS: the constant in front of the rule. (default: 1)")
@@ -148,6 +153,7 @@ struct BatchSizeArguments: ParsableArguments {
 
     func fill(_ options: inout TrainingOptions) {
         options.batchSize = batchSize
+        options.shadow = shadow
         options.minimumBatchSize = minimumBatchSize
         options.maximumBatchSize = maximumBatchSize
         options.initialBatchSize = initialBatchSize
@@ -174,10 +180,19 @@ struct RunArguments: ParsableArguments {
     var epochs: Double?
 
     @Option(
+        help: ArgumentHelp("How long: so many seconds of training, evaluations not counted.", valueName: "n"))
+    var seconds: Double?
+
+    @Option(
         help: ArgumentHelp(
             "Steps from one evaluation on the test examples to the next. (default: one at the end of each epoch)",
             valueName: "n"))
     var evaluateEvery: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How many evaluations on the test examples, spread evenly over the run.", valueName: "n"))
+    var evaluations: Int?
 
     @Option(help: "Threads that compute. (default: one for each core)")
     var workers: Int?
@@ -192,7 +207,9 @@ struct RunArguments: ParsableArguments {
         options.steps = steps
         options.examples = examples
         options.epochs = epochs
+        options.seconds = seconds
         options.evaluateEvery = evaluateEvery
+        options.evaluations = evaluations
         options.workers = workers
     }
 }

@@ -9,7 +9,11 @@ struct MetricsLine {
     ///   - step: The step.
     ///   - seconds: The time since the run began.
     ///   - evaluation: The evaluation that followed the step, if one did.
-    init(_ step: TrainingStep, seconds: Double, evaluation: Evaluation?) {
+    ///   - shadows: What other rules would have chosen.
+    init(
+        _ step: TrainingStep, seconds: Double, evaluation: Evaluation?,
+        shadows: [(name: String, nextBatchSize: Int)]
+    ) {
         add("step", step.index)
         add("batch_size", step.batchSize)
         add("loss", step.loss)
@@ -24,9 +28,14 @@ struct MetricsLine {
         add("accuracy", step.accuracy)
         add("examples", step.progress.exampleCount)
         add("epoch", step.progress.epochs)
+        add("training_seconds", step.progress.seconds)
         add("seconds", seconds)
         add("test_loss", evaluation?.meanLoss)
         add("test_accuracy", evaluation?.accuracy)
+        if !shadows.isEmpty {
+            let parts = shadows.map { "\"\($0.name)\": \($0.nextBatchSize)" }
+            text += ", \"shadow\": {\(parts.joined(separator: ", "))}"
+        }
     }
 
     /// The line, with its end.

@@ -61,6 +61,20 @@ public struct RunDirectory: Sendable {
         return url
     }
 
+    /// Reads what came out; nothing where the run has not ended.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    public func summary() throws(TrainingError) -> RunSummary? {
+        guard let data = try? Data(contentsOf: summaryFile) else { return nil }
+        do {
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return try decoder.decode(RunSummary.self, from: data)
+        } catch {
+            throw .unreadable(path: summaryFile.path, reason: "it is not a run's summary")
+        }
+    }
+
     /// Writes what came out.
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
@@ -77,7 +91,17 @@ public struct RunDirectory: Sendable {
 }
 
 /// What a run came to.
-public struct RunSummary: Sendable, Codable {
+public struct RunSummary: Sendable, Hashable, Codable {
+    /// How a run ended.
+    public enum Status: String, Sendable, Hashable, Codable {
+        /// It came to its full length.
+        case finished
+        /// The loss was no longer a finite number.
+        case diverged
+    }
+
+    /// How it ended.
+    public let status: Status
     /// The data set's name.
     public let dataset: String
     /// The model's name.
@@ -90,12 +114,16 @@ public struct RunSummary: Sendable, Codable {
     public let epochs: Double
     /// The time from the first step to the last, evaluations between them included.
     public let seconds: Double
+    /// The time spent in steps.
+    public let trainingSeconds: Double
     /// Examples drawn in a second of training, evaluations not counted.
     public let examplesPerSecond: Double
     /// The size of the batch that would have come next.
-    public let nextBatchSize: Int
+    public let nextBatchSize: Int?
+    /// The mean loss of the training examples drawn in the last tenth of the run, each before the update that it had a part in.
+    public let trainingLoss: Double?
     /// The mean loss on the test examples.
-    public let testLoss: Double
+    public let testLoss: Double?
     /// The part of the test examples that are classified correctly.
-    public let testAccuracy: Double
+    public let testAccuracy: Double?
 }

@@ -73,6 +73,7 @@ public actor Trainer {
     /// - Throws: ``TrainingError/diverged(step:loss:learningRate:batchSize:)`` where the loss is not finite, and
     ///   `EngineError/emptyBatch` where the limit is below one.
     public func step(exampleLimit: Int = .max) throws -> TrainingStep {
+        let start = ContinuousClock.now
         let learningRate = optimizer.schedule.learningRate(at: progress)
         let before = progress
         let batch = DatasetBatch(
@@ -89,6 +90,7 @@ public actor Trainer {
         batchSize = decision.nextBatchSize
         progress.stepCount += 1
         progress.exampleCount += batch.count
+        progress.seconds += (ContinuousClock.now - start) / .seconds(1)
         return TrainingStep(
             index: before.stepCount, learningRate: learningRate, report: report, decision: decision,
             progress: progress)

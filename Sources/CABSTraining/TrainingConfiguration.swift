@@ -14,7 +14,9 @@ public struct TrainingConfiguration: Sendable {
     /// The optimiser.
     public let optimizer: SGD
     /// The rule that chooses batch sizes.
-    public let policy: any BatchSizePolicy
+    public let rule: BatchSizeRule
+    /// The rules that watch it.
+    public let shadows: [BatchSizeRule]
     /// How long the run lasts.
     public let length: TrainingLength
     /// How examples follow each other.
@@ -37,7 +39,8 @@ public struct TrainingConfiguration: Sendable {
         options.estimator = given.estimator ?? .exact
         length = try Self.length(&options)
         optimizer = try Self.optimizer(&options, length: length)
-        policy = try Self.policy(&options)
+        rule = try Self.rule(&options)
+        shadows = try Self.shadows(&options, beside: rule)
         order = try Self.order(&options)
         if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
             throw EngineError.workerCountOutOfRange(workers)
@@ -45,12 +48,17 @@ public struct TrainingConfiguration: Sendable {
         if let every = options.evaluateEvery, every < 1 {
             throw TrainingError.notPositive(option: "evaluate-every", value: Double(every))
         }
-        if policy.needsGradientStatistics, options.estimator == .unmeasured {
-            throw TrainingError.policyNeedsStatistics(policy: "batch-size cabs")
+        if let evaluations = options.evaluations, evaluations < 1 {
+            throw TrainingError.notPositive(option: "evaluations", value: Double(evaluations))
+        }
+        if options.evaluations != nil, options.evaluateEvery != nil {
+            throw TrainingError.contradiction(
+                "evaluations and evaluate-every each say when to evaluate; give one of them")
         }
         self.dataset = dataset
         self.model = model
         self.options = options
+        try checkPolicies()
     }
 
     private static func defaultDataset(in folder: String?) -> DatasetName {
@@ -69,11 +77,11 @@ public struct TrainingConfiguration: Sendable {
     private static func length(_ options: inout TrainingOptions) throws -> TrainingLength {
         let lengths: [TrainingLength] = [
             options.steps.map { .steps($0) }, options.examples.map { .examples($0) },
-            options.epochs.map { .epochs($0) },
+            options.epochs.map { .epochs($0) }, options.seconds.map { .seconds($0) },
         ].compactMap(\.self)
         guard lengths.count <= 1 else {
             throw TrainingError.contradiction(
-                "steps, examples and epochs each set the run's length; give one of them")
+                "steps, examples, epochs and seconds each set the run's length; give one of them")
         }
         if lengths.isEmpty { options.epochs = 3 }
         let length = lengths.first ?? .epochs(3)
@@ -104,54 +112,36 @@ public struct TrainingConfiguration: Sendable {
         return optimizer
     }
 
-    private static func policy(_ options: inout TrainingOptions) throws -> any BatchSizePolicy {
-        let name = options.batchSize ?? "cabs"
-        options.batchSize = name
-        if name.hasPrefix("constant:"), let size = Int(name.dropFirst("constant:".count)) {
-            let forCABS: [(String, Bool)] = [
-                ("minimum-batch-size", options.minimumBatchSize != nil),
-                ("maximum-batch-size", options.maximumBatchSize != nil),
-                ("initial-batch-size", options.initialBatchSize != nil),
-                ("smoothing", options.smoothing != nil), ("factor", options.factor != nil),
-                ("epsilon", options.epsilon != nil), ("loss-floor", options.lossFloor != nil),
-            ]
-            if let (option, _) = forCABS.first(where: \.1) {
-                throw TrainingError.contradiction(
-                    "\(option) belongs to batch-size cabs and means nothing with \(name)")
-            }
-            try requirePossible(size, "batch-size")
-            return try ConstantBatchSize(size)
-        }
-        guard name == "cabs" else {
-            throw TrainingError.invalidOption(
-                option: "batch-size", value: name, allowed: "cabs or constant:M with a whole number M")
-        }
-        let minimum = options.minimumBatchSize ?? 16
-        let maximum = options.maximumBatchSize ?? max(2048, minimum)
-        guard minimum <= maximum else {
-            throw BatchSizePolicyError.boundsCross(minimum: minimum, maximum: maximum)
-        }
-        try requirePossible(maximum, "maximum-batch-size")
-        let policy = try CoupledAdaptiveBatchSize(
-            bounds: minimum...maximum, initialBatchSize: options.initialBatchSize,
-            smoothingFactor: options.smoothing ?? 0.95, factor: options.factor ?? 1,
-            epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? 0)
-        options.minimumBatchSize = minimum
-        options.maximumBatchSize = maximum
-        options.initialBatchSize = policy.initialBatchSize
-        options.smoothing = policy.smoothedLoss.smoothingFactor
-        options.factor = policy.factor
-        options.epsilon = policy.epsilon
-        options.lossFloor = policy.lossFloor
-        return policy
+    private static func rule(_ options: inout TrainingOptions) throws -> BatchSizeRule {
+        let rule = try BatchSizeRule(options.batchSize ?? "cabs")
+        try rule.fillDefaults(&options)
+        return rule
     }
 
-    /// The largest batch size that a run accepts: beyond it the list of a batch's examples alone would fill the memory.
-    private static let largestBatchSize = 100_000_000
+    private static func shadows(
+        _ options: inout TrainingOptions, beside rule: BatchSizeRule
+    ) throws -> [BatchSizeRule] {
+        guard let text = options.shadow else { return [] }
+        if text == "all" { return BatchSizeRule.adaptive.filter { $0 != rule } }
+        var rules: [BatchSizeRule] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let shadow = try BatchSizeRule(String(part))
+            guard !rules.contains(shadow) else {
+                throw TrainingError.contradiction("shadow names \(shadow.name) twice")
+            }
+            rules.append(shadow)
+        }
+        options.shadow = rules.map(\.name).joined(separator: ",")
+        return rules
+    }
 
-    private static func requirePossible(_ size: Int, _ option: String) throws(TrainingError) {
-        guard size <= largestBatchSize else {
-            throw .invalidOption(option: option, value: "\(size)", allowed: "\(largestBatchSize) or less")
+    /// Checks the rules' options, and that what they read is measured.
+    private func checkPolicies() throws {
+        for rule in [rule] + shadows {
+            let policy = try rule.makePolicy(options, examplesPerEpoch: 1)
+            if policy.needsGradientStatistics, options.estimator == .unmeasured {
+                throw TrainingError.policyNeedsStatistics(policy: "batch-size \(rule.name)")
+            }
         }
     }
 
@@ -182,8 +172,15 @@ public struct TrainingConfiguration: Sendable {
         }
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
-            batchSize: policy, estimator: options.estimator!, order: order, workerCount: options.workers,
+            batchSize: rule.makePolicy(options, examplesPerEpoch: data.training.count), estimator: options.estimator!,
+            order: order, workerCount: options.workers,
             parameters: parameters)
+    }
+
+    /// The rules that watch, for so many training examples.
+    func makeShadows(examplesPerEpoch: Int) throws -> ShadowRules {
+        try ShadowRules(
+            shadows.map { ($0.name, try $0.makePolicy(options, examplesPerEpoch: examplesPerEpoch)) })
     }
 
     /// Loads the data.

@@ -41,6 +41,7 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             case .steps(let count): "a length of \(count) steps is not possible; give 1 or more"
             case .examples(let count): "a length of \(count) examples is not possible; give 1 or more"
             case .epochs(let count): "a length of \(count) epochs is not possible; give more than 0"
+            case .seconds(let count): "a length of \(count) seconds is not possible; give more than 0"
             }
         case .modelDoesNotFitData(let model, let data):
             "the model (\(model)) does not fit the data (\(data))"

@@ -6,6 +6,8 @@ public enum TrainingLength: Sendable, Hashable {
     case examples(Int)
     /// So many times the number of training examples.
     case epochs(Double)
+    /// So many seconds spent in steps. How far a run comes then depends on the machine.
+    case seconds(Double)
 
     /// The part of this length that a run has behind it; 1 at its end, more beyond.
     public func fractionCompleted(_ progress: TrainingProgress) -> Double {
@@ -13,13 +15,14 @@ public enum TrainingLength: Sendable, Hashable {
         case .steps(let count): Double(progress.stepCount) / Double(count)
         case .examples(let count): Double(progress.exampleCount) / Double(count)
         case .epochs(let count): progress.epochs / count
+        case .seconds(let count): progress.seconds / count
         }
     }
 
-    /// How many examples are left before the end, or none where steps are counted.
+    /// How many examples are left before the end, or none where something else is counted.
     func examplesLeft(after progress: TrainingProgress) -> Int? {
         switch self {
-        case .steps: nil
+        case .steps, .seconds: nil
         case .examples(let count): max(count - progress.exampleCount, 0)
         case .epochs(let count):
             max(exampleCount(inEpochs: count, of: progress.examplesPerEpoch) - progress.exampleCount, 0)
@@ -36,6 +39,7 @@ public enum TrainingLength: Sendable, Hashable {
         switch self {
         case .steps(let count): progress.stepCount >= count
         case .examples, .epochs: examplesLeft(after: progress) == 0
+        case .seconds(let count): progress.seconds >= count
         }
     }
 
@@ -46,7 +50,7 @@ public enum TrainingLength: Sendable, Hashable {
         let isPositive =
             switch self {
             case .steps(let count), .examples(let count): count > 0
-            case .epochs(let count): count > 0 && count.isFinite
+            case .epochs(let count), .seconds(let count): count > 0 && count.isFinite
             }
         guard isPositive else { throw .lengthNotPositive(self) }
     }
@@ -58,13 +62,16 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
     public internal(set) var stepCount = 0
     /// The number of examples drawn.
     public internal(set) var exampleCount = 0
+    /// The time spent in steps.
+    public internal(set) var seconds = 0.0
     /// The number of training examples.
     public let examplesPerEpoch: Int
 
     /// Creates the progress of a run.
-    public init(stepCount: Int = 0, exampleCount: Int = 0, examplesPerEpoch: Int) {
+    public init(stepCount: Int = 0, exampleCount: Int = 0, seconds: Double = 0, examplesPerEpoch: Int) {
         self.stepCount = stepCount
         self.exampleCount = exampleCount
+        self.seconds = seconds
         self.examplesPerEpoch = examplesPerEpoch
     }
 

@@ -1,7 +1,6 @@
 import CABSData
 import CABSNetwork
 import Foundation
-import Yams
 
 /// The options of a run as configuration files and the command line give them; what is left out has a default.
 ///
@@ -31,15 +30,17 @@ public struct TrainingOptions: Sendable, Codable {
     public var learningRateSchedule: String?
     /// The weight decay λ.
     public var weightDecay: Double?
-    /// `cabs` or `constant:M`.
+    /// The rule that chooses batch sizes: see ``BatchSizeRule``.
     public var batchSize: String?
-    /// CABS: the smallest batch size.
+    /// Rules that watch: `all`, or their names with commas between.
+    public var shadow: String?
+    /// The smallest batch size of a rule that adapts.
     public var minimumBatchSize: Int?
-    /// CABS: the largest batch size.
+    /// The largest one.
     public var maximumBatchSize: Int?
-    /// CABS: the first batch size.
+    /// The first one.
     public var initialBatchSize: Int?
-    /// CABS: the weight μ of the past in its averages.
+    /// CABS and noise scale: the weight μ of the past in the averages.
     public var smoothing: Double?
     /// CABS: the constant c in front.
     public var factor: Double?
@@ -53,6 +54,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var examples: Int?
     /// The run's length in epochs.
     public var epochs: Double?
+    /// The run's length in seconds of training, evaluations not counted.
+    public var seconds: Double?
     /// The seed of the first parameters, the order of examples and their random changes.
     public var seed: UInt64?
     /// The number of threads that compute.
@@ -67,6 +70,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var initialParameters: String?
     /// How many steps pass from one evaluation on the test examples to the next.
     public var evaluateEvery: Int?
+    /// How many times to evaluate on the test examples, spread evenly over the run.
+    public var evaluations: Int?
 
     /// The names of the orders of examples.
     public enum OrderName: String, Sendable, Hashable, Codable, CaseIterable {
@@ -85,20 +90,23 @@ public struct TrainingOptions: Sendable, Codable {
         case learningRateSchedule = "learning-rate-schedule"
         case weightDecay = "weight-decay"
         case batchSize = "batch-size"
+        case shadow
         case minimumBatchSize = "minimum-batch-size"
         case maximumBatchSize = "maximum-batch-size"
         case initialBatchSize = "initial-batch-size"
         case smoothing, factor, epsilon
         case lossFloor = "loss-floor"
-        case steps, examples, epochs, seed, workers, estimator, order
+        case steps, examples, epochs, seconds, seed, workers, estimator, order
         case firstExample = "first-example"
         case initialParameters = "initial-parameters"
         case evaluateEvery = "evaluate-every"
+        case evaluations
     }
 
     /// Options that belong together: giving one of the first kind anew leaves none of the second standing.
     private static let groups: [(leading: Set<CodingKeys>, members: Set<CodingKeys>)] = [
-        ([.steps, .examples, .epochs], [.steps, .examples, .epochs]),
+        ([.steps, .examples, .epochs, .seconds], [.steps, .examples, .epochs, .seconds]),
+        ([.evaluateEvery, .evaluations], [.evaluateEvery, .evaluations]),
         (
             [.batchSize],
             [.minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon, .lossFloor]
@@ -111,14 +119,14 @@ public struct TrainingOptions: Sendable, Codable {
     ///
     /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
     public init(contentsOf file: URL) throws(TrainingError) {
-        self = try Self.decode(TrainingOptions.self, from: file, strictly: true)
+        self = try ConfigurationFile.decode(StrictOptions.self, from: file).options
     }
 
     /// Reads a file with a model: a mapping with the key `layers`.
     ///
     /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
     public static func model(contentsOf file: URL) throws(TrainingError) -> ModelConfiguration {
-        try decode(ModelConfiguration.self, from: file)
+        try ConfigurationFile.decode(ModelConfiguration.self, from: file)
     }
 
     /// These options, with those that `other` gives in their place.
@@ -140,6 +148,12 @@ public struct TrainingOptions: Sendable, Codable {
         return try decoder.decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result))
     }
 
+    /// Whether the batch-size rule, or an option of one, is given.
+    var hasBatchSizeOptions: Bool {
+        batchSize != nil || minimumBatchSize != nil || maximumBatchSize != nil || initialBatchSize != nil
+            || smoothing != nil || factor != nil || epsilon != nil || lossFloor != nil
+    }
+
     private func dictionary() throws -> [String: Any] {
         // Numbers that JSON does not have must come to where they are checked.
         let encoder = JSONEncoder()
@@ -152,60 +166,6 @@ public struct TrainingOptions: Sendable, Codable {
     ///
     /// - Throws: An encoding error, which only a defect of this type can cause.
     public func yaml() throws -> String {
-        try YAMLEncoder().encode(self)
-    }
-
-    private static func decode<Value: Decodable>(
-        _ type: Value.Type, from file: URL, strictly: Bool = false
-    ) throws(TrainingError) -> Value {
-        let text: String
-        do {
-            text = try String(contentsOf: file, encoding: .utf8)
-        } catch {
-            throw .unreadable(path: file.path, reason: error.localizedDescription)
-        }
-        do {
-            if strictly { _ = try YAMLDecoder().decode(KnownKeys<CodingKeys>.self, from: text) }
-            return try YAMLDecoder().decode(type, from: text)
-        } catch {
-            throw .invalidConfiguration(file: file.path, reason: Self.explain(error))
-        }
-    }
-
-    /// A syntax error in one line, with the place in the file.
-    private static func explain(_ error: YamlError) -> String {
-        switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            "line \(mark.line), column \(mark.column): \(problem)"
-        default: "\(error)".replacing("\n", with: " ")
-        }
-    }
-
-    /// A decoding error in one line, with the place in the file.
-    private static func explain(_ error: any Error) -> String {
-        if let error = error as? YamlError { return explain(error) }
-        guard let error = error as? DecodingError else { return "\(error)" }
-        func place(_ path: [any CodingKey]) -> String {
-            path.map { $0.intValue.map { "item \($0 + 1)" } ?? $0.stringValue }.joined(separator: ", ")
-        }
-        switch error {
-        case .keyNotFound(let key, let context):
-            return "\(place(context.codingPath)): \(key.stringValue) is missing"
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-            if let cause = context.underlyingError as? YamlError { return explain(cause) }
-            if let cause = context.underlyingError { return "\(place(context.codingPath)): \(cause)" }
-            return context.codingPath.isEmpty
-                ? context.debugDescription : "\(place(context.codingPath)): \(context.debugDescription)"
-        @unknown default:
-            return "\(error)"
-        }
-    }
-}
-
-/// Decodes to nothing, but only where all keys are known.
-private struct KnownKeys<Keys: CodingKey & CaseIterable>: Decodable {
-    init(from decoder: any Decoder) throws {
-        _ = try decoder.strictContainer(keyedBy: Keys.self)
+        try ConfigurationFile.text(of: self)
     }
 }

@@ -36,65 +36,109 @@ public struct TrainingRun: Sendable {
 
     /// Trains to the end.
     ///
+    /// Where the run diverges, its summary says so.
+    ///
     /// - Parameter onEvent: Called after each step and evaluation.
     /// - Returns: What the run came to, as `summary.json` has it.
     /// - Throws: What training and writing throw.
     public func run(onEvent: (Event) -> Void = { _ in }) async throws -> RunSummary {
         var logs = [try LineFile(creating: directory.metricsFile)]
         if let traceFile { logs.append(try LineFile(creating: traceFile)) }
-        let clock = ContinuousClock()
-        let start = clock.now
-        var evaluating = Duration.zero
-        var evaluation: Evaluation?
-        var last: TrainingStep?
-        for try await step in trainer.train(for: configuration.length) {
-            let training = (clock.now - start - evaluating).seconds
-            onEvent(.step(step, secondsOfTraining: training))
-            evaluation = nil
-            if evaluates(after: step) {
-                let before = clock.now
-                let result = try await trainer.evaluate()
-                evaluating += clock.now - before
-                evaluation = result
-                onEvent(.evaluation(result, after: step.progress))
-            }
-            let line = MetricsLine(step, seconds: (clock.now - start).seconds, evaluation: evaluation)
-            for log in logs { try log.append(line.data) }
-            last = step
-        }
-        let total = (clock.now - start).seconds
-        let final: Evaluation
-        if let evaluation { final = evaluation } else { final = try await trainer.evaluate() }
-        guard final.meanLoss.isFinite else {
-            throw TrainingError.diverged(
-                step: last?.index ?? 0, loss: final.meanLoss, learningRate: last?.learningRate ?? 0,
-                batchSize: last?.batchSize ?? 0)
+        var record = RunRecord(configuration)
+        do {
+            try await train(&record, logs, onEvent)
+        } catch let error as TrainingError {
+            if case .diverged = error { try directory.write(record.summary(.diverged, await trainer.progress)) }
+            throw error
         }
         try Safetensors.write(await trainer.parameters(), to: directory.finalParametersFile)
-        let progress = await trainer.progress
-        let summary = RunSummary(
-            dataset: configuration.dataset.rawValue, model: configuration.model.name,
-            steps: progress.stepCount, examples: progress.exampleCount, epochs: progress.epochs,
-            seconds: total, examplesPerSecond: Double(progress.exampleCount) / (total - evaluating.seconds),
-            nextBatchSize: last?.decision.nextBatchSize ?? configuration.policy.initialBatchSize,
-            testLoss: final.meanLoss, testAccuracy: final.accuracy)
+        let summary = record.summary(.finished, await trainer.progress)
         try directory.write(summary)
         return summary
     }
 
-    /// Whether an evaluation is due: each so many steps, or where that is not given at the end of each epoch.
-    private func evaluates(after step: TrainingStep) -> Bool {
-        if let every = configuration.options.evaluateEvery { return step.progress.stepCount % every == 0 }
+    private func train(_ record: inout RunRecord, _ logs: [LineFile], _ onEvent: (Event) -> Void) async throws {
+        var shadows = try configuration.makeShadows(examplesPerEpoch: trainer.data.training.count)
+        let start = ContinuousClock.now
+        for try await step in trainer.train(for: configuration.length) {
+            let isDue = evaluationIsDue(after: step, before: record.last?.progress)
+            record.add(step)
+            onEvent(.step(step, secondsOfTraining: step.progress.seconds))
+            if isDue { onEvent(.evaluation(try await evaluate(&record), after: step.progress)) }
+            let line = MetricsLine(
+                step, seconds: start.secondsToNow, evaluation: record.evaluation, shadows: shadows.observe(step))
+            for log in logs { try log.append(line.data) }
+            record.seconds = start.secondsToNow
+        }
+        if record.evaluation == nil { _ = try await evaluate(&record) }
+    }
+
+    private func evaluate(_ record: inout RunRecord) async throws -> Evaluation {
+        let evaluation = try await trainer.evaluate()
+        guard evaluation.meanLoss.isFinite else {
+            throw TrainingError.diverged(
+                step: record.last?.index ?? 0, loss: evaluation.meanLoss,
+                learningRate: record.last?.learningRate ?? 0, batchSize: record.last?.batchSize ?? 0)
+        }
+        record.evaluation = evaluation
+        return evaluation
+    }
+
+    /// Whether an evaluation is due: each so many steps, so many times in the run, or where neither is given at the end of each
+    /// epoch.
+    private func evaluationIsDue(after step: TrainingStep, before: TrainingProgress?) -> Bool {
         let progress = step.progress
-        let epoch = progress.exampleCount / progress.examplesPerEpoch
-        return epoch > (progress.exampleCount - step.batchSize) / progress.examplesPerEpoch
+        if let every = configuration.options.evaluateEvery { return progress.stepCount % every == 0 }
+        if let count = configuration.options.evaluations {
+            func part(_ progress: TrainingProgress?) -> Double {
+                guard let progress else { return 0 }
+                return (min(configuration.length.fractionCompleted(progress), 1) * Double(count)).rounded(.down)
+            }
+            return part(progress) > part(before)
+        }
+        return progress.exampleCount / progress.examplesPerEpoch
+            > (progress.exampleCount - step.batchSize) / progress.examplesPerEpoch
     }
 }
 
-extension Duration {
-    fileprivate var seconds: Double {
-        self / .seconds(1)
+/// What a run has come to so far.
+private struct RunRecord {
+    private let configuration: TrainingConfiguration
+    /// The last step.
+    private(set) var last: TrainingStep?
+    /// The evaluation that followed the last step, if one did.
+    var evaluation: Evaluation?
+    /// The time since the run began.
+    var seconds = 0.0
+    /// The sum of the losses of the last tenth's examples, and their number.
+    private var lateLosses = (sum: 0.0, count: 0)
+
+    init(_ configuration: TrainingConfiguration) {
+        self.configuration = configuration
     }
+
+    mutating func add(_ step: TrainingStep) {
+        last = step
+        evaluation = nil
+        guard configuration.length.fractionCompleted(step.progress) > 0.9 else { return }
+        lateLosses.sum += step.loss * Double(step.batchSize)
+        lateLosses.count += step.batchSize
+    }
+
+    func summary(_ status: RunSummary.Status, _ progress: TrainingProgress) -> RunSummary {
+        RunSummary(
+            status: status, dataset: configuration.dataset.rawValue, model: configuration.model.name,
+            steps: progress.stepCount, examples: progress.exampleCount, epochs: progress.epochs, seconds: seconds,
+            trainingSeconds: progress.seconds,
+            examplesPerSecond: Double(progress.exampleCount) / max(progress.seconds, 1e-9),
+            nextBatchSize: last?.decision.nextBatchSize,
+            trainingLoss: lateLosses.count > 0 ? lateLosses.sum / Double(lateLosses.count) : nil,
+            testLoss: evaluation?.meanLoss, testAccuracy: evaluation?.accuracy)
+    }
+}
+
+extension ContinuousClock.Instant {
+    fileprivate var secondsToNow: Double { (ContinuousClock.now - self) / .seconds(1) }
 }
 
 /// A file that grows by whole lines.

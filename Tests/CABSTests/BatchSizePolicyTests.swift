@@ -41,15 +41,15 @@ import Testing
         (2.5, 2), (3.5, 4), (0, 2), (1e300, 64), (Double.infinity, 64), (63.4, 63), (63.6, 64),
     ])
     func `sizes are rounded to nearest, ties to even, and clipped`(raw: Double, expected: Int) {
-        #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 2...64) == expected)
+        #expect((2...64).batchSize(nearestTo: raw) == expected)
     }
 
     @Test func `no bound is too large`() {
         for raw in [1e300, Double.infinity, 0x1p63] {
-            #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 1...Int.max) == Int.max)
+            #expect((1...Int.max).batchSize(nearestTo: raw) == Int.max)
         }
         for raw in [-1e300, -Double.infinity, Double.nan] {
-            #expect(CoupledAdaptiveBatchSize.batchSize(roundedFrom: raw, in: 3...Int.max) == 3)
+            #expect((3...Int.max).batchSize(nearestTo: raw) == 3)
         }
     }
 

@@ -45,7 +45,7 @@ final class TemporaryFolder {
         #expect(await trainer.progress.exampleCount == 15 * 1438)
     }
 
-    @Test(arguments: [TrainingLength.steps(7), .examples(100), .epochs(0.1)])
+    @Test(arguments: [TrainingLength.steps(7), .examples(100), .epochs(0.1), .seconds(0.05)])
     func `a run keeps its length exactly`(length: TrainingLength) async throws {
         let trainer = try Self.trainer(policy: try .constant(32))
         for try await _ in trainer.train(for: length) {}
@@ -54,6 +54,7 @@ final class TemporaryFolder {
         case .steps(let count): #expect(progress.stepCount == count)
         case .examples(let count): #expect(progress.exampleCount == count)
         case .epochs: #expect(progress.exampleCount == 144)
+        case .seconds(let count): #expect(progress.seconds >= count)
         }
         #expect(length.fractionCompleted(progress) >= 1)
     }

@@ -1,0 +1,108 @@
+import ArgumentParser
+import CABSTraining
+import Foundation
+
+/// `cabs compare`.
+struct CompareCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare",
+        abstract: "Run a grid of batch-size rules by learning rates by seeds.",
+        usage: "cabs compare <output> [<options>]",
+        discussion: """
+            The grid comes from a YAML file, from options, or from both. Called again with the same folder it goes on where it \
+            stopped: runs that have ended are not made again. Results are in results.csv; `cabs report` draws them.
+            """)
+
+    @Argument(help: "The folder of the grid.")
+    var output: String
+
+    @Option(help: ArgumentHelp("The grid from a YAML file; options given here go before.", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Batch-size rules, with commas between: \(BatchSizeRule.forms).", valueName: "rules"))
+    var rules: String?
+
+    @Option(help: ArgumentHelp("Learning rates, with commas between. (default: 0.1)", valueName: "rates"))
+    var learningRates: String?
+
+    @Option(help: ArgumentHelp("Seeds, with commas between. (default: 0)", valueName: "seeds"))
+    var seeds: String?
+
+    @Option(help: ArgumentHelp("Data sets, with commas between; see `cabs data`.", valueName: "names"))
+    var datasets: String?
+
+    @Option(help: ArgumentHelp("Models, with commas between.", valueName: "names"))
+    var models: String?
+
+    @Option(help: ArgumentHelp("The folder of the data sets' files, or one that holds it.", valueName: "dir"))
+    var data: String?
+
+    @Option(help: ArgumentHelp("How many examples each run draws.", valueName: "n"))
+    var budgetExamples: Int?
+
+    @Option(help: ArgumentHelp("How many seconds each run trains, evaluations not counted.", valueName: "n"))
+    var budgetSeconds: Double?
+
+    @Option(help: "How many evaluations on the test examples, spread evenly over each run.")
+    var evaluations: Int?
+
+    @Option(help: "Threads that compute. (default: one for each core)")
+    var workers: Int?
+
+    func run() async throws {
+        let grid = try checkingUsage { try mergedGrid() }
+        let comparison = try checkingUsage { try Comparison(grid, in: URL(filePath: output)) }
+        let display = GridProgressDisplay(comparison.runs.count)
+        for run in comparison.runs {
+            if try comparison.hasEnded(run) {
+                display.skip()
+                continue
+            }
+            display.begin(run)
+            try await comparison.make(run) { display.show($0) }
+            try comparison.writeResults()
+            display.end(try comparison.directory(of: run).summary())
+        }
+        try comparison.writeResults()
+        display.finish()
+        print(try ComparisonTable(comparison.results()).text)
+        print("results \(comparison.url.appending(path: "results.csv").relativePath)")
+    }
+
+    private func mergedGrid() throws -> ComparisonGrid {
+        var grid =
+            if let config {
+                try ComparisonGrid(contentsOf: URL(filePath: config))
+            } else {
+                ComparisonGrid(rules: [], learningRates: [0.1])
+            }
+        if let rules { grid.rules = split(rules).map { ComparisonGrid.Rule($0) } }
+        if let learningRates { grid.learningRates = try parse(learningRates, "learning rate", Double.init) }
+        if let seeds { grid.seeds = try parse(seeds, "seed", { UInt64($0) }) }
+        if let datasets { grid.datasets = try parse(datasets, "data set", DatasetName.init(rawValue:)) }
+        if let models { grid.models = try split(models).map { try ModelArgument(argument: $0).configuration() } }
+        if budgetExamples != nil || budgetSeconds != nil {
+            (grid.budgetExamples, grid.budgetSeconds) = (budgetExamples, budgetSeconds)
+        }
+        var given = TrainingOptions()
+        given.data = data
+        given.evaluations = evaluations
+        given.workers = workers
+        grid.options = try (grid.options ?? TrainingOptions()).overridden(by: given)
+        guard !grid.rules.isEmpty else {
+            throw ValidationError("no rules to compare; add --rules, for example --rules cabs,constant:32,constant:128")
+        }
+        return grid
+    }
+
+    private func split(_ text: String) -> [String] {
+        text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    private func parse<Value>(_ text: String, _ what: String, _ read: (String) -> Value?) throws -> [Value] {
+        try split(text).map { part in
+            guard let value = read(part) else { throw ValidationError("\"\(part)\" is not a \(what)") }
+            return value
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import CABSTraining
+import Foundation
+
+/// Shows how far a grid has come: one line, with the time left.
+final class GridProgressDisplay {
+    private let runCount: Int
+    private let line = TerminalLine()
+    private let clock = ContinuousClock()
+    private let start = ContinuousClock.now
+    private var skippedCount = 0
+    /// Runs that have ended since the start.
+    private var endedCount = 0
+    private var current: (run: ComparisonGrid.Run, number: Int)?
+    private var lastShown: ContinuousClock.Instant?
+
+    init(_ runCount: Int) {
+        self.runCount = runCount
+    }
+
+    /// Passes over a run that ended before.
+    func skip() { skippedCount += 1 }
+
+    func begin(_ run: ComparisonGrid.Run) {
+        if skippedCount > 0, endedCount == 0 {
+            line.print("\(skippedCount) of \(runCount) runs were made before")
+        }
+        current = (run, skippedCount + endedCount + 1)
+        lastShown = nil
+    }
+
+    func show(_ event: TrainingRun.Event) {
+        guard let current, case .step(let step, _) = event else { return }
+        let now = clock.now
+        let interval: Duration = line.isTerminal ? .milliseconds(100) : .seconds(60)
+        guard lastShown.map({ now - $0 >= interval }) ?? line.isTerminal else { return }
+        lastShown = now
+        let part = current.run.configuration.length.fractionCompleted(step.progress)
+        line.show(
+            [
+                "run \(current.number) of \(runCount)", Self.name(current.run), "\(Int(min(part, 1) * 100)) %",
+                "batch \(step.batchSize)", "loss \(decimal(step.loss, 3))",
+                "\(TerminalLine.time(secondsLeft(partOfRun: part))) left",
+            ].joined(separator: "  "))
+    }
+
+    func end(_ summary: RunSummary?) {
+        guard let current else { return }
+        endedCount += 1
+        let result =
+            if let accuracy = summary?.testAccuracy, summary?.status == .finished {
+                "test accuracy \(decimal(accuracy, 4))"
+            } else {
+                "diverged"
+            }
+        line.print("run \(current.number) of \(runCount)  \(Self.name(current.run))  \(result)")
+    }
+
+    func finish() {
+        let diverged = endedCount == 0 ? "all \(runCount) runs were made before" : "\(runCount) runs have ended"
+        line.print(diverged)
+    }
+
+    /// From the runs made since the start; runs are alike in length.
+    private func secondsLeft(partOfRun part: Double) -> Double {
+        let elapsed = (clock.now - start) / .seconds(1)
+        let done = Double(endedCount) + min(part, 1)
+        return elapsed / max(done, 1e-9) * (Double(runCount - skippedCount) - done)
+    }
+
+    private static func name(_ run: ComparisonGrid.Run) -> String {
+        let options = run.configuration.options
+        return
+            "\(run.configuration.dataset.rawValue) \(run.rule) rate \(options.learningRate ?? 0) seed \(options.seed ?? 0)"
+    }
+}

@@ -1,0 +1,45 @@
+import Foundation
+
+/// Standard output: on a terminal with a last line that renews itself.
+final class TerminalLine {
+    private let width = TerminalLine.terminalWidth()
+    /// Whether the cursor stands in a line that renews itself.
+    private var isInLine = false
+
+    /// Whether lines can renew themselves.
+    var isTerminal: Bool { width != nil }
+
+    /// Shows a line that the next one may replace.
+    func show(_ text: String) {
+        guard let width else { return print(text) }
+        // To the line's beginning, the text, and nothing of the old line behind it. A line that wraps could not be
+        // replaced, so it is cut.
+        write("\r\(text.prefix(width - 1))\u{1B}[K")
+        isInLine = true
+    }
+
+    /// Prints a line that stays.
+    func print(_ text: String) {
+        write((isInLine ? "\r\u{1B}[K" : "") + text + "\n")
+        isInLine = false
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+
+    private static func terminalWidth() -> Int? {
+        guard isatty(STDOUT_FILENO) == 1 else { return nil }
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    /// A duration as people write it.
+    static func time(_ seconds: Double) -> String {
+        let whole = seconds.isFinite ? Int(min(max(seconds, 0), 1e9).rounded()) : 0
+        let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+        let rest = String(format: "%02d", whole % 60)
+        return hours > 0 ? "\(hours):\(String(format: "%02d", minutes)):\(rest)" : "\(minutes):\(rest)"
+    }
+}

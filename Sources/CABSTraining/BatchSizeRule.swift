@@ -1,0 +1,162 @@
+import CABS
+
+/// A batch-size rule as options name it: a word, and for some rules numbers behind colons.
+public enum BatchSizeRule: Sendable, Hashable {
+    /// `cabs`: see `CoupledAdaptiveBatchSize`.
+    case cabs
+    /// `constant:M`: see `ConstantBatchSize`.
+    case constant(Int)
+    /// `step:FACTOR:EPOCHS`: see `StepwiseGrowth`.
+    case step(factor: Double, epochs: Double)
+    /// `geometric:FACTOR`: see `GeometricGrowth`.
+    case geometric(factor: Double)
+    /// `norm-test:THETA`: see `NormTest`.
+    case normTest(tolerance: Double)
+    /// `big-batch:THETA`: see `BigBatch`.
+    case bigBatch(tolerance: Double)
+    /// `noise-scale`: see `GradientNoiseScale`.
+    case noiseScale
+
+    /// All ways to name a rule, for people to read.
+    public static let forms =
+        "cabs, constant:M, step[:FACTOR:EPOCHS], geometric[:FACTOR], norm-test[:THETA], big-batch[:THETA] or noise-scale"
+
+    /// The rules that adapt, with the numbers of their sources.
+    public static let adaptive: [BatchSizeRule] = [
+        .cabs, .noiseScale, .normTest(tolerance: 0.9), .bigBatch(tolerance: 1), .geometric(factor: 1.1),
+        .step(factor: 2, epochs: 20),
+    ]
+
+    /// Reads a rule's name.
+    ///
+    /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)`` where there is no such rule.
+    public init(_ text: String) throws(TrainingError) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let numbers = parts.dropFirst().compactMap(Double.init)
+        guard numbers.count == parts.count - 1, let rule = Self(parts[0], numbers, parts) else {
+            throw .invalidOption(option: "batch-size", value: text, allowed: Self.forms)
+        }
+        self = rule
+    }
+
+    private init?(_ name: String, _ numbers: [Double], _ parts: [String]) {
+        switch (name, numbers.count) {
+        case ("cabs", 0): self = .cabs
+        case ("constant", 1):
+            guard let size = Int(parts[1]) else { return nil }
+            self = .constant(size)
+        case ("step", 0): self = .step(factor: 2, epochs: 20)
+        case ("step", 2): self = .step(factor: numbers[0], epochs: numbers[1])
+        case ("geometric", 0): self = .geometric(factor: 1.1)
+        case ("geometric", 1): self = .geometric(factor: numbers[0])
+        case ("norm-test", 0): self = .normTest(tolerance: 0.9)
+        case ("norm-test", 1): self = .normTest(tolerance: numbers[0])
+        case ("big-batch", 0): self = .bigBatch(tolerance: 1)
+        case ("big-batch", 1): self = .bigBatch(tolerance: numbers[0])
+        case ("noise-scale", 0): self = .noiseScale
+        default: return nil
+        }
+    }
+
+    /// The rule's name with all its numbers.
+    public var name: String {
+        switch self {
+        case .cabs: "cabs"
+        case .constant(let size): "constant:\(size)"
+        case .step(let factor, let epochs): "step:\(factor.shortest):\(epochs.shortest)"
+        case .geometric(let factor): "geometric:\(factor.shortest)"
+        case .normTest(let tolerance): "norm-test:\(tolerance.shortest)"
+        case .bigBatch(let tolerance): "big-batch:\(tolerance.shortest)"
+        case .noiseScale: "noise-scale"
+        }
+    }
+
+    /// Fills in the defaults of the options that belong to the rule.
+    ///
+    /// - Throws: ``TrainingError/contradiction(_:)`` where an option is given that the rule does not read.
+    func fillDefaults(_ options: inout TrainingOptions) throws(TrainingError) {
+        let given: [(String, Bool, isRead: Bool)] = [
+            ("minimum-batch-size", options.minimumBatchSize != nil, isAdaptive),
+            ("maximum-batch-size", options.maximumBatchSize != nil, isAdaptive),
+            ("initial-batch-size", options.initialBatchSize != nil, isAdaptive),
+            ("smoothing", options.smoothing != nil, smooths),
+            ("factor", options.factor != nil, self == .cabs),
+            ("epsilon", options.epsilon != nil, self == .cabs),
+            ("loss-floor", options.lossFloor != nil, self == .cabs),
+        ]
+        if let (option, _, _) = given.first(where: { $0.1 && !$0.isRead }) {
+            throw .contradiction("\(option) means nothing with batch-size \(name)")
+        }
+        options.batchSize = name
+        guard isAdaptive else { return }
+        let minimum = options.minimumBatchSize ?? 16
+        options.minimumBatchSize = minimum
+        options.maximumBatchSize = options.maximumBatchSize ?? max(2048, minimum)
+        options.initialBatchSize = options.initialBatchSize ?? minimum
+        if smooths { options.smoothing = options.smoothing ?? 0.95 }
+        guard self == .cabs else { return }
+        options.factor = options.factor ?? 1
+        options.epsilon = options.epsilon ?? 0
+        options.lossFloor = options.lossFloor ?? 0
+    }
+
+    private var isAdaptive: Bool {
+        if case .constant = self { false } else { true }
+    }
+
+    private var smooths: Bool { self == .cabs || self == .noiseScale }
+
+    /// Makes the policy.
+    ///
+    /// - Parameters:
+    ///   - options: Options of which those that the rule reads count; others have the rule's defaults.
+    ///   - examplesPerEpoch: The number of training examples.
+    /// - Throws: `BatchSizePolicyError` and ``TrainingError`` for values out of range.
+    public func makePolicy(_ options: TrainingOptions, examplesPerEpoch: Int) throws -> any BatchSizePolicy {
+        if case .constant(let size) = self {
+            try Self.requirePossible(size, "batch-size")
+            return try ConstantBatchSize(size)
+        }
+        let minimum = options.minimumBatchSize ?? 16
+        let maximum = options.maximumBatchSize ?? max(2048, minimum)
+        guard minimum <= maximum else { throw BatchSizePolicyError.boundsCross(minimum: minimum, maximum: maximum) }
+        try Self.requirePossible(maximum, "maximum-batch-size")
+        let (bounds, initial) = (minimum...maximum, options.initialBatchSize)
+        let smoothing = options.smoothing ?? 0.95
+        switch self {
+        case .cabs, .constant:
+            return try CoupledAdaptiveBatchSize(
+                bounds: bounds, initialBatchSize: initial, smoothingFactor: smoothing, factor: options.factor ?? 1,
+                epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? 0)
+        case .step(let factor, let epochs):
+            guard epochs > 0, epochs.isFinite else {
+                throw TrainingError.notPositive(option: "number of epochs of batch-size \(name)", value: epochs)
+            }
+            let interval = min(max((epochs * Double(examplesPerEpoch)).rounded(), 1), 0x1p53)
+            return try StepwiseGrowth(
+                factor: factor, interval: Int(interval), bounds: bounds, initialBatchSize: initial)
+        case .geometric(let factor):
+            return try GeometricGrowth(factor: factor, bounds: bounds, initialBatchSize: initial)
+        case .normTest(let tolerance):
+            return try NormTest(tolerance: tolerance, bounds: bounds, initialBatchSize: initial)
+        case .bigBatch(let tolerance):
+            return try BigBatch(tolerance: tolerance, bounds: bounds, initialBatchSize: initial)
+        case .noiseScale:
+            return try GradientNoiseScale(smoothingFactor: smoothing, bounds: bounds, initialBatchSize: initial)
+        }
+    }
+
+    /// The largest batch size that a run accepts: beyond it the list of a batch's examples alone would fill the memory.
+    private static let largestBatchSize = 100_000_000
+
+    private static func requirePossible(_ size: Int, _ option: String) throws(TrainingError) {
+        guard size <= largestBatchSize else {
+            throw .invalidOption(option: option, value: "\(size)", allowed: "\(largestBatchSize) or less")
+        }
+    }
+}
+
+extension Double {
+    /// Without a fraction where it is whole: `2`, not `2.0`.
+    var shortest: String { self == rounded() && abs(self) < 1e15 ? "\(Int(self))" : "\(self)" }
+}

@@ -1,0 +1,134 @@
+import CABSNetwork
+import Foundation
+
+/// A folder with the runs of a grid: `grid.yaml`, `runs/` with a folder for each run, and `results.csv`.
+///
+/// A run that has ended, well or not, is never made again; one that was interrupted starts anew.
+public struct Comparison: Sendable {
+    /// The folder.
+    public let url: URL
+    /// The grid's runs.
+    public let runs: [ComparisonGrid.Run]
+
+    /// The grid.
+    public static let gridFileName = "grid.yaml"
+
+    /// Makes the folder, or takes up one that a grid has been run in.
+    ///
+    /// The grid may have grown or changed since: runs that both have are kept.
+    ///
+    /// - Throws: ``TrainingError`` where the folder holds something else or cannot be written, or where a run in it that bears the
+    ///   name of one of the grid had other options; and what ``ComparisonGrid/runs()`` throws.
+    public init(_ grid: ComparisonGrid, in url: URL) throws {
+        self.url = url
+        runs = try grid.runs()
+        let gridFile = url.appending(path: Self.gridFileName)
+        if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path), !contents.isEmpty {
+            guard FileManager.default.fileExists(atPath: gridFile.path) else {
+                throw TrainingError.outputExists(path: url.path)
+            }
+        }
+        do {
+            try FileManager.default.createDirectory(
+                at: url.appending(path: "runs"), withIntermediateDirectories: true)
+            try ConfigurationFile.text(of: grid).write(to: gridFile, atomically: true, encoding: .utf8)
+        } catch {
+            throw TrainingError.unwritable(path: url.path, reason: error.localizedDescription)
+        }
+        for run in runs { try checkOptions(of: run) }
+    }
+
+    /// The folder of one run.
+    public func directory(of run: ComparisonGrid.Run) -> RunDirectory {
+        RunDirectory(existing: url.appending(path: "runs/\(run.identifier)"))
+    }
+
+    private func checkOptions(of run: ComparisonGrid.Run) throws {
+        let directory = directory(of: run)
+        guard try directory.summary() != nil,
+            let found = try? String(contentsOf: directory.configurationFile, encoding: .utf8),
+            try found != run.configuration.options.yaml()
+        else { return }
+        throw TrainingError.contradiction(
+            "\(directory.url.path) holds a run with other options than the grid's \(run.identifier); "
+                + "name another folder, or remove that run's")
+    }
+
+    /// Whether a run has come to its end.
+    public func hasEnded(_ run: ComparisonGrid.Run) throws(TrainingError) -> Bool {
+        try directory(of: run).summary() != nil
+    }
+
+    /// Makes a run from its beginning. One that diverges is recorded as such.
+    ///
+    /// - Parameter onEvent: Called after each step and evaluation.
+    /// - Throws: What setting up and making a run throw, but for divergence.
+    public func make(_ run: ComparisonGrid.Run, onEvent: (TrainingRun.Event) -> Void = { _ in }) async throws {
+        let directory = directory(of: run)
+        // What an interrupted run left; all of it is ours.
+        try? FileManager.default.removeItem(at: directory.url)
+        do {
+            _ = try await TrainingRun(run.configuration, output: directory.url).run(onEvent: onEvent)
+        } catch let error as TrainingError {
+            guard case .diverged = error else { throw error }
+        }
+    }
+
+    /// The results of all runs that have ended, in the grid's order.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where a summary is damaged.
+    public func results() throws(TrainingError) -> [GridResult] {
+        var results: [GridResult] = []
+        for run in runs {
+            guard let summary = try directory(of: run).summary() else { continue }
+            results.append(GridResult(run, summary))
+        }
+        return results
+    }
+
+    /// Writes `results.csv`.
+    ///
+    /// - Throws: ``TrainingError``.
+    public func writeResults() throws(TrainingError) {
+        let lines = [GridResult.columns.joined(separator: ",")] + (try results().map(\.line))
+        let file = url.appending(path: "results.csv")
+        do {
+            try (lines.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
+        } catch {
+            throw .unwritable(path: file.path, reason: error.localizedDescription)
+        }
+    }
+}
+
+/// One run's line in the table of results.
+public struct GridResult: Sendable {
+    /// The run's rule, as the grid calls it.
+    public let rule: String
+    /// The run's options.
+    public let configuration: TrainingConfiguration
+    /// What it came to.
+    public let summary: RunSummary
+
+    init(_ run: ComparisonGrid.Run, _ summary: RunSummary) {
+        rule = run.rule
+        configuration = run.configuration
+        self.summary = summary
+    }
+
+    /// The table's columns. All but the last follow from the options and the number of workers alone.
+    static let columns = [
+        "dataset", "model", "rule", "learning_rate", "seed", "status", "steps", "examples", "mean_batch_size",
+        "next_batch_size", "training_loss", "test_loss", "test_accuracy", "training_seconds",
+    ]
+
+    var line: String {
+        func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+        return [
+            summary.dataset, summary.model, rule, text(configuration.options.learningRate),
+            "\(configuration.options.seed ?? 0)", summary.status.rawValue, "\(summary.steps)", "\(summary.examples)",
+            text(summary.steps > 0 ? Double(summary.examples) / Double(summary.steps) : nil),
+            summary.nextBatchSize.map(String.init) ?? "", text(summary.trainingLoss), text(summary.testLoss),
+            text(summary.testAccuracy), text(summary.trainingSeconds),
+        ].joined(separator: ",")
+    }
+}

@@ -1,0 +1,172 @@
+import CABSData
+import CABSNetwork
+import Foundation
+
+/// A grid of runs: rules by learning rates by seeds, on one or several data sets and models.
+///
+/// ```yaml
+/// options: {dataset: mnist, evaluations: 10}
+/// rules: [cabs, constant:32, {name: approximated, options: {batch-size: cabs, estimator: reference}}]
+/// learning-rates: [0.05, 0.1]
+/// seeds: [0, 1]
+/// budget-examples: 60000
+/// ```
+public struct ComparisonGrid: Sendable, Codable {
+    /// Options that all runs share.
+    public var options: TrainingOptions?
+    /// The data sets; the one of the options where not given.
+    public var datasets: [DatasetName]?
+    /// The models; the one of the options, or the data set's own, where not given.
+    public var models: [ModelConfiguration]?
+    /// The rules.
+    public var rules: [Rule]
+    /// The learning rates.
+    public var learningRates: [Double]
+    /// The seeds; 0 where not given.
+    public var seeds: [UInt64]?
+    /// How many examples each run draws.
+    public var budgetExamples: Int?
+    /// How many seconds each run trains.
+    public var budgetSeconds: Double?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case options, datasets, models, rules
+        case learningRates = "learning-rates"
+        case seeds
+        case budgetExamples = "budget-examples"
+        case budgetSeconds = "budget-seconds"
+    }
+
+    /// A rule of the grid, with options of its own.
+    public struct Rule: Sendable, Codable {
+        /// What tables and figures call it.
+        public let name: String
+        /// The batch-size rule and what else is particular to it.
+        public let options: TrainingOptions
+
+        /// Creates a rule by its name among the batch-size rules.
+        public init(_ batchSize: String) {
+            var options = TrainingOptions()
+            options.batchSize = batchSize
+            self.init(name: batchSize, options: options)
+        }
+
+        /// Creates a rule with options of its own.
+        public init(name: String, options: TrainingOptions) {
+            self.name = name
+            self.options = options
+        }
+
+        private enum CodingKeys: String, CodingKey, CaseIterable { case name, options }
+
+        /// Reads a rule's name among the batch-size rules, or a mapping with `name` and `options`.
+        public init(from decoder: any Decoder) throws {
+            if let text = try? decoder.singleValueContainer().decode(String.self) {
+                self.init(text)
+                return
+            }
+            let container = try decoder.strictContainer(keyedBy: CodingKeys.self)
+            self.init(
+                name: try container.decode(String.self, forKey: .name),
+                options: try container.decode(StrictOptions.self, forKey: .options).options)
+        }
+    }
+
+    /// One run of the grid.
+    public struct Run: Sendable {
+        /// The name of its folder: what sets it apart from the others.
+        public let identifier: String
+        /// The rule's name in the grid.
+        public let rule: String
+        /// The run's configuration.
+        public let configuration: TrainingConfiguration
+    }
+
+    /// Reads a grid; a misspelt key is an error.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.strictContainer(keyedBy: CodingKeys.self)
+        options = try container.decodeIfPresent(StrictOptions.self, forKey: .options)?.options
+        datasets = try container.decodeIfPresent([DatasetName].self, forKey: .datasets)
+        models = try container.decodeIfPresent([ModelConfiguration].self, forKey: .models)
+        rules = try container.decode([Rule].self, forKey: .rules)
+        learningRates = try container.decode([Double].self, forKey: .learningRates)
+        seeds = try container.decodeIfPresent([UInt64].self, forKey: .seeds)
+        budgetExamples = try container.decodeIfPresent(Int.self, forKey: .budgetExamples)
+        budgetSeconds = try container.decodeIfPresent(Double.self, forKey: .budgetSeconds)
+    }
+
+    /// Creates a grid.
+    public init(rules: [Rule], learningRates: [Double]) {
+        self.rules = rules
+        self.learningRates = learningRates
+    }
+
+    /// Reads a grid from a YAML file.
+    ///
+    /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
+    public init(contentsOf file: URL) throws(TrainingError) {
+        self = try ConfigurationFile.decode(Self.self, from: file)
+    }
+
+    /// All runs, in the order in which they are made: seed by seed, so that an unfinished grid has all rules.
+    ///
+    /// - Throws: What ``TrainingConfiguration/init(_:)`` throws, and ``TrainingError/contradiction(_:)`` for a grid without
+    ///   runs, with two that are the same, or with two budgets.
+    public func runs() throws -> [Run] {
+        guard !rules.isEmpty, !learningRates.isEmpty, seeds?.isEmpty != true, datasets?.isEmpty != true,
+            models?.isEmpty != true
+        else {
+            throw TrainingError.contradiction("a grid needs at least one rule, learning rate, seed, data set and model")
+        }
+        guard options?.hasBatchSizeOptions != true else {
+            throw TrainingError.contradiction(
+                "options of the batch-size rule belong to the rules of a grid: {name: ..., options: {batch-size: ..., ...}}"
+            )
+        }
+        guard budgetExamples == nil || budgetSeconds == nil else {
+            throw TrainingError.contradiction("budget-examples and budget-seconds exclude each other; give one of them")
+        }
+        var runs: [Run] = []
+        var known: Set<String> = []
+        for seed in seeds ?? [options?.seed ?? 0] {
+            for dataset in datasets.map({ $0.map(Optional.some) }) ?? [nil] {
+                for model in models.map({ $0.map(Optional.some) }) ?? [nil] {
+                    for learningRate in learningRates {
+                        for rule in rules {
+                            let run = try run(rule, dataset, model, learningRate, seed)
+                            guard known.insert(run.identifier).inserted else {
+                                throw TrainingError.contradiction(
+                                    "the grid has two runs \(run.identifier); give rules names of their own")
+                            }
+                            runs.append(run)
+                        }
+                    }
+                }
+            }
+        }
+        return runs
+    }
+
+    private func run(
+        _ rule: Rule, _ dataset: DatasetName?, _ model: ModelConfiguration?, _ learningRate: Double, _ seed: UInt64
+    ) throws -> Run {
+        var own = TrainingOptions()
+        own.dataset = dataset
+        // A data set's folder is given for all of them.
+        own.data = options?.data
+        own.model = model
+        own.learningRate = learningRate
+        own.seed = seed
+        own.examples = budgetExamples
+        own.seconds = budgetSeconds
+        let all = try (options ?? TrainingOptions()).overridden(by: rule.options).overridden(by: own)
+        let configuration = try TrainingConfiguration(all)
+        let parts = [
+            configuration.dataset.rawValue, configuration.model.name, rule.name, "\(learningRate.shortest)", "\(seed)",
+        ]
+        let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-")
+        return Run(
+            identifier: parts.map { String($0.map { allowed.contains($0) ? $0 : "-" }) }.joined(separator: "_"),
+            rule: rule.name, configuration: configuration)
+    }
+}

@@ -1,0 +1,24 @@
+import CABS
+
+/// Rules that watch a run beside the one that decides: what batch size each would have chosen from the same measurements.
+///
+/// A rule that goes by its own last size, such as the norm test, goes by the one that it chose itself; the measurements are those of
+/// the batches that were really drawn.
+struct ShadowRules: Sendable {
+    private var policies: [(name: String, policy: any BatchSizePolicy)]
+
+    init(_ policies: [(name: String, policy: any BatchSizePolicy)]) {
+        self.policies = policies
+    }
+
+    /// Shows a step to every rule.
+    ///
+    /// - Returns: The next batch size that each would choose, by name.
+    mutating func observe(_ step: TrainingStep) -> [(name: String, nextBatchSize: Int)] {
+        policies.indices.map { index in
+            let decision = policies[index].policy.observe(
+                step.report.statistics, learningRate: step.learningRate)
+            return (policies[index].name, decision.nextBatchSize)
+        }
+    }
+}

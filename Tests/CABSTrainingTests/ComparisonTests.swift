@@ -1,0 +1,99 @@
+import CABSTraining
+import Foundation
+import Testing
+
+@Suite struct ComparisonTests {
+    static let text = """
+        options: {dataset: digits, workers: 1, evaluations: 2}
+        rules:
+          - constant:32
+          - {name: large, options: {batch-size: cabs, minimum-batch-size: 64, maximum-batch-size: 128}}
+        learning-rates: [0.1, 1e+30]
+        seeds: [3]
+        budget-examples: 700
+        """
+
+    static func grid(_ text: String = text) throws -> ComparisonGrid {
+        let folder = try TemporaryFolder()
+        return try ComparisonGrid(contentsOf: folder.write(text, as: "grid.yaml"))
+    }
+
+    @Test func `a grid is all rules by all learning rates`() throws {
+        let runs = try Self.grid().runs()
+        #expect(
+            runs.map(\.identifier) == [
+                "digits_mlp_constant-32_0.1_3", "digits_mlp_large_0.1_3", "digits_mlp_constant-32_1e+30_3",
+                "digits_mlp_large_1e+30_3",
+            ])
+        let options = runs[1].configuration.options
+        #expect(options.minimumBatchSize == 64 && options.learningRate == 0.1 && options.examples == 700)
+    }
+
+    @Test(arguments: [
+        ("rules: []\nlearning-rates: [1]", "at least one"),
+        ("rules: [cabs, cabs]\nlearning-rates: [1]", "names of their own"),
+        ("rules: [cabs]\nlearning-rates: [1]\nbudget-examples: 5\nbudget-seconds: 5", "exclude each other"),
+        ("rules: [cabs]\nlearning-rates: [1]\noptions: {minimum-batch-size: 5}", "belong to the rules"),
+        ("rules: [huge]\nlearning-rates: [1]", "huge"),
+        ("rules: [cabs]\nlearning-rates: [1]\nbudget: 5", "budget"),
+        ("rules: [cabs]\nlearning-rates: [1]\noptions: {sed: 5}", "sed"),
+        ("rules: [{name: a, option: {}}]\nlearning-rates: [1]", "option"),
+    ])
+    func `a grid that is wrong is refused`(text: String, mentions: String) throws {
+        let error = #expect(throws: TrainingError.self) { try Self.grid(text).runs() }
+        #expect(try #require(error).description.contains(mentions), "\(String(describing: error))")
+    }
+
+    /// The table without the last column, the only one that depends on the machine's speed.
+    static func table(_ folder: URL) throws -> [String] {
+        try String(contentsOf: folder.appending(path: "results.csv"), encoding: .utf8).split(separator: "\n").map {
+            $0.split(separator: ",", omittingEmptySubsequences: false).dropLast().joined(separator: ",")
+        }
+    }
+
+    static func makeAll(_ comparison: Comparison) async throws -> Int {
+        var made = 0
+        for run in comparison.runs where try !comparison.hasEnded(run) {
+            try await comparison.make(run)
+            try comparison.writeResults()
+            made += 1
+        }
+        return made
+    }
+
+    @Test func `runs are made once, interrupted ones anew, and divergence is a result`() async throws {
+        let folder = try TemporaryFolder()
+        let (whole, parts) = (folder.url.appending(path: "whole"), folder.url.appending(path: "parts"))
+        #expect(try await Self.makeAll(Comparison(Self.grid(), in: whole)) == 4)
+
+        let first = try Comparison(Self.grid(), in: parts)
+        try await first.make(first.runs[0])
+        // As a run that was killed leaves its folder.
+        let killed = first.directory(of: first.runs[1])
+        try FileManager.default.createDirectory(at: killed.checkpointFolder, withIntermediateDirectories: true)
+        try Data("{\"step\": 0".utf8).write(to: killed.metricsFile)
+        #expect(try await Self.makeAll(Comparison(Self.grid(), in: parts)) == 3)
+        #expect(try Self.table(parts) == Self.table(whole))
+        #expect(try await Self.makeAll(Comparison(Self.grid(), in: parts)) == 0)
+
+        let results = try first.results()
+        #expect(results.map(\.summary.status) == [.finished, .finished, .diverged, .diverged])
+        #expect(results[1].summary.testAccuracy != nil && results[3].summary.testAccuracy == nil)
+        #expect(results[0].summary.examples == 700 && results[3].summary.examples < 700)
+    }
+
+    @Test func `a grid may grow, but not change what was run`() async throws {
+        let folder = try TemporaryFolder()
+        var grid = try Self.grid()
+        grid.learningRates = [0.1]
+        #expect(try await Self.makeAll(Comparison(grid, in: folder.url)) == 2)
+        grid.seeds = [3, 4]
+        #expect(try await Self.makeAll(Comparison(grid, in: folder.url)) == 2)
+        grid.budgetExamples = 701
+        let error = #expect(throws: TrainingError.self) { try Comparison(grid, in: folder.url) }
+        #expect(try #require(error).description.contains("other options"))
+        let foreign = try TemporaryFolder()
+        _ = try foreign.write("mine", as: "notes.txt")
+        #expect(throws: TrainingError.outputExists(path: foreign.url.path)) { try Comparison(grid, in: foreign.url) }
+    }
+}
