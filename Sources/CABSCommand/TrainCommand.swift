@@ -151,6 +151,12 @@ struct BatchSizeArguments: ParsableArguments {
     @Option(help: "How the gradient variance is measured. (default: exact)")
     var estimator: GradientEstimator?
 
+    @Option(
+        help: ArgumentHelp(
+            "Every so many steps, measure the authors' approximation of the variance beside it, into estimators.jsonl.",
+            valueName: "n"))
+    var compareEstimators: Int?
+
     func fill(_ options: inout TrainingOptions) {
         options.batchSize = batchSize
         options.shadow = shadow
@@ -162,6 +168,7 @@ struct BatchSizeArguments: ParsableArguments {
         options.epsilon = epsilon
         options.lossFloor = lossFloor
         options.estimator = estimator
+        options.compareEstimators = compareEstimators
     }
 }
 

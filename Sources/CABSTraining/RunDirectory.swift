@@ -10,6 +10,8 @@ public struct RunDirectory: Sendable {
     public var configurationFile: URL { url.appending(path: "config.yaml") }
     /// A line for each step.
     public var metricsFile: URL { url.appending(path: "metrics.jsonl") }
+    /// A line for each comparison of the estimators, where the run makes some.
+    public var estimatorsFile: URL { url.appending(path: "estimators.jsonl") }
     /// The folder of parameter files.
     public var checkpointFolder: URL { url.appending(path: "checkpoints") }
     /// The parameters at the run's end.

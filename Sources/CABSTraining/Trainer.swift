@@ -23,6 +23,9 @@ public actor Trainer {
     private let network: Network
     private var order: ExampleOrder
     private var batchSize: Int
+    private var lastBatch: DatasetBatch?
+    /// What measures by the authors' approximation, made when it is first asked for.
+    private var referenceNetwork: Network?
 
     /// Sets up a run.
     ///
@@ -90,6 +93,7 @@ public actor Trainer {
         batchSize = decision.nextBatchSize
         progress.stepCount += 1
         progress.exampleCount += batch.count
+        lastBatch = batch
         progress.seconds += (ContinuousClock.now - start) / .seconds(1)
         return TrainingStep(
             index: before.stepCount, learningRate: learningRate, report: report, decision: decision,
@@ -108,6 +112,23 @@ public actor Trainer {
     /// - Throws: What ``Network/evaluate(_:)`` throws.
     public func evaluate() throws -> Evaluation {
         try network.evaluate(DatasetBatch(all: data.test))
+    }
+
+    /// Measures the last step's batch once more, at the parameters as they are now: exactly, and as the authors' code approximates
+    /// it.
+    ///
+    /// - Returns: Nothing before the first step.
+    /// - Throws: What setting up a second network throws.
+    public func compareEstimators() throws -> EstimatorComparison? {
+        guard let lastBatch else { return nil }
+        let reference =
+            try referenceNetwork
+            ?? Network(network.model, loss: network.loss, estimator: .reference, workerCount: network.workerCount)
+        referenceNetwork = reference
+        try reference.load(network.parameters())
+        return EstimatorComparison(
+            stepCount: progress.stepCount, exact: try network.gradient(of: lastBatch).report,
+            reference: try reference.gradient(of: lastBatch).report)
     }
 
     /// The parameters as they are now.

@@ -51,6 +51,14 @@ public struct TrainingConfiguration: Sendable {
         if let evaluations = options.evaluations, evaluations < 1 {
             throw TrainingError.notPositive(option: "evaluations", value: Double(evaluations))
         }
+        if let every = options.compareEstimators {
+            guard every >= 1 else {
+                throw TrainingError.notPositive(option: "compare-estimators", value: Double(every))
+            }
+            guard options.estimator == .exact else {
+                throw TrainingError.contradiction("compare-estimators compares with the exact one; leave estimator out")
+            }
+        }
         if options.evaluations != nil, options.evaluateEvery != nil {
             throw TrainingError.contradiction(
                 "evaluations and evaluate-every each say when to evaluate; give one of them")

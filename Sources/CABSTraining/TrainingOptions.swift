@@ -62,6 +62,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var workers: Int?
     /// How the second moment of the gradients is measured.
     public var estimator: GradientEstimator?
+    /// After how many steps the authors' approximation is measured beside the exact variance, again and again.
+    public var compareEstimators: Int?
     /// `shuffled` or `sequential`.
     public var order: OrderName?
     /// The first example of a sequential order.
@@ -97,6 +99,7 @@ public struct TrainingOptions: Sendable, Codable {
         case smoothing, factor, epsilon
         case lossFloor = "loss-floor"
         case steps, examples, epochs, seconds, seed, workers, estimator, order
+        case compareEstimators = "compare-estimators"
         case firstExample = "first-example"
         case initialParameters = "initial-parameters"
         case evaluateEvery = "evaluate-every"

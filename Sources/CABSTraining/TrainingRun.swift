@@ -58,6 +58,9 @@ public struct TrainingRun: Sendable {
     }
 
     private func train(_ record: inout RunRecord, _ logs: [LineFile], _ onEvent: (Event) -> Void) async throws {
+        let estimators = try configuration.options.compareEstimators.map { every throws in
+            (every, try LineFile(creating: directory.estimatorsFile))
+        }
         var shadows = try configuration.makeShadows(examplesPerEpoch: trainer.data.training.count)
         let start = ContinuousClock.now
         for try await step in trainer.train(for: configuration.length) {
@@ -68,6 +71,11 @@ public struct TrainingRun: Sendable {
             let line = MetricsLine(
                 step, seconds: start.secondsToNow, evaluation: record.evaluation, shadows: shadows.observe(step))
             for log in logs { try log.append(line.data) }
+            if let (every, log) = estimators, step.progress.stepCount % every == 0,
+                let comparison = try await trainer.compareEstimators()
+            {
+                try log.append(comparison.line)
+            }
             record.seconds = start.secondsToNow
         }
         if record.evaluation == nil { _ = try await evaluate(&record) }

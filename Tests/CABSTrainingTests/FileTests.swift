@@ -198,6 +198,41 @@ import Testing
                 == Data(contentsOf: RunDirectory(existing: again).finalParametersFile))
     }
 
+    @Test func `estimators are compared beside a run and leave it as it is`() async throws {
+        let folder = try TemporaryFolder()
+        var options = Self.options()
+        (options.steps, options.evaluateEvery) = (6, nil)
+        options.model = .layers([
+            LayerConfiguration(Conv2D(filters: 4, kernelSize: 3)), LayerConfiguration(ReLU()),
+            LayerConfiguration(Flatten()), LayerConfiguration(Dense(units: 10)),
+        ])
+        func finalParameters(_ name: String) async throws -> (Data, RunDirectory) {
+            let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: name))
+            _ = try await run.run()
+            return (try Data(contentsOf: run.directory.finalParametersFile), run.directory)
+        }
+        let (plain, _) = try await finalParameters("plain")
+        options.compareEstimators = 2
+        let (compared, directory) = try await finalParameters("compared")
+        #expect(compared == plain)
+        let lines = try String(contentsOf: directory.estimatorsFile, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count == 3)
+        for line in lines {
+            let object = try #require(
+                try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            let parameters = try #require(object["parameters"] as? [String: [String: Double]])
+            let total = try #require(object["variance"] as? [String: Double])
+            for estimator in ["exact", "reference"] {
+                let sum = parameters.values.reduce(0) { $0 + $1[estimator]! }
+                #expect(abs(sum - total[estimator]!) < 1e-6 * sum)
+            }
+            // Dense layers are exact in both; convolutions are not.
+            let (dense, convolution) = (parameters["dense1.weight"]!, parameters["conv1.weight"]!)
+            #expect(abs(dense["exact"]! / dense["reference"]! - 1) < 1e-4)
+            #expect(abs(convolution["exact"]! / convolution["reference"]! - 1) > 1e-2)
+        }
+    }
+
     @Test func `a folder that holds something is left alone`() throws {
         let folder = try TemporaryFolder()
         _ = try folder.write("mine", as: "notes.txt")
