@@ -28,7 +28,9 @@ let package = Package(
             ]),
         .target(
             name: "CABSTraining",
-            dependencies: ["CABS", "CABSNetwork", "CABSData", .product(name: "Yams", package: "Yams")]),
+            dependencies: [
+                "CABS", "CABSNetwork", "CABSData", "CZlib", .product(name: "Yams", package: "Yams"),
+            ]),
         .executableTarget(
             name: "CABSCommand",
             dependencies: [

@@ -21,7 +21,8 @@ func checkingUsage<Value>(_ body: () throws -> Value) throws -> Value {
         return try body()
     } catch let error as TrainingError {
         switch error {
-        case .unreadable, .unwritable, .invalidConfiguration, .invalidParameterFile, .outputExists, .diverged:
+        case .unreadable, .unwritable, .invalidConfiguration, .invalidParameterFile, .outputExists, .diverged, .inUse,
+            .noCheckpoint, .resumesDifferently:
             throw error
         default:
             throw ValidationError(error.description)

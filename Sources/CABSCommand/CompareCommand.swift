@@ -53,18 +53,28 @@ struct CompareCommand: AsyncParsableCommand {
         let grid = try checkingUsage { try mergedGrid() }
         let comparison = try checkingUsage { try Comparison(grid, in: URL(filePath: output)) }
         let display = GridProgressDisplay(comparison.runs.count)
+        Interruption.install()
         for run in comparison.runs {
             if try comparison.hasEnded(run) {
                 display.skip()
                 continue
             }
             display.begin(run)
-            try await comparison.make(run) { display.show($0) }
+            do {
+                try await comparison.make(run) {
+                    display.show($0)
+                } shouldStop: {
+                    Interruption.isRequested
+                }
+            } catch is RunInterruption {
+                display.finish("stopped; the same command goes on from here")
+                throw ExitCode(Interruption.exitCode)
+            }
             try comparison.writeResults()
             display.end(try comparison.directory(of: run).summary())
         }
         try comparison.writeResults()
-        display.finish()
+        display.finish("all \(comparison.runs.count) runs have ended")
         print(try ComparisonTable(comparison.results()).text)
         print("results \(comparison.url.appending(path: "results.csv").relativePath)")
     }

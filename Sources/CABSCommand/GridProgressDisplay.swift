@@ -55,10 +55,7 @@ final class GridProgressDisplay {
         line.print("run \(current.number) of \(runCount)  \(Self.name(current.run))  \(result)")
     }
 
-    func finish() {
-        let diverged = endedCount == 0 ? "all \(runCount) runs were made before" : "\(runCount) runs have ended"
-        line.print(diverged)
-    }
+    func finish(_ text: String) { line.print(text) }
 
     /// From the runs made since the start; runs are alike in length.
     private func secondsLeft(partOfRun part: Double) -> Double {

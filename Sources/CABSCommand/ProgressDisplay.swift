@@ -32,6 +32,8 @@ final class ProgressDisplay {
             guard lastShown.map({ now - $0 >= interval }) ?? true else { return }
             lastShown = now
             output.show(line(for: step, seconds: seconds))
+        case .checkpoint:
+            break
         case .evaluation(let evaluation, let progress):
             output.print(
                 "epoch \(decimal(progress.epochs, 2)): test accuracy \(decimal(evaluation.accuracy, 4)), "
@@ -45,6 +47,12 @@ final class ProgressDisplay {
                 + "\(decimal(summary.examplesPerSecond, 0)) examples/s while training")
         if let accuracy = summary.testAccuracy { output.print("test accuracy \(decimal(accuracy, 4))") }
         output.print("run directory \(directory.url.relativePath)")
+    }
+
+    func finish(_ interruption: RunInterruption, in directory: RunDirectory) {
+        let folder = directory.url.relativePath
+        output.print(
+            "stopped after \(interruption.stepCount) steps; go on with: cabs train --resume \(folder)")
     }
 
     private func average(_ average: inout ExponentialAverage?, _ value: Double) {

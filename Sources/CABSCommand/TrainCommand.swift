@@ -20,28 +20,65 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Run") var runArguments: RunArguments
 
     func run() async throws {
-        let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
-        let training = try checkingUsage {
-            try TrainingRun(
-                configuration, output: runArguments.output.map { URL(filePath: $0) },
-                traceFile: runArguments.trace.map { URL(filePath: $0) })
-        }
-        let display = ProgressDisplay(configuration.length)
+        let training = try await makeRun()
+        let display = ProgressDisplay(training.configuration.length)
         display.start(training.configuration)
-        let summary = try await training.run { display.show($0) }
-        display.finish(summary, in: training.directory)
+        Interruption.install()
+        do {
+            let summary = try await training.run {
+                display.show($0)
+            } shouldStop: {
+                Interruption.isRequested
+            }
+            display.finish(summary, in: training.directory)
+        } catch let interruption as RunInterruption {
+            display.finish(interruption, in: training.directory)
+            throw ExitCode(Interruption.exitCode)
+        }
+    }
+
+    private func makeRun() async throws -> TrainingRun {
+        let traceFile = runArguments.trace.map { URL(filePath: $0) }
+        if let folder = runArguments.resume {
+            guard runArguments.config == nil, runArguments.output == nil else {
+                throw ValidationError(
+                    "--resume goes on in the run's own folder with its options; leave out --config and --output")
+            }
+            let given = try checkingUsage { try givenOptions() }
+            do {
+                return try await TrainingRun(
+                    resuming: RunDirectory(existing: URL(filePath: folder)), with: given, traceFile: traceFile
+                ) { Self.warn("\($0); taking the checkpoint before") }
+            } catch {
+                return try checkingUsage { throw error }
+            }
+        }
+        let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
+        return try checkingUsage {
+            try TrainingRun(
+                configuration, output: runArguments.output.map { URL(filePath: $0) }, traceFile: traceFile)
+        }
+    }
+
+    private static func warn(_ text: String) {
+        FileHandle.standardError.write(Data("Warning: \(text)\n".utf8))
     }
 
     /// The options of the configuration file, if there is one, with those of the command line in their place.
     private func mergedOptions() throws -> TrainingOptions {
+        let given = try givenOptions()
+        guard let file = runArguments.config else { return given }
+        return try TrainingOptions(contentsOf: URL(filePath: file)).overridden(by: given)
+    }
+
+    private func givenOptions() throws -> TrainingOptions {
         var given = TrainingOptions()
         data.fill(&given)
         try model.fill(&given)
         learningRate.fill(&given)
         batchSize.fill(&given)
         runArguments.fill(&given)
-        guard let file = runArguments.config else { return given }
-        return try TrainingOptions(contentsOf: URL(filePath: file)).overridden(by: given)
+        return given
     }
 }
 
@@ -177,6 +214,11 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Options from a YAML file; those given here go before.", valueName: "file"))
     var config: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Go on with the run in this folder from its last checkpoint; its length may grow.", valueName: "dir"))
+    var resume: String?
+
     @Option(help: ArgumentHelp("How long: so many updates.", valueName: "n"))
     var steps: Int?
 
@@ -201,6 +243,15 @@ struct RunArguments: ParsableArguments {
             "How many evaluations on the test examples, spread evenly over the run.", valueName: "n"))
     var evaluations: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "When to write checkpoints: a number of steps, or of minutes such as 5m. (default: 5m, and at the end)",
+            valueName: "interval"))
+    var checkpointEvery: String?
+
+    @Option(help: ArgumentHelp("How many checkpoints stay. (default: 3)", valueName: "n"))
+    var keepCheckpoints: Int?
+
     @Option(help: "Threads that compute. (default: one for each core)")
     var workers: Int?
 
@@ -217,6 +268,8 @@ struct RunArguments: ParsableArguments {
         options.seconds = seconds
         options.evaluateEvery = evaluateEvery
         options.evaluations = evaluations
+        options.checkpointEvery = checkpointEvery
+        options.keepCheckpoints = keepCheckpoints
         options.workers = workers
     }
 }

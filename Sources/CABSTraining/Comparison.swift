@@ -3,7 +3,7 @@ import Foundation
 
 /// A folder with the runs of a grid: `grid.yaml`, `runs/` with a folder for each run, and `results.csv`.
 ///
-/// A run that has ended, well or not, is never made again; one that was interrupted starts anew.
+/// A run that has ended, well or not, is never made again; one that was interrupted goes on at its last checkpoint.
 public struct Comparison: Sendable {
     /// The folder.
     public let url: URL
@@ -59,19 +59,43 @@ public struct Comparison: Sendable {
         try directory(of: run).summary() != nil
     }
 
-    /// Makes a run from its beginning. One that diverges is recorded as such.
+    /// Makes a run, from its beginning or its last checkpoint. One that diverges is recorded as such.
     ///
-    /// - Parameter onEvent: Called after each step and evaluation.
-    /// - Throws: What setting up and making a run throw, but for divergence.
-    public func make(_ run: ComparisonGrid.Run, onEvent: (TrainingRun.Event) -> Void = { _ in }) async throws {
-        let directory = directory(of: run)
-        // What an interrupted run left; all of it is ours.
-        try? FileManager.default.removeItem(at: directory.url)
+    /// - Parameters:
+    ///   - onEvent: Called after each step, evaluation and checkpoint.
+    ///   - shouldStop: Asked after each step: whether to stop there, with a checkpoint.
+    /// - Throws: ``RunInterruption``, and what setting up and making a run throw, but for divergence.
+    public func make(
+        _ run: ComparisonGrid.Run, onEvent: (TrainingRun.Event) -> Void = { _ in },
+        shouldStop: () -> Bool = { false }
+    ) async throws {
         do {
-            _ = try await TrainingRun(run.configuration, output: directory.url).run(onEvent: onEvent)
+            _ = try await prepare(run).run(onEvent: onEvent, shouldStop: shouldStop)
         } catch let error as TrainingError {
             guard case .diverged = error else { throw error }
         }
+    }
+
+    private func prepare(_ run: ComparisonGrid.Run) async throws -> TrainingRun {
+        let directory = directory(of: run)
+        if directory.hasCheckpoint {
+            do {
+                return try await TrainingRun(resuming: directory, with: run.configuration.options)
+            } catch let error as TrainingError {
+                // Checkpoints that are damaged, or of a grid that has changed since, are of no more use.
+                switch error {
+                case .noCheckpoint, .resumesDifferently: break
+                default: throw error
+                }
+            }
+        }
+        if FileManager.default.fileExists(atPath: directory.url.path) {
+            // What an interrupted run left, and no other process works on; all of it is ours.
+            let lock = try RunLock(directory.url)
+            try? FileManager.default.removeItem(at: directory.url)
+            withExtendedLifetime(lock) {}
+        }
+        return try TrainingRun(run.configuration, output: directory.url)
     }
 
     /// The results of all runs that have ended, in the grid's order.

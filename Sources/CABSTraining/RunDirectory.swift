@@ -43,9 +43,36 @@ public struct RunDirectory: Sendable {
             try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
             // Fails where another run has just made it: the folder is that run's.
             try FileManager.default.createDirectory(at: checkpointFolder, withIntermediateDirectories: false)
-            try configuration.options.yaml().write(to: configurationFile, atomically: true, encoding: .utf8)
         } catch {
             throw .unwritable(path: url.path, reason: error.localizedDescription)
+        }
+        try writeConfiguration(configuration)
+    }
+
+    /// The run's checkpoints.
+    var checkpoints: CheckpointFolder { CheckpointFolder(url: checkpointFolder) }
+
+    /// Whether there is a checkpoint to resume the run from.
+    public var hasCheckpoint: Bool { !checkpoints.isEmpty }
+
+    /// Writes the options that repeat the run.
+    func writeConfiguration(_ configuration: TrainingConfiguration) throws(TrainingError) {
+        let text: String
+        do {
+            text = try configuration.options.yaml()
+        } catch {
+            throw .unwritable(path: configurationFile.path, reason: "\(error)")
+        }
+        try DurableFile.write(Data(text.utf8), to: configurationFile)
+    }
+
+    /// Takes back what came out, where the run goes on.
+    func removeSummary() throws(TrainingError) {
+        guard FileManager.default.fileExists(atPath: summaryFile.path) else { return }
+        do {
+            try FileManager.default.removeItem(at: summaryFile)
+        } catch {
+            throw .unwritable(path: summaryFile.path, reason: error.localizedDescription)
         }
     }
 
@@ -81,14 +108,16 @@ public struct RunDirectory: Sendable {
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
     func write(_ summary: RunSummary) throws(TrainingError) {
+        let data: Data
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             encoder.keyEncodingStrategy = .convertToSnakeCase
-            try (encoder.encode(summary) + Data("\n".utf8)).write(to: summaryFile, options: .atomic)
+            data = try encoder.encode(summary) + Data("\n".utf8)
         } catch {
-            throw .unwritable(path: summaryFile.path, reason: error.localizedDescription)
+            throw .unwritable(path: summaryFile.path, reason: "\(error)")
         }
+        try DurableFile.write(data, to: summaryFile)
     }
 }
 

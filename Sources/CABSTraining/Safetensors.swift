@@ -3,11 +3,27 @@ import Foundation
 
 /// Parameter files in the safetensors format: the length of a JSON header (8 bytes, little-endian), the header with the type,
 /// shape and place of each tensor, and the values.
+///
+/// The header's metadata hold a CRC-32 of all the rest, which is verified where a file has one.
 public enum Safetensors {
+    /// A file's tensors, and what else it holds.
+    struct Contents {
+        let parameters: ParameterSet
+        /// By key, the checksum not among them.
+        let metadata: [String: String]
+    }
+
     /// Reads all tensors of a file. They must be 32-bit floats.
     ///
     /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right.
     public static func read(_ file: URL) throws(TrainingError) -> ParameterSet {
+        try contents(of: file).parameters
+    }
+
+    /// Reads all of a file.
+    ///
+    /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right.
+    static func contents(of file: URL) throws(TrainingError) -> Contents {
         let data: Data
         do {
             data = try Data(contentsOf: file, options: .mappedIfSafe)
@@ -37,13 +53,18 @@ public enum Safetensors {
 
     /// Writes tensors, replacing the file in one step.
     ///
+    /// - Parameter metadata: What else the file is to hold, by key.
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
-    public static func write(_ parameters: ParameterSet, to file: URL) throws(TrainingError) {
+    public static func write(
+        _ parameters: ParameterSet, metadata: [String: String] = [:], to file: URL
+    ) throws(TrainingError) {
+        let data: Data
         do {
-            try encode(parameters).write(to: file, options: .atomic)
+            data = try encode(parameters, metadata)
         } catch {
-            throw .unwritable(path: file.path, reason: error.localizedDescription)
+            throw .unwritable(path: file.path, reason: "\(error)")
         }
+        try DurableFile.write(data, to: file)
     }
 
     private struct FormatError: Error {
@@ -61,10 +82,23 @@ public enum Safetensors {
         }
     }
 
+    private enum HeaderValue: Encodable {
+        case tensor(Entry)
+        case metadata([String: String])
+
+        func encode(to encoder: any Encoder) throws {
+            switch self {
+            case .tensor(let entry): try entry.encode(to: encoder)
+            case .metadata(let texts): try texts.encode(to: encoder)
+            }
+        }
+    }
+
     /// The header's key that holds no tensor.
     private static let metadataKey = "__metadata__"
+    private static let checksumKey = "crc32"
 
-    private static func parse(_ data: Data) throws(FormatError) -> ParameterSet {
+    private static func parse(_ data: Data) throws(FormatError) -> Contents {
         guard data.count >= 8 else { throw FormatError(reason: "it has only \(data.count) bytes") }
         let announced = data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard announced <= UInt64(data.count - 8) else {
@@ -83,7 +117,36 @@ public enum Safetensors {
             else { throw FormatError(reason: "the header's entry for \(name) is malformed") }
             elements.append((entry.dataOffsets.first ?? 0, name, try tensor(entry, name, in: values)))
         }
-        return ParameterSet(elements.sorted { $0.offset < $1.offset }.map { ($0.name, $0.tensor) })
+        let parameters = ParameterSet(elements.sorted { $0.offset < $1.offset }.map { ($0.name, $0.tensor) })
+        var metadata: [String: String] = [:]
+        if let found = object[metadataKey] {
+            guard let texts = found as? [String: String] else {
+                throw FormatError(reason: "its metadata are not texts")
+            }
+            metadata = texts
+        }
+        let expected = metadata.removeValue(forKey: checksumKey)
+        guard expected == nil || expected == checksum(parameters, metadata) else {
+            throw FormatError(reason: "its checksum is not that of its contents; it was damaged after it was written")
+        }
+        return Contents(parameters: parameters, metadata: metadata)
+    }
+
+    /// The CRC-32 of everything but itself: metadata, names, shapes and values.
+    private static func checksum(
+        _ parameters: ParameterSet, _ metadata: [String: String]
+    ) -> String {
+        var checksum = CRC32()
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { checksum.add(Data("\(key)\0\(value)\0".utf8)) }
+        for (name, tensor) in parameters.elements {
+            checksum.add(Data("\(name)\0\(tensor.shape)\0".utf8))
+            checksum.add(littleEndian(tensor))
+        }
+        return checksum.text
+    }
+
+    private static func littleEndian(_ tensor: Tensor) -> Data {
+        tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0) }
     }
 
     private static func tensor(_ entry: Entry, _ name: String, in values: Data) throws(FormatError) -> Tensor {
@@ -117,12 +180,14 @@ public enum Safetensors {
         return Tensor(shape: entry.shape, values: floats)
     }
 
-    private static func encode(_ parameters: ParameterSet) throws -> Data {
-        var header: [String: Entry] = [:]
+    private static func encode(_ parameters: ParameterSet, _ metadata: [String: String]) throws -> Data {
+        var header: [String: HeaderValue] = [
+            metadataKey: .metadata(metadata.merging([checksumKey: checksum(parameters, metadata)]) { $1 })
+        ]
         var offset = 0
         for (name, tensor) in parameters.elements {
             let end = offset + tensor.values.count * MemoryLayout<Float>.size
-            header[name] = Entry(dtype: "F32", shape: tensor.shape, dataOffsets: [offset, end])
+            header[name] = .tensor(Entry(dtype: "F32", shape: tensor.shape, dataOffsets: [offset, end]))
             offset = end
         }
         let encoder = JSONEncoder()
@@ -133,7 +198,7 @@ public enum Safetensors {
         var data = withUnsafeBytes(of: UInt64(headerBytes.count).littleEndian) { Data($0) }
         data.append(headerBytes)
         for (_, tensor) in parameters.elements {
-            tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { data.append(contentsOf: $0) }
+            data.append(littleEndian(tensor))
         }
         return data
     }

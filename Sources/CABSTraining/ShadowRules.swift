@@ -1,4 +1,5 @@
 import CABS
+import Foundation
 
 /// Rules that watch a run beside the one that decides: what batch size each would have chosen from the same measurements.
 ///
@@ -19,6 +20,16 @@ struct ShadowRules: Sendable {
             let decision = policies[index].policy.observe(
                 step.report.statistics, learningRate: step.learningRate)
             return (policies[index].name, decision.nextBatchSize)
+        }
+    }
+
+    /// Every rule's encoding, to be stored.
+    func state() throws -> [Data] { try policies.map { try $0.policy.stored() } }
+
+    /// Goes to a stored state.
+    mutating func restore(_ state: [Data]) throws {
+        for (index, data) in state.enumerated() where policies.indices.contains(index) {
+            policies[index].policy = try policies[index].policy.restored(from: data)
         }
     }
 }

@@ -1,6 +1,7 @@
 import CABS
 import CABSData
 import CABSNetwork
+import Foundation
 
 /// Trains a model with SGD whose batch size a policy chooses step by step.
 ///
@@ -131,11 +132,49 @@ public actor Trainer {
             reference: try reference.gradient(of: lastBatch).report)
     }
 
+    /// The state beside the parameters, to be stored.
+    func state() throws -> TrainerState {
+        TrainerState(
+            progress: progress, order: order, policy: try policy.stored(), batchSize: batchSize)
+    }
+
+    /// Goes back, or forth, to a stored state.
+    ///
+    /// - Throws: Where the state or the parameters are not of such a run.
+    func restore(_ state: TrainerState, _ parameters: ParameterSet) throws {
+        policy = try policy.restored(from: state.policy)
+        try network.load(parameters)
+        progress = state.progress
+        order = state.order
+        batchSize = state.batchSize
+        lastBatch = nil
+    }
+
     /// The parameters as they are now.
     ///
     /// - Throws: What ``Network/parameters()`` throws.
     public func parameters() throws -> ParameterSet {
         try network.parameters()
+    }
+}
+
+/// A trainer's state beside the parameters.
+struct TrainerState: Codable {
+    let progress: TrainingProgress
+    let order: ExampleOrder
+    /// The policy in its own encoding.
+    let policy: Data
+    /// The size that the next batch is to have.
+    let batchSize: Int
+}
+
+extension BatchSizePolicy {
+    /// The policy's encoded form.
+    func stored() throws -> Data { try JSONEncoder().encode(self) }
+
+    /// A policy of this one's type from its encoded form.
+    func restored(from data: Data) throws -> Self {
+        try JSONDecoder().decode(Self.self, from: data)
     }
 }
 

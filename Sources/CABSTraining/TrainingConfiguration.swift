@@ -21,6 +21,10 @@ public struct TrainingConfiguration: Sendable {
     public let length: TrainingLength
     /// How examples follow each other.
     public let order: ExampleOrder.Kind
+    /// When checkpoints are written.
+    public let checkpointInterval: CheckpointInterval
+    /// How many checkpoints stay.
+    public let keptCheckpointCount: Int
 
     /// Fills in the defaults and checks the options.
     ///
@@ -42,6 +46,13 @@ public struct TrainingConfiguration: Sendable {
         rule = try Self.rule(&options)
         shadows = try Self.shadows(&options, beside: rule)
         order = try Self.order(&options)
+        options.checkpointEvery = given.checkpointEvery ?? "5m"
+        checkpointInterval = try CheckpointInterval(options.checkpointEvery!)
+        keptCheckpointCount = given.keepCheckpoints ?? 3
+        options.keepCheckpoints = keptCheckpointCount
+        guard keptCheckpointCount >= 1 else {
+            throw TrainingError.notPositive(option: "keep-checkpoints", value: Double(keptCheckpointCount))
+        }
         if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
             throw EngineError.workerCountOutOfRange(workers)
         }
@@ -184,6 +195,25 @@ public struct TrainingConfiguration: Sendable {
             order: order, workerCount: options.workers,
             parameters: parameters)
     }
+
+    /// Checks that a run that began with other options may go on with these: only its length may grow, where nothing else follows from
+    /// it, and what does not touch its course may change.
+    ///
+    /// - Throws: ``TrainingError/resumesDifferently(what:before:now:)`` naming the first option that may not.
+    func checkContinuation(of before: TrainingConfiguration) throws {
+        let harmless: Set<String> = ["data", "checkpoint-every", "keep-checkpoints"]
+        for (option, old, new) in try options.differences(from: before.options) where !harmless.contains(option) {
+            if ["steps", "examples", "epochs", "seconds"].contains(option), !lengthSetsMore,
+                let (old, new) = (Double(old), Double(new)) as? (Double, Double), new >= old
+            {
+                continue
+            }
+            throw TrainingError.resumesDifferently(what: option, before: old, now: new)
+        }
+    }
+
+    /// Whether more than the end follows from the run's length.
+    private var lengthSetsMore: Bool { options.learningRateSchedule == "cosine" || options.evaluations != nil }
 
     /// The rules that watch, for so many training examples.
     func makeShadows(examplesPerEpoch: Int) throws -> ShadowRules {

@@ -20,6 +20,12 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case contradiction(String)
     /// A folder for the run exists already.
     case outputExists(path: String)
+    /// A folder for the run is in use by another process.
+    case inUse(path: String, by: String)
+    /// There is no checkpoint to resume from.
+    case noCheckpoint(path: String, reason: String)
+    /// A run cannot go on under other data or options than it began with.
+    case resumesDifferently(what: String, before: String, now: String)
     /// A file cannot be written.
     case unwritable(path: String, reason: String)
     /// A file cannot be read.
@@ -56,6 +62,12 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             reason
         case .outputExists(let path):
             "\(path) exists already and nothing in it is overwritten; name another folder"
+        case .inUse(let path, let holder):
+            "\(path) is in use by \(holder); wait for it to end, or end it"
+        case .noCheckpoint(let path, let reason):
+            "nothing to resume in \(path): \(reason)"
+        case .resumesDifferently(let what, let before, let now):
+            "the run began with \(what) \(before), but now it is \(now); resume it as it was, or begin another"
         case .unwritable(let path, let reason):
             "cannot write \(path): \(reason)"
         case .unreadable(let path, let reason):

@@ -75,6 +75,11 @@ public struct TrainingOptions: Sendable, Codable {
     /// How many times to evaluate on the test examples, spread evenly over the run.
     public var evaluations: Int?
 
+    /// When to write checkpoints: a number of steps, or of minutes with `m` behind it.
+    public var checkpointEvery: String?
+    /// How many checkpoints stay.
+    public var keepCheckpoints: Int?
+
     /// The names of the orders of examples.
     public enum OrderName: String, Sendable, Hashable, Codable, CaseIterable {
         /// By a random permutation in each epoch.
@@ -104,6 +109,8 @@ public struct TrainingOptions: Sendable, Codable {
         case initialParameters = "initial-parameters"
         case evaluateEvery = "evaluate-every"
         case evaluations
+        case checkpointEvery = "checkpoint-every"
+        case keepCheckpoints = "keep-checkpoints"
     }
 
     /// Options that belong together: giving one of the first kind anew leaves none of the second standing.
@@ -149,6 +156,21 @@ public struct TrainingOptions: Sendable, Codable {
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         return try decoder.decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result))
+    }
+
+    /// The options that differ from others, by name, each with both values.
+    func differences(from other: TrainingOptions) throws -> [(option: String, other: String, own: String)] {
+        let (own, other) = (try dictionary(), try other.dictionary())
+        func text(_ value: Any?) throws -> String {
+            guard let value else { return "nothing" }
+            if let text = value as? String { return text }
+            let data = try JSONSerialization.data(withJSONObject: value, options: [.fragmentsAllowed, .sortedKeys])
+            return String(decoding: data, as: UTF8.self)
+        }
+        return try Set(own.keys).union(other.keys).sorted().compactMap { key in
+            let (a, b) = (try text(other[key]), try text(own[key]))
+            return a == b ? nil : (key, a, b)
+        }
     }
 
     /// Whether the batch-size rule, or an option of one, is given.

@@ -64,6 +64,37 @@ import Testing
         }
     }
 
+    @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, 143)] as [(Int32, Int32)])
+    func `a signal stops a run with a checkpoint, and it can be resumed`(signal: Int32, code: Int32) throws {
+        try Self.withFolder { folder in
+            let arguments = ["train", "--dataset", "digits", "--steps", "1000000", "--output", "out"]
+            let process = Process()
+            process.executableURL = Self.program
+            process.arguments = arguments
+            process.currentDirectoryURL = folder
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            // Once there are metrics the run is under way.
+            let metrics = folder.appending(path: "out/metrics.jsonl").path
+            while ((try? FileManager.default.attributesOfItem(atPath: metrics)[.size]) as? Int ?? 0) < 2000 {
+                usleep(10_000)
+            }
+            let second = try Self.run(["train", "--resume", "out"], in: folder)
+            #expect(second.code == 1 && second.errors.contains("in use by process \(process.processIdentifier)"))
+            kill(process.processIdentifier, signal)
+            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == code && process.terminationReason == .exit)
+            let last = try #require(text.split(separator: "\n").last)
+            #expect(last.hasPrefix("stopped after") && last.hasSuffix("go on with: cabs train --resume out"))
+            let steps = try #require(last.split(separator: " ").compactMap { Int($0) }.first)
+
+            let shrunk = try Self.run(["train", "--resume", "out", "--steps", "\(steps + 5)"], in: folder)
+            #expect(shrunk.code == 1 && shrunk.errors.contains("the run began with steps 1000000"))
+        }
+    }
+
     @Test func `without Fashion-MNIST the digits are taken`() throws {
         try Self.withFolder { folder in
             let run = try Self.run(["train", "--data", ".", "--steps", "2"], in: folder)
@@ -86,6 +117,13 @@ import Testing
         (["train", "--batch-size", "constant:8", "--smoothing", "0.5"], "means nothing"),
         (["train", "--first-example", "3"], "sequential"),
         (["train", "--estimator", "none"], "needs gradient statistics"),
+        (["train", "--resume", "x", "--output", "y"], "leave out"),
+        (["train", "--checkpoint-every", "often"], "checkpoint-every"),
+        (["train", "--keep-checkpoints", "0"], "keep-checkpoints"),
+        (["train", "--batch-size", "norm-test:0"], "tolerance"),
+        (["train", "--shadow", "huge"], "huge"),
+        (["compare", "o"], "add --rules"),
+        (["compare", "o", "--rules", "cabs", "--learning-rates", "a"], "\"a\" is not a learning rate"),
         (["train", "--workers", "0"], "0 workers"),
         (["train", "--workers", "100000"], "100000 workers"),
         (["train", "--batch-size", "constant:99999999999"], "99999999999"),
@@ -120,6 +158,9 @@ import Testing
         (["train", "--dataset", "digits", "--output", "."], "exists already"),
         (["train", "--dataset", "digits", "--trace", "no/such/folder.jsonl"], "cannot write"),
         (["train", "--dataset", "digits", "--learning-rate", "1e30"], "the loss is"),
+        (["train", "--resume", "nowhere"], "cannot read"),
+        (["compare", ".", "--rules", "cabs"], "exists already"),
+        (["compare", "o", "--config", "garbage"], "garbage"),
         (["evaluate", "nowhere"], "no such file"),
         (["evaluate", "garbage", "--dataset", "digits", "--model", "mlp"], "cannot be used"),
     ])

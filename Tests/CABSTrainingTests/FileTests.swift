@@ -194,8 +194,8 @@ import Testing
             TrainingConfiguration(TrainingOptions(contentsOf: directory.configurationFile)), output: again)
         _ = try await repeated.run()
         #expect(
-            try Data(contentsOf: directory.finalParametersFile)
-                == Data(contentsOf: RunDirectory(existing: again).finalParametersFile))
+            try Safetensors.read(directory.finalParametersFile)
+                == Safetensors.read(RunDirectory(existing: again).finalParametersFile))
     }
 
     @Test func `estimators are compared beside a run and leave it as it is`() async throws {
@@ -206,10 +206,10 @@ import Testing
             LayerConfiguration(Conv2D(filters: 4, kernelSize: 3)), LayerConfiguration(ReLU()),
             LayerConfiguration(Flatten()), LayerConfiguration(Dense(units: 10)),
         ])
-        func finalParameters(_ name: String) async throws -> (Data, RunDirectory) {
+        func finalParameters(_ name: String) async throws -> (ParameterSet, RunDirectory) {
             let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: name))
             _ = try await run.run()
-            return (try Data(contentsOf: run.directory.finalParametersFile), run.directory)
+            return (try Safetensors.read(run.directory.finalParametersFile), run.directory)
         }
         let (plain, _) = try await finalParameters("plain")
         options.compareEstimators = 2

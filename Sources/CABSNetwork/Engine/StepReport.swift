@@ -48,7 +48,7 @@ public struct ParameterStatistics: Sendable, Hashable {
 }
 
 /// How well a network does on a number of examples.
-public struct Evaluation: Sendable, Hashable {
+public struct Evaluation: Sendable, Hashable, Codable {
     /// The number of examples.
     public let exampleCount: Int
     /// The mean of the example losses.

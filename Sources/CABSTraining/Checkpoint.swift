@@ -1,0 +1,140 @@
+import CABSData
+import CABSNetwork
+import Foundation
+
+/// All that a run needs to go on as if nothing had happened: its parameters and its state, in one file.
+struct Checkpoint {
+    let parameters: ParameterSet
+    let state: RunState
+
+    private static let stateKey = "cabs_state"
+
+    /// Reads a checkpoint.
+    ///
+    /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where the file is damaged or holds parameters alone.
+    init(contentsOf file: URL) throws(TrainingError) {
+        let contents = try Safetensors.contents(of: file)
+        guard let text = contents.metadata[Self.stateKey] else {
+            throw .invalidParameterFile(file: file.path, reason: "it has parameters but no state of a run")
+        }
+        do {
+            state = try JSONDecoder().decode(RunState.self, from: Data(text.utf8))
+        } catch {
+            throw .invalidParameterFile(file: file.path, reason: "the state of the run in it cannot be read: \(error)")
+        }
+        parameters = contents.parameters
+    }
+
+    init(_ parameters: ParameterSet, _ state: RunState) {
+        self.parameters = parameters
+        self.state = state
+    }
+
+    /// Writes the checkpoint, whole or not at all.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    func write(to file: URL) throws(TrainingError) {
+        let text: String
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            text = String(decoding: try encoder.encode(state), as: UTF8.self)
+        } catch {
+            throw .unwritable(path: file.path, reason: "\(error)")
+        }
+        try Safetensors.write(parameters, metadata: [Self.stateKey: text], to: file)
+    }
+}
+
+/// The state of a run beside its parameters.
+struct RunState: Codable {
+    let trainer: TrainerState
+    let record: RunRecord
+    /// The rules that watch, each by its own encoding.
+    let shadows: [Data]
+    /// The bytes of `metrics.jsonl`, and of `estimators.jsonl` where there is one.
+    let metricsLength: UInt64
+    let estimatorsLength: UInt64?
+    let data: DataFingerprint
+}
+
+/// What tells one data set from another: sizes, and a checksum of some examples.
+struct DataFingerprint: Codable, Equatable, CustomStringConvertible {
+    let exampleCount: Int
+    let testExampleCount: Int
+    let checksum: String
+
+    init(_ data: TrainingData) {
+        exampleCount = data.training.count
+        testExampleCount = data.test.count
+        var checksum = CRC32()
+        for dataset in [data.training, data.test] {
+            var input = [Float](repeating: 0, count: dataset.inputShape.count)
+            var target = [Float](repeating: 0, count: dataset.targetCount)
+            for index in stride(from: 0, to: dataset.count, by: max(1, dataset.count / 100)) {
+                dataset.copyExample(at: index, draw: 0, input: &input, target: &target)
+                for values in [input, target] { values.withUnsafeBytes { checksum.add(Data($0)) } }
+            }
+        }
+        self.checksum = checksum.text
+    }
+
+    var description: String { "\(exampleCount) training and \(testExampleCount) test examples (checksum \(checksum))" }
+}
+
+/// A run's checkpoints: `checkpoints/step-<steps>.safetensors`.
+struct CheckpointFolder {
+    let url: URL
+
+    private static let prefix = "step-"
+    private static let suffix = ".safetensors"
+
+    private func file(stepCount: Int) -> URL {
+        let digits = String(stepCount)
+        let zeros = String(repeating: "0", count: max(0, 9 - digits.count))
+        return url.appending(path: "\(Self.prefix)\(zeros)\(digits)\(Self.suffix)")
+    }
+
+    /// The checkpoints, the newest first.
+    private func files() -> [(stepCount: Int, file: URL)] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+        return names.compactMap { name in
+            guard name.hasPrefix(Self.prefix), name.hasSuffix(Self.suffix),
+                let stepCount = Int(name.dropFirst(Self.prefix.count).dropLast(Self.suffix.count))
+            else { return nil }
+            return (stepCount, url.appending(path: name))
+        }.sorted { $0.stepCount > $1.stepCount }
+    }
+
+    /// Whether there is any.
+    var isEmpty: Bool { files().isEmpty }
+
+    /// Writes a checkpoint, and removes all but the newest.
+    ///
+    /// - Parameter keptCount: How many stay.
+    /// - Returns: The checkpoint's file.
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``; then all earlier ones are still there.
+    func write(_ checkpoint: Checkpoint, keeping keptCount: Int) throws(TrainingError) -> URL {
+        let file = file(stepCount: checkpoint.state.trainer.progress.stepCount)
+        try checkpoint.write(to: file)
+        for old in files().dropFirst(keptCount) { try? FileManager.default.removeItem(at: old.file) }
+        return file
+    }
+
+    /// The newest checkpoint that is whole.
+    ///
+    /// - Parameter onDamage: Told of each one that is passed over.
+    /// - Throws: ``TrainingError/noCheckpoint(path:reason:)`` where none is left.
+    func newest(onDamage: (TrainingError) -> Void) throws(TrainingError) -> Checkpoint {
+        let files = files()
+        for (_, file) in files {
+            do throws(TrainingError) {
+                return try Checkpoint(contentsOf: file)
+            } catch {
+                onDamage(error)
+            }
+        }
+        throw .noCheckpoint(
+            path: url.path, reason: files.isEmpty ? "it has no checkpoint" : "all its checkpoints are damaged")
+    }
+}

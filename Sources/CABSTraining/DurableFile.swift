@@ -1,0 +1,67 @@
+import Foundation
+
+/// Files that are whole or not there, whatever happens to the process or the machine.
+enum DurableFile {
+    /// Writes a file beside its place, has the disk take it, and moves it there; then has the disk take the folder.
+    ///
+    /// A file that stood there before stays whole until the moment of the move, and for good where anything fails.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    static func write(_ data: Data, to file: URL) throws(TrainingError) {
+        let temporary = file.deletingLastPathComponent().appending(path: ".\(file.lastPathComponent).partial")
+        do throws(SystemError) {
+            try writeSynced(data, to: temporary.path)
+            try check(rename(temporary.path, file.path))
+            try syncFolder(of: file)
+        } catch {
+            unlink(temporary.path)
+            throw .unwritable(path: file.path, reason: error.reason)
+        }
+    }
+
+    /// Gives a file a second name, in place of what had that name.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    static func link(_ file: URL, as name: URL) throws(TrainingError) {
+        let temporary = name.deletingLastPathComponent().appending(path: ".\(name.lastPathComponent).partial")
+        unlink(temporary.path)
+        do throws(SystemError) {
+            try check(Foundation.link(file.path, temporary.path))
+            try check(rename(temporary.path, name.path))
+            // Where both names are one file already, rename leaves them and the temporary name as they are.
+            unlink(temporary.path)
+            try syncFolder(of: name)
+        } catch {
+            throw .unwritable(path: name.path, reason: error.reason)
+        }
+    }
+
+    private struct SystemError: Error {
+        let reason: String
+    }
+
+    private static func check(_ result: Int32) throws(SystemError) {
+        guard result >= 0 else { throw SystemError(reason: String(cString: strerror(errno))) }
+    }
+
+    private static func writeSynced(_ data: Data, to path: String) throws(SystemError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        try check(descriptor)
+        defer { close(descriptor) }
+        var rest = data[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            try check(count < 0 ? -1 : 0)
+            rest = rest.dropFirst(count)
+        }
+        try check(fsync(descriptor))
+    }
+
+    private static func syncFolder(of file: URL) throws(SystemError) {
+        let descriptor = open(file.deletingLastPathComponent().path, O_RDONLY)
+        try check(descriptor)
+        defer { close(descriptor) }
+        try check(fsync(descriptor))
+    }
+}

@@ -1,0 +1,47 @@
+import CABSNetwork
+
+/// What a run has come to so far.
+struct RunRecord: Codable {
+    /// How far it has come.
+    private(set) var progress: TrainingProgress
+    /// The last step's learning rate and batch size, and the size that was to come next.
+    private(set) var learningRate = 0.0
+    private(set) var batchSize = 0
+    private var nextBatchSize: Int?
+    /// The evaluation that followed the last step, if one did.
+    var evaluation: Evaluation?
+    /// The time since the run began, evaluations included, pauses between processes not.
+    var seconds = 0.0
+    /// The sum of the losses of the last tenth's examples, and their number.
+    private var lateLossSum = 0.0
+    private var lateExampleCount = 0
+
+    init(examplesPerEpoch: Int) {
+        progress = TrainingProgress(examplesPerEpoch: examplesPerEpoch)
+    }
+
+    /// Takes a step in.
+    ///
+    /// - Parameter length: The run's length: the losses of its last tenth are kept.
+    mutating func add(_ step: TrainingStep, lateFrom length: TrainingLength) {
+        progress = step.progress
+        learningRate = step.learningRate
+        batchSize = step.batchSize
+        nextBatchSize = step.decision.nextBatchSize
+        evaluation = nil
+        guard length.fractionCompleted(step.progress) > 0.9 else { return }
+        lateLossSum += step.loss * Double(step.batchSize)
+        lateExampleCount += step.batchSize
+    }
+
+    func summary(_ status: RunSummary.Status, _ configuration: TrainingConfiguration) -> RunSummary {
+        RunSummary(
+            status: status, dataset: configuration.dataset.rawValue, model: configuration.model.name,
+            steps: progress.stepCount, examples: progress.exampleCount, epochs: progress.epochs, seconds: seconds,
+            trainingSeconds: progress.seconds,
+            examplesPerSecond: Double(progress.exampleCount) / max(progress.seconds, 1e-9),
+            nextBatchSize: nextBatchSize,
+            trainingLoss: lateExampleCount > 0 ? lateLossSum / Double(lateExampleCount) : nil,
+            testLoss: evaluation?.meanLoss, testAccuracy: evaluation?.accuracy)
+    }
+}

@@ -1,0 +1,201 @@
+import Foundation
+import Testing
+
+@testable import CABSTraining
+
+/// A run that is stopped and taken up again against one that is not.
+@Suite struct ResumeTests {
+    static func options(_ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
+        var options = TrainingOptions()
+        options.dataset = .digits
+        options.steps = 60
+        options.workers = 2
+        options.evaluateEvery = 13
+        options.factor = 8
+        options.minimumBatchSize = 4
+        options.shadow = "norm-test,geometric"
+        options.compareEstimators = 7
+        options.checkpointEvery = "10"
+        options.model = .layers([
+            LayerConfiguration(Conv2D(filters: 4, kernelSize: 3)), LayerConfiguration(ReLU()),
+            LayerConfiguration(Flatten()), LayerConfiguration(Dropout(rate: 0.2)), LayerConfiguration(Dense(units: 10)),
+        ])
+        change(&options)
+        return options
+    }
+
+    /// Makes a run, or its first part.
+    static func run(
+        _ options: TrainingOptions = options(), in folder: URL, stoppingAfter steps: Int = .max
+    ) async throws {
+        let run = try TrainingRun(TrainingConfiguration(options), output: folder)
+        try await finish(run, stoppingAfter: steps)
+    }
+
+    static func finish(_ run: TrainingRun, stoppingAfter steps: Int = .max) async throws {
+        var stepCount = 0
+        do {
+            _ = try await run.run {
+                if case .step(let step, _) = $0 { stepCount = step.progress.stepCount }
+            } shouldStop: {
+                stepCount >= steps
+            }
+        } catch let interruption as RunInterruption {
+            #expect(interruption.stepCount == steps)
+        }
+    }
+
+    /// The lines of a file without what depends on the clock.
+    static func lines(_ file: URL) throws -> [NSDictionary] {
+        try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map { line in
+            var object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            for key in ["seconds", "training_seconds"] { object[key] = nil }
+            return object as NSDictionary
+        }
+    }
+
+    static func expectEqual(_ a: URL, _ b: URL, _ location: SourceLocation = #_sourceLocation) throws {
+        let (a, b) = (RunDirectory(existing: a), RunDirectory(existing: b))
+        let parameters = try (Safetensors.read(a.finalParametersFile), Safetensors.read(b.finalParametersFile))
+        #expect(parameters.0 == parameters.1, sourceLocation: location)
+        for file in [\RunDirectory.metricsFile, \.estimatorsFile] {
+            #expect(try lines(a[keyPath: file]) == lines(b[keyPath: file]), sourceLocation: location)
+        }
+        let summaries = (try #require(try a.summary()), try #require(try b.summary()))
+        #expect(summaries.0.trainingLoss == summaries.1.trainingLoss, sourceLocation: location)
+        #expect(summaries.0.testAccuracy == summaries.1.testAccuracy, sourceLocation: location)
+        #expect(summaries.0.nextBatchSize == summaries.1.nextBatchSize, sourceLocation: location)
+    }
+
+    @Test(arguments: [1, 25, 52, 59])
+    func `a stopped run goes on as if nothing had happened`(steps: Int) async throws {
+        let folder = try TemporaryFolder()
+        let (whole, parts) = (folder.url.appending(path: "whole"), folder.url.appending(path: "parts"))
+        try await Self.run(in: whole)
+        try await Self.run(in: parts, stoppingAfter: steps)
+        #expect(try RunDirectory(existing: parts).summary() == nil)
+        try await Self.finish(TrainingRun(resuming: RunDirectory(existing: parts)))
+        try Self.expectEqual(whole, parts)
+    }
+
+    @Test func `what was written after the checkpoint is cut off, and damaged checkpoints are passed over`()
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        let (whole, parts) = (folder.url.appending(path: "whole"), folder.url.appending(path: "parts"))
+        try await Self.run(in: whole)
+        try await Self.run(in: parts, stoppingAfter: 37)
+        let directory = RunDirectory(existing: parts)
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory.checkpointFolder.path).sorted()
+        #expect(names == ["step-000000020.safetensors", "step-000000030.safetensors", "step-000000037.safetensors"])
+        // As a process leaves them that is killed in the middle of a write.
+        let last = directory.checkpointFolder.appending(path: names[2])
+        try Data(contentsOf: last).dropLast(5).write(to: last)
+        try Data("half".utf8).write(
+            to: directory.checkpointFolder.appending(path: ".step-000000038.safetensors.partial"))
+        let middle = directory.checkpointFolder.appending(path: names[1])
+        var bytes = try Data(contentsOf: middle)
+        bytes[bytes.count - 9] ^= 4
+        try bytes.write(to: middle)
+        var damaged: [String] = []
+        try await Self.finish(
+            TrainingRun(resuming: directory) { damaged.append($0.description) })
+        #expect(damaged.count == 2)
+        #expect(damaged.first?.contains(names[2]) == true && damaged.last?.contains("checksum") == true, "\(damaged)")
+        try Self.expectEqual(whole, parts)
+    }
+
+    @Test func `the length may grow`() async throws {
+        let folder = try TemporaryFolder()
+        let (whole, parts) = (folder.url.appending(path: "whole"), folder.url.appending(path: "parts"))
+        try await Self.run(in: whole)
+        try await Self.run(Self.options { $0.steps = 40 }, in: parts)
+        var more = TrainingOptions()
+        more.steps = 60
+        try await Self.finish(TrainingRun(resuming: RunDirectory(existing: parts), with: more))
+        let (a, b) = (RunDirectory(existing: whole), RunDirectory(existing: parts))
+        #expect(try Safetensors.read(a.finalParametersFile) == Safetensors.read(b.finalParametersFile))
+        #expect(try TrainingOptions(contentsOf: b.configurationFile).steps == 60)
+    }
+
+    @Test func `other options and other data are refused by name`() async throws {
+        let folder = try TemporaryFolder()
+        let parts = folder.url.appending(path: "parts")
+        try await Self.run(in: parts, stoppingAfter: 12)
+        func refusal(_ change: (inout TrainingOptions) -> Void) async -> String {
+            var given = TrainingOptions()
+            change(&given)
+            let error = await #expect(throws: TrainingError.self) {
+                try await TrainingRun(resuming: RunDirectory(existing: parts), with: given)
+            }
+            return error?.description ?? ""
+        }
+        #expect(await refusal { $0.learningRate = 0.5 }.contains("learning-rate 0.1, but now it is 0.5"))
+        #expect(await refusal { $0.steps = 30 }.contains("steps 60, but now it is 30"))
+        #expect(await refusal { $0.workers = 1 }.contains("workers 2"))
+        #expect(await refusal { $0.batchSize = "constant:8" }.contains("batch-size cabs"))
+        // The harmless ones pass.
+        var given = TrainingOptions()
+        (given.keepCheckpoints, given.checkpointEvery) = (1, "1m")
+        _ = try await TrainingRun(resuming: RunDirectory(existing: parts), with: given)
+
+        let data = try DatasetName.digits.load()
+        #expect(DataFingerprint(data) == DataFingerprint(data))
+        let swapped = try TrainingData(name: data.name, training: data.test, test: data.training)
+        #expect(DataFingerprint(data) != DataFingerprint(swapped))
+    }
+
+    @Test func `a folder in use is refused by name of the process`() async throws {
+        let folder = try TemporaryFolder()
+        let parts = folder.url.appending(path: "parts")
+        try await Self.run(in: parts, stoppingAfter: 12)
+        let first = try await TrainingRun(resuming: RunDirectory(existing: parts))
+        let error = await #expect(throws: TrainingError.self) {
+            try await TrainingRun(resuming: RunDirectory(existing: parts))
+        }
+        #expect(try #require(error).description.contains("process \(getpid())"))
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func `a folder without checkpoints cannot be resumed`() async throws {
+        let folder = try TemporaryFolder()
+        let run = try TrainingRun(TrainingConfiguration(Self.options()), output: folder.url.appending(path: "run"))
+        let directory = run.directory
+        withExtendedLifetime(run) {}
+        await #expect(throws: TrainingError.self) { try await TrainingRun(resuming: directory) }
+        await #expect(throws: TrainingError.self) {
+            try await TrainingRun(resuming: RunDirectory(existing: folder.url.appending(path: "none")))
+        }
+    }
+
+    @Test func `no flipped bit of a parameter file goes unseen`() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "p.safetensors")
+        let parameters = ParameterSet([
+            ("a.weight", Tensor(shape: [2, 2], values: [1, 2, 3, 4])), ("a.bias", Tensor(shape: [2], values: [5, 6])),
+        ])
+        try Safetensors.write(parameters, metadata: ["note": "kept"], to: file)
+        let whole = try Data(contentsOf: file)
+        let contents = try Safetensors.contents(of: file)
+        #expect(contents.parameters == parameters && contents.metadata == ["note": "kept"])
+        for position in whole.indices {
+            for bit in 0..<8 {
+                var bytes = whole
+                bytes[position] ^= 1 << bit
+                try bytes.write(to: file)
+                guard let found = try? Safetensors.contents(of: file) else { continue }
+                // Only the name of the checksum itself may go unseen.
+                #expect(found.parameters == parameters && found.metadata["note"] == "kept", "byte \(position)")
+            }
+        }
+    }
+
+    @Test func `a write that fails leaves what was there`() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("before", as: "f")
+        try FileManager.default.createDirectory(
+            at: folder.url.appending(path: ".f.partial"), withIntermediateDirectories: false)
+        #expect(throws: TrainingError.self) { try DurableFile.write(Data("after".utf8), to: file) }
+        #expect(try String(contentsOf: file, encoding: .utf8) == "before")
+    }
+}
