@@ -40,6 +40,7 @@ extension DatasetName: ExpressibleByArgument {}
 extension GradientEstimator: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TrainingOptions.OrderName: ExpressibleByArgument {}
+extension TrainingOptions.DivergenceResponse: ExpressibleByArgument {}
 
 /// A model on the command line: its name, or a YAML file of layers.
 struct ModelArgument: ExpressibleByArgument {

@@ -34,6 +34,10 @@ final class ProgressDisplay {
             output.show(line(for: step, seconds: seconds))
         case .checkpoint:
             break
+        case .rewind(let divergence, let stepCount):
+            let loss = divergence.loss.map { decimal($0, 2) } ?? "not a number"
+            output.print(
+                "step \(divergence.step) diverged, loss \(loss): back to step \(stepCount) at half the learning rate")
         case .evaluation(let evaluation, let progress):
             output.print(
                 "epoch \(decimal(progress.epochs, 2)): test accuracy \(decimal(evaluation.accuracy, 4)), "

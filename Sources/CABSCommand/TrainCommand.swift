@@ -252,6 +252,16 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("How many checkpoints stay. (default: 3)", valueName: "n"))
     var keepCheckpoints: Int?
 
+    @Option(
+        help: "What happens where loss or gradients are not finite, or the loss is above its bound. (default: stop)")
+    var onDivergence: TrainingOptions.DivergenceResponse?
+
+    @Option(help: "How many times a run may go back to its last checkpoint, at half the learning rate. (default: 3)")
+    var rewinds: Int?
+
+    @Option(help: "The largest mean loss of a batch with which its step is still made. (default: 1e6)")
+    var lossBound: Double?
+
     @Option(help: "Threads that compute. (default: one for each core)")
     var workers: Int?
 
@@ -270,6 +280,9 @@ struct RunArguments: ParsableArguments {
         options.evaluations = evaluations
         options.checkpointEvery = checkpointEvery
         options.keepCheckpoints = keepCheckpoints
+        options.onDivergence = onDivergence
+        options.rewinds = rewinds
+        options.lossBound = lossBound
         options.workers = workers
     }
 }

@@ -16,6 +16,8 @@ public struct RunDirectory: Sendable {
     public var checkpointFolder: URL { url.appending(path: "checkpoints") }
     /// The parameters at the run's end.
     public var finalParametersFile: URL { checkpointFolder.appending(path: "final.safetensors") }
+    /// Where the run diverged, if it did.
+    public var divergenceFile: URL { url.appending(path: "divergence.json") }
     /// What came out.
     public var summaryFile: URL { url.appending(path: "summary.json") }
 
@@ -107,17 +109,24 @@ public struct RunDirectory: Sendable {
     /// Writes what came out.
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
-    func write(_ summary: RunSummary) throws(TrainingError) {
+    func write(_ summary: RunSummary) throws(TrainingError) { try write(summary, to: summaryFile) }
+
+    /// Writes where the run diverged.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    func write(_ divergence: Divergence) throws(TrainingError) { try write(divergence, to: divergenceFile) }
+
+    private func write(_ value: some Encodable, to file: URL) throws(TrainingError) {
         let data: Data
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             encoder.keyEncodingStrategy = .convertToSnakeCase
-            data = try encoder.encode(summary) + Data("\n".utf8)
+            data = try encoder.encode(value) + Data("\n".utf8)
         } catch {
-            throw .unwritable(path: summaryFile.path, reason: "\(error)")
+            throw .unwritable(path: file.path, reason: "\(error)")
         }
-        try DurableFile.write(data, to: summaryFile)
+        try DurableFile.write(data, to: file)
     }
 }
 

@@ -10,6 +10,8 @@ struct RunRecord: Codable {
     private var nextBatchSize: Int?
     /// The evaluation that followed the last step, if one did.
     var evaluation: Evaluation?
+    /// How many times the run has gone back.
+    var rewindCount = 0
     /// The time since the run began, evaluations included, pauses between processes not.
     var seconds = 0.0
     /// The sum of the losses of the last tenth's examples, and their number.

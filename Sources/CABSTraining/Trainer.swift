@@ -21,6 +21,10 @@ public actor Trainer {
     public private(set) var policy: any BatchSizePolicy
     /// How far the run has come.
     public private(set) var progress: TrainingProgress
+    /// The largest mean loss with which a step is still made.
+    public nonisolated let lossBound: Double
+    /// What the schedule's learning rate is multiplied by: less than one after the run went back.
+    public private(set) var learningRateFactor = 1.0
     private let network: Network
     private var order: ExampleOrder
     private var batchSize: Int
@@ -38,6 +42,7 @@ public actor Trainer {
     ///   - batchSize: The rule that chooses batch sizes.
     ///   - estimator: How the second moment of the gradients is measured.
     ///   - order: How examples follow each other; shuffled by the model's seed where not given.
+    ///   - lossBound: The largest mean loss of a batch with which its step is still made.
     ///   - workerCount: The number of threads that compute; one for each core where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     /// - Throws: ``TrainingError`` for options that are out of range or do not fit each other, and what setting up the
@@ -45,7 +50,8 @@ public actor Trainer {
     public init(
         model: Model, data: TrainingData, loss: Loss = .softmaxCrossEntropy, optimizer: SGD,
         batchSize policy: any BatchSizePolicy, estimator: GradientEstimator = .exact,
-        order: ExampleOrder.Kind? = nil, workerCount: Int? = nil, parameters: ParameterSet? = nil
+        order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude, workerCount: Int? = nil,
+        parameters: ParameterSet? = nil
     ) throws {
         try optimizer.validate()
         try model.checkFit(with: data)
@@ -54,6 +60,7 @@ public actor Trainer {
         }
         self.data = data
         self.optimizer = optimizer
+        self.lossBound = lossBound
         self.policy = policy
         self.order = try ExampleOrder(
             order ?? .shuffled(seed: model.seed), exampleCount: data.training.count)
@@ -74,21 +81,26 @@ public actor Trainer {
     /// Makes one step.
     ///
     /// - Parameter exampleLimit: The largest number of examples to draw, whatever the policy chose.
-    /// - Throws: ``TrainingError/diverged(step:loss:learningRate:batchSize:)`` where the loss is not finite, and
+    /// - Throws: ``TrainingError/diverged(_:)`` where loss or gradients are not finite or the loss is above its bound; the
+    ///   parameters are then as they were. And
     ///   `EngineError/emptyBatch` where the limit is below one.
     public func step(exampleLimit: Int = .max) throws -> TrainingStep {
         let start = ContinuousClock.now
-        let learningRate = optimizer.schedule.learningRate(at: progress)
+        let learningRate = learningRateFactor * optimizer.schedule.learningRate(at: progress)
         let before = progress
         let batch = DatasetBatch(
             data.training, indices: order.next(max(min(batchSize, exampleLimit), 0)),
             firstDraw: UInt64(before.exampleCount))
         let report = try network.step(
-            on: batch, GradientDescent(learningRate: learningRate, weightDecay: optimizer.weightDecay))
-        guard report.statistics.meanLoss.isFinite else {
+            on: batch,
+            GradientDescent(
+                learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound))
+        guard report.isSound(within: lossBound) else {
             throw TrainingError.diverged(
-                step: before.stepCount, loss: report.statistics.meanLoss, learningRate: learningRate,
-                batchSize: batch.count)
+                Divergence(
+                    step: before.stepCount, loss: report.statistics.meanLoss,
+                    parameter: report.firstUnsoundParameter, learningRate: learningRate, batchSize: batch.count,
+                    examples: batch.indices))
         }
         let decision = policy.observe(report.statistics, learningRate: learningRate)
         batchSize = decision.nextBatchSize
@@ -135,7 +147,8 @@ public actor Trainer {
     /// The state beside the parameters, to be stored.
     func state() throws -> TrainerState {
         TrainerState(
-            progress: progress, order: order, policy: try policy.stored(), batchSize: batchSize)
+            progress: progress, order: order, policy: try policy.stored(), batchSize: batchSize,
+            learningRateFactor: learningRateFactor)
     }
 
     /// Goes back, or forth, to a stored state.
@@ -147,8 +160,12 @@ public actor Trainer {
         progress = state.progress
         order = state.order
         batchSize = state.batchSize
+        learningRateFactor = state.learningRateFactor
         lastBatch = nil
     }
+
+    /// Halves the learning rate from here on.
+    func halveLearningRate() { learningRateFactor /= 2 }
 
     /// The parameters as they are now.
     ///
@@ -166,6 +183,8 @@ struct TrainerState: Codable {
     let policy: Data
     /// The size that the next batch is to have.
     let batchSize: Int
+    /// What the schedule's learning rate is multiplied by.
+    let learningRateFactor: Double
 }
 
 extension BatchSizePolicy {

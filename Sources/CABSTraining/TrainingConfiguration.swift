@@ -53,6 +53,20 @@ public struct TrainingConfiguration: Sendable {
         guard keptCheckpointCount >= 1 else {
             throw TrainingError.notPositive(option: "keep-checkpoints", value: Double(keptCheckpointCount))
         }
+        options.lossBound = given.lossBound ?? 1e6
+        if !(options.lossBound! > 0) {
+            throw TrainingError.notPositive(option: "loss-bound", value: options.lossBound!)
+        }
+        options.onDivergence = given.onDivergence ?? .stop
+        guard given.rewinds == nil || options.onDivergence == .rewind else {
+            throw TrainingError.contradiction("rewinds means nothing without on-divergence rewind")
+        }
+        if options.onDivergence == .rewind {
+            options.rewinds = given.rewinds ?? 3
+            if options.rewinds! < 1 {
+                throw TrainingError.notPositive(option: "rewinds", value: Double(options.rewinds!))
+            }
+        }
         if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
             throw EngineError.workerCountOutOfRange(workers)
         }
@@ -192,7 +206,7 @@ public struct TrainingConfiguration: Sendable {
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: rule.makePolicy(options, examplesPerEpoch: data.training.count), estimator: options.estimator!,
-            order: order, workerCount: options.workers,
+            order: order, lossBound: options.lossBound!, workerCount: options.workers,
             parameters: parameters)
     }
 

@@ -12,8 +12,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case modelDoesNotFitData(model: String, data: String)
     /// The batch-size rule needs statistics that the estimator does not measure.
     case policyNeedsStatistics(policy: String)
-    /// The loss is not a number or infinite.
-    case diverged(step: Int, loss: Double, learningRate: Double, batchSize: Int)
+    /// The loss or a gradient is not a finite number, or the loss is above its bound.
+    case diverged(Divergence)
     /// An option's value is none of those that there are.
     case invalidOption(option: String, value: String, allowed: String)
     /// Two options contradict each other.
@@ -53,8 +53,10 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "the model (\(model)) does not fit the data (\(data))"
         case .policyNeedsStatistics(let policy):
             "\(policy) needs gradient statistics, but the estimator is none; use exact, or a constant batch size"
-        case .diverged(let step, let loss, let learningRate, let batchSize):
-            "the loss is \(loss) at step \(step) (learning rate \(learningRate), batch size \(batchSize)); "
+        case .diverged(let found):
+            "the loss is \(found.loss.map { "\($0)" } ?? "not a number")"
+                + (found.parameter.map { " and the gradient of \($0) not finite" } ?? "")
+                + " at step \(found.step) (learning rate \(found.learningRate), batch size \(found.batchSize)); "
                 + "use a smaller learning rate"
         case .invalidOption(let option, let value, let allowed):
             "\(option) is \"\(value)\", but must be \(allowed)"

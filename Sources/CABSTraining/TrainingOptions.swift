@@ -80,6 +80,21 @@ public struct TrainingOptions: Sendable, Codable {
     /// How many checkpoints stay.
     public var keepCheckpoints: Int?
 
+    /// The largest mean loss of a batch with which its step is still made.
+    public var lossBound: Double?
+    /// What happens where loss or gradients are not finite, or the loss is above its bound.
+    public var onDivergence: DivergenceResponse?
+    /// How many times a run may go back.
+    public var rewinds: Int?
+
+    /// What happens where a run diverges.
+    public enum DivergenceResponse: String, Sendable, Hashable, Codable, CaseIterable {
+        /// The run ends.
+        case stop
+        /// It goes back to its last checkpoint and halves the learning rate.
+        case rewind
+    }
+
     /// The names of the orders of examples.
     public enum OrderName: String, Sendable, Hashable, Codable, CaseIterable {
         /// By a random permutation in each epoch.
@@ -111,6 +126,9 @@ public struct TrainingOptions: Sendable, Codable {
         case evaluations
         case checkpointEvery = "checkpoint-every"
         case keepCheckpoints = "keep-checkpoints"
+        case lossBound = "loss-bound"
+        case onDivergence = "on-divergence"
+        case rewinds
     }
 
     /// Options that belong together: giving one of the first kind anew leaves none of the second standing.

@@ -23,6 +23,8 @@ public struct TrainingRun: Sendable {
         case evaluation(Evaluation, after: TrainingProgress)
         /// A checkpoint was written, after so many steps.
         case checkpoint(stepCount: Int)
+        /// The run diverged and went back to the checkpoint of so many steps, at a smaller learning rate.
+        case rewind(Divergence, toStepCount: Int)
     }
 
     /// Loads the data, sets up the trainer and makes the run's folder, the last when all else has succeeded.
@@ -87,13 +89,24 @@ public struct TrainingRun: Sendable {
         onEvent: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
     ) async throws -> RunSummary {
         var session = try RunSession(self, from: start)
-        do {
-            try await train(&session, shouldStop, onEvent)
-        } catch let error as TrainingError {
-            if case .diverged = error {
-                try directory.write(session.record.summary(.diverged, configuration))
+        // So that there is something to go back to.
+        if start == nil, configuration.options.onDivergence == .rewind {
+            _ = try await checkpoint(session, onEvent)
+        }
+        while true {
+            do {
+                try await train(&session, shouldStop, onEvent)
+                break
+            } catch let error as TrainingError {
+                guard case .diverged(let divergence) = error else { throw error }
+                try directory.write(divergence)
+                guard session.record.rewindCount < configuration.options.rewinds ?? 0 else {
+                    try directory.write(session.record.summary(.diverged, configuration))
+                    throw error
+                }
+                session = try await rewind(session)
+                onEvent(.rewind(divergence, toStepCount: session.record.progress.stepCount))
             }
-            throw error
         }
         let last = try await checkpoint(session, onEvent)
         try DurableFile.link(last, as: directory.finalParametersFile)
@@ -124,6 +137,17 @@ public struct TrainingRun: Sendable {
         if session.record.evaluation == nil { _ = try await evaluate(&session.record) }
     }
 
+    /// Goes back to the last checkpoint, at half the learning rate.
+    private func rewind(_ session: RunSession) async throws -> RunSession {
+        let checkpoint = try directory.checkpoints.newest { _ in }
+        try await trainer.restore(checkpoint.state.trainer, checkpoint.parameters)
+        var earlier = try RunSession(self, from: checkpoint.state)
+        earlier.record.rewindCount = session.record.rewindCount + 1
+        // As often as the run went back from there: the checkpoint may be older than the last time.
+        for _ in checkpoint.state.record.rewindCount..<earlier.record.rewindCount { await trainer.halveLearningRate() }
+        return earlier
+    }
+
     private func checkpoint(_ session: RunSession, _ onEvent: (Event) -> Void) async throws -> URL {
         let state = try session.state(trainer: await trainer.state())
         let file = try directory.checkpoints.write(
@@ -136,8 +160,9 @@ public struct TrainingRun: Sendable {
         let evaluation = try await trainer.evaluate()
         guard evaluation.meanLoss.isFinite else {
             throw TrainingError.diverged(
-                step: max(record.progress.stepCount - 1, 0), loss: evaluation.meanLoss,
-                learningRate: record.learningRate, batchSize: record.batchSize)
+                Divergence(
+                    step: max(record.progress.stepCount - 1, 0), loss: evaluation.meanLoss,
+                    learningRate: record.learningRate, batchSize: record.batchSize))
         }
         record.evaluation = evaluation
         return evaluation

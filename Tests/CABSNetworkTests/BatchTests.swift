@@ -139,6 +139,28 @@ import Testing
         #expect(report.exampleSquaredNorms.isEmpty)
     }
 
+    /// Batches with which no step must be made: a value that is not a number, a gradient whose norm overflows, and a loss above
+    /// the bound.
+    @Test(arguments: [(Float.nan, 1e6), (1e25, 1e30), (1, 1e-3)], [1, 2])
+    func `a step that is not sound changes nothing`(value: (input: Float, bound: Double), workers: Int) throws {
+        for model in [try Self.model(), try Self.wideModel()] {
+            for count in [5, 200] {
+                let good = ArrayBatch.random(model, count: count)
+                var inputs = good.inputs
+                inputs[count / 2] = inputs[count / 2].map { _ in value.input }
+                let network = try Network(model, workerCount: workers, dividesAlways: true)
+                let before = try network.parameters()
+                let report = try network.step(
+                    on: ArrayBatch(inputs: inputs, targets: good.targets),
+                    GradientDescent(learningRate: 0.1, lossBound: value.bound))
+                #expect(!report.isSound(within: value.bound))
+                #expect(try network.parameters() == before)
+                #expect(try network.step(on: good, GradientDescent(learningRate: 0.1)).isSound())
+                #expect(try network.parameters() != before)
+            }
+        }
+    }
+
     @Test func `evaluation drops nothing and changes nothing`() throws {
         let model = try Self.model()
         let batch = ArrayBatch.random(model, count: 150)

@@ -57,6 +57,17 @@ final class BatchRecords: @unchecked Sendable {
             from: memory.phaseSeconds, count: memory.phaseSeconds.count)
     }
 
+    /// Whether the mean loss of these examples is a number not above the bound.
+    func lossesAreSound(in examples: Range<Int>, bound: Double) -> Bool {
+        // Written so that "not a number" is not sound.
+        examples.reduce(0) { $0 + losses[$1] } / Double(examples.count) <= bound
+    }
+
+    /// Whether all examples' gradients, as far as they are measured, are finite.
+    var squaredNormsAreFinite: Bool {
+        UnsafeBufferPointer(start: squaredNorms, count: exampleCount).allSatisfy(\.isFinite)
+    }
+
     /// Adds everything up, in the order of examples and of workers.
     func report(names: [String], estimator: GradientEstimator, isTraining: Bool) -> StepReport {
         let count = Double(exampleCount)

@@ -76,6 +76,10 @@ public final class Network {
 
     /// Takes one step of gradient descent on a batch.
     ///
+    /// The step is not made where the loss is not a number or above the descent's bound, or where the gradient of an example is measured
+    /// and not finite: ``StepReport/isSound(within:)`` is false then. (Where a gradient overflows though the loss does not, dense
+    /// layers behind the one where it does may have been updated.)
+    ///
     /// - Parameters:
     ///   - batch: The examples.
     ///   - descent: The learning rate and weight decay.

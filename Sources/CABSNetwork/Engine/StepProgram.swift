@@ -139,6 +139,7 @@ final class StepProgram: @unchecked Sendable {
         let capacity = Self.slotCount * worker.count
         let chunkCount = (batch.count + capacity - 1) / capacity
         var updated: Set<Int> = []
+        var isSound = true
         for chunk in 0..<chunkCount {
             // Chunks of equal size: a last one of few examples would run the matrix products slowly.
             let examples = evenPart(chunk, of: chunkCount, total: batch.count)
@@ -149,13 +150,18 @@ final class StepProgram: @unchecked Sendable {
             let rows = worker.share(of: examples.count)
             examplesForward(batch, pass, rows, worker)
             batchForward(pass, rows, records, worker)
+            // Every worker reads the same losses, behind a barrier: all go on or none.
+            if let descent = purpose.descent, !records.lossesAreSound(in: examples, bound: descent.lossBound) {
+                isSound = false
+                break
+            }
             if purpose.isTraining {
                 batchBackward(pass, records, worker)
                 updated = Set(batchStage.operations.flatMap { $0.updatedParameters(in: pass) })
                 examplesBackward(pass, rows, records, worker)
             }
         }
-        if purpose.isTraining { finish(purpose, records, worker, except: updated) }
+        if purpose.isTraining, isSound { finish(purpose, records, worker, except: updated) }
         records.store(memory, worker: worker.index)
     }
 
@@ -226,6 +232,7 @@ final class StepProgram: @unchecked Sendable {
         _ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker, except updated: Set<Int>
     ) {
         worker.wait()
+        if purpose.descent != nil, !records.squaredNormsAreFinite { return }
         for array in parameters { array.reduceShare(worker) }
         if !convertedParameters.isEmpty {
             worker.wait()

@@ -13,6 +13,19 @@ public struct StepReport: Sendable {
     /// The squared norm of each example's own gradient; with the reference estimator its approximation, and
     /// empty where it was not measured.
     public let exampleSquaredNorms: [Double]
+    /// Whether loss and gradients are finite, as far as they are measured, and the loss is not above a bound.
+    public func isSound(within lossBound: Double = .greatestFiniteMagnitude) -> Bool {
+        statistics.meanLoss <= lossBound && statistics.gradientSquaredNorm.isFinite
+            && exampleSquaredNorms.allSatisfy(\.isFinite)
+    }
+
+    /// The first parameter whose gradient is not finite, if any.
+    public var firstUnsoundParameter: String? {
+        parameters.first {
+            !$0.gradientSquaredNorm.isFinite || (!exampleSquaredNorms.isEmpty && !$0.secondMoment.isFinite)
+        }?.name
+    }
+
     /// The time that each phase of the step took, in seconds, waiting included: the mean over the workers.
     public let phaseSeconds: [StepPhase: Double]
 }

@@ -151,10 +151,13 @@ public struct GradientDescent: Sendable, Hashable {
     public let learningRate: Double
     /// The weight decay λ.
     public let weightDecay: Double
+    /// The largest mean loss with which the step is still made.
+    public let lossBound: Double
 
     /// Creates the step.
-    public init(learningRate: Double, weightDecay: Double = 0) {
+    public init(learningRate: Double, weightDecay: Double = 0, lossBound: Double = .greatestFiniteMagnitude) {
         self.learningRate = learningRate
         self.weightDecay = weightDecay
+        self.lossBound = lossBound
     }
 }

@@ -80,6 +80,8 @@ final class DenseOperation: BatchOperation {
             addGradientNorm(worker, pass: pass, tally: tally)
             // The others' input gradients are made with the weights as they were.
             worker.wait()
+            // What has overflowed must not get into the weights. All workers read the same norms.
+            if measures, !tally.isFinite(exampleCount: pass.rowCount) { return }
             let rate = descent.learningRate / Double(pass.rowCount)
             addGradient(
                 worker, pass: pass, to: weight.values, alpha: Float(-rate),

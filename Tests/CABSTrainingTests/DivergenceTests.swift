@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+@testable import CABSTraining
+
+/// Runs whose numbers go wrong.
+@Suite struct DivergenceTests {
+    static func options(_ change: (inout TrainingOptions) -> Void) -> TrainingOptions {
+        var options = TrainingOptions()
+        options.dataset = .digits
+        options.workers = 2
+        options.steps = 60
+        options.batchSize = "constant:16"
+        options.checkpointEvery = "5"
+        options.lossBound = 4
+        change(&options)
+        return options
+    }
+
+    @Test func `a run stops before the update, with a report and its last checkpoint`() async throws {
+        let folder = try TemporaryFolder()
+        let run = try TrainingRun(
+            TrainingConfiguration(Self.options { $0.learningRate = 8 }), output: folder.url.appending(path: "run"))
+        var progress: TrainingProgress?
+        let error = await #expect(throws: TrainingError.self) {
+            _ = try await run.run { if case .step(let step, _) = $0 { progress = step.progress } }
+        }
+        guard case .diverged(let divergence) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        let made = try #require(progress)
+        #expect(divergence.step == made.stepCount && divergence.batchSize == 16 && divergence.learningRate == 8)
+        let loss = try #require(divergence.loss)
+        #expect(loss > 4)
+        var order = try ExampleOrder(.shuffled(seed: 0), exampleCount: 1438)
+        _ = order.next(made.exampleCount)
+        #expect(divergence.examples == order.next(16))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let stored = try decoder.decode(Divergence.self, from: Data(contentsOf: run.directory.divergenceFile))
+        #expect(stored == divergence)
+        #expect(try run.directory.summary()?.status == .diverged)
+        let metrics = try String(contentsOf: run.directory.metricsFile, encoding: .utf8).split(separator: "\n")
+        #expect(metrics.count == made.stepCount)
+        if made.stepCount >= 5 {
+            let checkpoint = try run.directory.checkpoints.newest { _ in }
+            #expect(checkpoint.state.trainer.progress.stepCount == made.stepCount / 5 * 5)
+        }
+    }
+
+    @Test func `a run goes back and on at half the learning rate`() async throws {
+        let folder = try TemporaryFolder()
+        let options = Self.options { ($0.learningRate, $0.onDivergence, $0.rewinds) = (8, .rewind, 20) }
+        let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
+        var rewinds = 0
+        let summary = try await run.run { if case .rewind = $0 { rewinds += 1 } }
+        #expect(rewinds >= 1 && summary.status == .finished && summary.steps == 60)
+        let lines = try ResumeTests.lines(run.directory.metricsFile)
+        #expect(lines.compactMap { $0["step"] as? Int } == Array(0..<60))
+        #expect(lines.last?["learning_rate"] as? Double == 8 / pow(2, Double(rewinds)))
+    }
+
+    @Test func `a run that goes wrong again and again ends`() async throws {
+        let folder = try TemporaryFolder()
+        let options = Self.options { ($0.learningRate, $0.onDivergence, $0.rewinds) = (1e30, .rewind, 2) }
+        let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
+        var rewinds = 0
+        await #expect(throws: TrainingError.self) { _ = try await run.run { if case .rewind = $0 { rewinds += 1 } } }
+        #expect(rewinds == 2)
+        #expect(try run.directory.summary()?.status == .diverged)
+    }
+
+    @Test func `options that contradict each other are refused`() {
+        #expect(throws: TrainingError.self) { try TrainingConfiguration(Self.options { $0.rewinds = 2 }) }
+        #expect(throws: TrainingError.self) {
+            try TrainingConfiguration(Self.options { ($0.onDivergence, $0.rewinds) = (.rewind, 0) })
+        }
+        #expect(throws: TrainingError.self) { try TrainingConfiguration(Self.options { $0.lossBound = .nan }) }
+    }
+
+    @Test func `a batch larger than the data set goes through it more than once`() async throws {
+        let folder = try TemporaryFolder()
+        let options = Self.options { ($0.batchSize, $0.steps, $0.lossBound) = ("constant:3000", 2, 100) }
+        let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
+        #expect(try await run.run().examples == 6000)
+    }
+}
