@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test bench lint format bootstrap
+.PHONY: run test bench experiments experiments-quick crashtest fuzz sanitize lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -15,11 +15,34 @@ bench: bootstrap
 	swift build -c release --product cabs
 	python3 Benchmarks/bench.py
 
+# Runs the grids of Examples/paper, hours, and brings results and figures to docs/experiments; quick: minutes, to experiments/quick.
+experiments: bootstrap
+	swift build -c release --product cabs
+	scripts/experiments
+
+experiments-quick: bootstrap
+	swift build -c release --product cabs
+	scripts/experiments quick
+
+# Kills a run at 100 random moments and resumes it each time.
+crashtest: bootstrap
+	swift build -c release --product cabs
+	scripts/crashtest
+
+# Damaged files for every reader, a minute each.
+fuzz: bootstrap
+	scripts/fuzz
+
+# All tests under AddressSanitizer and ThreadSanitizer.
+sanitize: bootstrap
+	swift test --sanitize=address --scratch-path .build-address
+	swift test --sanitize=thread --scratch-path .build-thread
+
 lint:
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
 
 format:
-	swift format --in-place --recursive --parallel Package.swift Sources Tests
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
 
 bootstrap:
 	@scripts/bootstrap
