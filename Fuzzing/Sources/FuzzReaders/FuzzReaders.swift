@@ -12,7 +12,8 @@ enum Reader: String, CaseIterable {
         case .cifar10: _ = try? CIFARFile(contentsOf: file, kind: .cifar10)
         case .cifar100: _ = try? CIFARFile(contentsOf: file, kind: .cifar100Fine)
         case .safetensors: _ = try? Safetensors.read(file)
-        case .parameters: _ = try? Safetensors.read(file, for: Self.digitsModel)
+        case .parameters:
+            if let model = Self.digitsModel { _ = try? Safetensors.read(file, for: model) }
         case .configuration:
             if let options = try? TrainingOptions(contentsOf: file) { _ = try? TrainingConfiguration(options) }
         case .model:
@@ -23,7 +24,7 @@ enum Reader: String, CaseIterable {
         }
     }
 
-    private static let digitsModel = try! ModelName.mlp.model(
+    private static let digitsModel = try? ModelName.mlp.model(
         input: .image(height: 8, width: 8, channels: 1), outputCount: 10)
 
     /// The one that the environment names.
