@@ -46,47 +46,11 @@ public struct TrainingConfiguration: Sendable {
         rule = try Self.rule(&options)
         shadows = try Self.shadows(&options, beside: rule)
         order = try Self.order(&options)
-        options.checkpointEvery = given.checkpointEvery ?? "5m"
-        checkpointInterval = try CheckpointInterval(options.checkpointEvery!)
-        keptCheckpointCount = given.keepCheckpoints ?? 3
-        options.keepCheckpoints = keptCheckpointCount
-        guard keptCheckpointCount >= 1 else {
-            throw TrainingError.notPositive(option: "keep-checkpoints", value: Double(keptCheckpointCount))
-        }
-        options.lossBound = given.lossBound ?? 1e6
-        if !(options.lossBound! > 0) {
-            throw TrainingError.notPositive(option: "loss-bound", value: options.lossBound!)
-        }
-        options.onDivergence = given.onDivergence ?? .stop
-        guard given.rewinds == nil || options.onDivergence == .rewind else {
-            throw TrainingError.contradiction("rewinds means nothing without on-divergence rewind")
-        }
-        if options.onDivergence == .rewind {
-            options.rewinds = given.rewinds ?? 3
-            if options.rewinds! < 1 {
-                throw TrainingError.notPositive(option: "rewinds", value: Double(options.rewinds!))
-            }
-        }
+        (checkpointInterval, keptCheckpointCount) = try Self.checkpoints(&options)
+        try Self.fillDivergence(&options)
+        try Self.checkMeasurements(options)
         if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
             throw EngineError.workerCountOutOfRange(workers)
-        }
-        if let every = options.evaluateEvery, every < 1 {
-            throw TrainingError.notPositive(option: "evaluate-every", value: Double(every))
-        }
-        if let evaluations = options.evaluations, evaluations < 1 {
-            throw TrainingError.notPositive(option: "evaluations", value: Double(evaluations))
-        }
-        if let every = options.compareEstimators {
-            guard every >= 1 else {
-                throw TrainingError.notPositive(option: "compare-estimators", value: Double(every))
-            }
-            guard options.estimator == .exact else {
-                throw TrainingError.contradiction("compare-estimators compares with the exact one; leave estimator out")
-            }
-        }
-        if options.evaluations != nil, options.evaluateEvery != nil {
-            throw TrainingError.contradiction(
-                "evaluations and evaluate-every each say when to evaluate; give one of them")
         }
         self.dataset = dataset
         self.model = model
@@ -176,6 +140,49 @@ public struct TrainingConfiguration: Sendable {
                 throw TrainingError.policyNeedsStatistics(policy: "batch-size \(rule.name)")
             }
         }
+    }
+
+    private static func checkpoints(_ options: inout TrainingOptions) throws -> (CheckpointInterval, Int) {
+        let (every, count) = (options.checkpointEvery ?? "5m", options.keepCheckpoints ?? 3)
+        (options.checkpointEvery, options.keepCheckpoints) = (every, count)
+        try requirePositive(count, "keep-checkpoints")
+        return (try CheckpointInterval(every), count)
+    }
+
+    private static func fillDivergence(_ options: inout TrainingOptions) throws {
+        let bound = options.lossBound ?? 1e6
+        // Written so that "not a number" is refused.
+        guard bound > 0 else { throw TrainingError.notPositive(option: "loss-bound", value: bound) }
+        options.lossBound = bound
+        let response = options.onDivergence ?? .stop
+        options.onDivergence = response
+        switch response {
+        case .stop:
+            guard options.rewinds == nil else {
+                throw TrainingError.contradiction("rewinds means nothing without on-divergence rewind")
+            }
+        case .rewind:
+            options.rewinds = options.rewinds ?? 3
+            try requirePositive(options.rewinds, "rewinds")
+        }
+    }
+
+    /// Checks when to evaluate and to compare estimators.
+    private static func checkMeasurements(_ options: TrainingOptions) throws {
+        try requirePositive(options.evaluateEvery, "evaluate-every")
+        try requirePositive(options.evaluations, "evaluations")
+        try requirePositive(options.compareEstimators, "compare-estimators")
+        guard options.compareEstimators == nil || options.estimator == .exact else {
+            throw TrainingError.contradiction("compare-estimators compares with the exact one; leave estimator out")
+        }
+        guard options.evaluations == nil || options.evaluateEvery == nil else {
+            throw TrainingError.contradiction(
+                "evaluations and evaluate-every each say when to evaluate; give one of them")
+        }
+    }
+
+    private static func requirePositive(_ value: Int?, _ option: String) throws {
+        if let value, value < 1 { throw TrainingError.notPositive(option: option, value: Double(value)) }
     }
 
     private static func order(_ options: inout TrainingOptions) throws -> ExampleOrder.Kind {
