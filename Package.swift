@@ -29,16 +29,18 @@ let package = Package(
         .target(
             name: "CABSTraining",
             dependencies: ["CABS", "CABSNetwork", "CABSData", .product(name: "Yams", package: "Yams")]),
+        .target(name: "CABSReport", dependencies: ["CABS", "CABSTraining"]),
         .executableTarget(
             name: "CABSCommand",
             dependencies: [
-                "CABSTraining",
+                "CABSReport", "CABSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
         .testTarget(name: "CABSNetworkTests", dependencies: ["CABSNetwork"]),
         .testTarget(name: "CABSDataTests", dependencies: ["CABSData"]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
+        .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
         .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSTraining"]),
     ],
     swiftLanguageModes: [.v6]
