@@ -31,16 +31,18 @@ let package = Package(
             dependencies: [
                 "CABS", "CABSNetwork", "CABSData", "CZlib", .product(name: "Yams", package: "Yams"),
             ]),
+        .target(name: "CABSReport", dependencies: ["CABS", "CABSTraining"]),
         .executableTarget(
             name: "CABSCommand",
             dependencies: [
-                "CABSTraining",
+                "CABSReport", "CABSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
         .testTarget(name: "CABSNetworkTests", dependencies: ["CABSNetwork"]),
         .testTarget(name: "CABSDataTests", dependencies: ["CABSData"]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
+        .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
         .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSTraining"]),
     ],
     swiftLanguageModes: [.v6]

@@ -11,7 +11,8 @@ struct CABSCommand: AsyncParsableCommand {
         discussion: "Coupled Adaptive Batch Size: Balles, Romero and Hennig, UAI 2017, arXiv 1612.05086.",
         version: "0.1.0",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, CompareCommand.self, DataCommand.self, BenchCommand.self,
+            TrainCommand.self, EvaluateCommand.self, CompareCommand.self, ReportCommand.self, DataCommand.self,
+            BenchCommand.self,
         ])
 }
 

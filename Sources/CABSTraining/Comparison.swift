@@ -38,6 +38,14 @@ public struct Comparison: Sendable {
         for run in runs { try checkOptions(of: run) }
     }
 
+    /// Opens a folder that a grid has been run in, to read. Nothing is written.
+    ///
+    /// - Throws: ``TrainingError`` where there is no grid or it is damaged; and what ``ComparisonGrid/runs()`` throws.
+    public init(existing url: URL) throws {
+        self.url = url
+        runs = try ComparisonGrid(contentsOf: url.appending(path: Self.gridFileName)).runs()
+    }
+
     /// The folder of one run.
     public func directory(of run: ComparisonGrid.Run) -> RunDirectory {
         RunDirectory(existing: url.appending(path: "runs/\(run.identifier)"))

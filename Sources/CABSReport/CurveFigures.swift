@@ -1,0 +1,179 @@
+import CABS
+import CABSTraining
+
+/// The figures of what happened in the course of training, for the runs of a group that are shown.
+struct CurveFigures {
+    private let rules: [RuleCurves]
+    private let palette: RulePalette
+    private let spreadNote: String
+
+    init(_ group: RunGroup, palette: RulePalette) {
+        rules = group.rules.compactMap { RuleCurves($0) }
+        self.palette = palette
+        let seedCount = rules.map(\.runCount).max() ?? 0
+        spreadNote =
+            seedCount > 1 ? " Lines are means over seeds, bands reach from the lowest seed to the highest." : ""
+    }
+
+    /// The figures that there is something to show in.
+    var figures: [Figure] {
+        let all = [
+            figure(
+                "loss-by-examples", "Training loss by examples",
+                "Loss of the training batches against the number of examples drawn.", .examples,
+                .init(label: "training loss", scale: .logarithmic)
+            ) { $0.loss(by: .examples) },
+            figure(
+                "accuracy-by-examples", "Test accuracy by examples",
+                "Part of the test examples classified correctly against the number of examples drawn.", .examples,
+                .init(label: "test accuracy"), .points
+            ) { $0.accuracy(by: .examples) },
+            figure(
+                "loss-by-seconds", "Training loss by time",
+                "Loss of the training batches against the time spent in steps, evaluations not counted.", .seconds,
+                .init(label: "training loss", scale: .logarithmic)
+            ) { $0.loss(by: .seconds) },
+            figure(
+                "accuracy-by-seconds", "Test accuracy by time",
+                "Part of the test examples classified correctly against the time spent in steps.", .seconds,
+                .init(label: "test accuracy"), .points
+            ) { $0.accuracy(by: .seconds) },
+            figure(
+                "batch-size", "Batch size", "Batch size against the number of steps.", .steps,
+                .init(label: "batch size (examples)", scale: .powersOfTwo)
+            ) { $0.batchSize },
+            figure(
+                "variance", "Within-batch variance",
+                "Trace of the covariance of the example gradients within a batch, ξ, against the examples drawn.",
+                .examples, .init(label: "variance ξ", scale: .logarithmic)
+            ) { $0.variance },
+            figure(
+                "gradient-squared-norm", "Squared gradient norm",
+                "Unbiased estimate of the squared norm of the full gradient; where noise outweighs it there is no point.",
+                .examples, .init(label: "squared norm", scale: .logarithmic)
+            ) { $0.squaredNorm },
+            figure(
+                "noise-scale", "Noise scale",
+                "Gradient variance divided by squared gradient norm, both unbiased: the batch size at which they balance.",
+                .examples, .init(label: "noise scale (examples)", scale: .logarithmic)
+            ) { $0.noiseScale },
+        ]
+        return all.compactMap(\.self) + shadowFigures
+    }
+
+    private func figure(
+        _ name: String, _ title: String, _ caption: String, _ horizontal: Horizontal, _ y: Figure.Axis,
+        _ marks: Figure.Marks = .lines, curve: (RuleCurves) -> Curve
+    ) -> Figure? {
+        let series = rules.map {
+            Figure.Series(name: $0.rule, style: palette[$0.rule], curve: curve($0), marks: marks)
+        }
+        return horizontal.figure(name, title, caption + spreadNote, y, series)
+    }
+
+    /// What rules that watch would have chosen, a figure for each rule that decides.
+    private var shadowFigures: [Figure] {
+        rules.compactMap { rule in
+            guard !rule.shadows.isEmpty else { return nil }
+            let watching = rule.shadows.map { name in
+                Figure.Series(name: name, style: palette[name], curve: rule.nextBatchSize { $0.shadow?[name] })
+            }
+            let deciding = Figure.Series(
+                name: "\(rule.rule) (decides)", style: palette[rule.rule],
+                curve: rule.nextBatchSize { $0.nextBatchSize })
+            return Horizontal.steps.figure(
+                rules.count > 1 ? "shadows-\(fileName(rule.rule))" : "shadows", "What other rules would have chosen",
+                "Batch sizes that watching rules would have chosen from the same measurements, beside \(rule.rule), "
+                    + "which decides, against the number of steps." + spreadNote,
+                .init(label: "batch size (examples)", scale: .powersOfTwo), [deciding] + watching)
+        }
+    }
+}
+
+/// The curves of one rule's runs.
+struct RuleCurves {
+    let rule: String
+    private let runs: [(records: [StepRecord], summary: RunSummary?)]
+
+    /// Reads the metrics of the runs that are shown; nothing where there are none.
+    init?(_ rule: RuleRuns) {
+        self.rule = rule.rule
+        runs = rule.shown.map { ($0.records(), $0.summary) }.filter { !$0.0.isEmpty }
+        guard !runs.isEmpty else { return nil }
+    }
+
+    /// The number of runs that the curves are means of.
+    var runCount: Int { runs.count }
+
+    func loss(by horizontal: Horizontal) -> Curve {
+        Curve(averaging: samples(horizontal) { $0.loss.map { [$0] } })
+    }
+
+    /// By evaluation, not averaged within a run.
+    func accuracy(by horizontal: Horizontal) -> Curve {
+        Curve(
+            joining: runs.map { run in
+                var bins: [Curve.Bin] = run.records.compactMap { record in
+                    guard let accuracy = record.testAccuracy, let x = horizontal.value(of: record) else { return nil }
+                    return Curve.Bin(x: x, y: accuracy)
+                }
+                // The evaluation at a run's end stands in the summary alone where none was due.
+                if run.records.last?.testAccuracy == nil, let summary = run.summary, let accuracy = summary.testAccuracy
+                {
+                    bins.append(Curve.Bin(x: horizontal.value(of: summary), y: accuracy))
+                }
+                return bins
+            })
+    }
+
+    var batchSize: Curve { steps { Double($0.batchSize) } }
+
+    var variance: Curve {
+        Curve(averaging: samples(.examples) { record in record.statistics.map { [$0.withinBatchVariance] } })
+    }
+
+    var squaredNorm: Curve {
+        Curve(averaging: moments) { $0[1] > 0 ? $0[1] : nil }
+    }
+
+    /// The ratio of averages: single steps' ratios have no mean to speak of.
+    var noiseScale: Curve {
+        Curve(averaging: moments) { $0[1] > 0 ? $0[0] / $0[1] : nil }
+    }
+
+    private var moments: [[Curve.Sample]] {
+        samples(.examples) { record in
+            record.statistics.flatMap {
+                $0.unbiasedVariance.isFinite ? [$0.unbiasedVariance, $0.unbiasedGradientSquaredNorm] : nil
+            }
+        }
+    }
+
+    /// The rules that watch these runs, those that adapt in their usual order first.
+    var shadows: [String] {
+        let names = Set(runs.compactMap { $0.records.first?.shadow?.keys }.joined())
+        let usual = BatchSizeRule.adaptive.map(\.name).filter(names.contains)
+        return usual + names.subtracting(usual).sorted()
+    }
+
+    func nextBatchSize(_ value: (StepRecord) -> Int?) -> Curve { steps { value($0).map(Double.init) } }
+
+    private func steps(_ value: (StepRecord) -> Double?) -> Curve {
+        Curve(
+            averaging: runs.map { run in
+                run.records.compactMap { record in
+                    value(record).map { Curve.Sample(extent: 1, x: Double(record.step), values: [$0]) }
+                }
+            })
+    }
+
+    /// Averages over examples: a step counts by the size of its batch.
+    private func samples(_ horizontal: Horizontal, _ values: (StepRecord) -> [Double]?) -> [[Curve.Sample]] {
+        runs.map { run in
+            run.records.compactMap { record in
+                guard let x = horizontal.value(of: record), let values = values(record) else { return nil }
+                return Curve.Sample(extent: Double(record.batchSize), x: x, values: values)
+            }
+        }
+    }
+}

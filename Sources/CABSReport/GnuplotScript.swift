@@ -1,0 +1,89 @@
+import Foundation
+
+/// The commands by which gnuplot draws a figure.
+struct GnuplotScript {
+    let text: String
+
+    init(_ figure: Figure) {
+        var lines = Self.frame(height: 350 + 22 * Self.legendRowCount(figure.series.map(\.name)))
+        lines += Self.axis("x", figure.x, figure.series.flatMap { $0.curve.points.map(\.x) })
+        lines += Self.axis("y", figure.y, figure.series.flatMap { $0.curve.points.flatMap { [$0.y.low, $0.y.high] } })
+        for (index, series) in figure.series.enumerated() {
+            lines.append("$data\(index) << EOD")
+            lines += series.curve.points.map { "\($0.x) \($0.y.mean) \($0.y.low) \($0.y.high)" }
+            lines.append("EOD")
+        }
+        let bands = figure.series.enumerated().compactMap { Self.band($1, data: $0) }
+        let curves = figure.series.enumerated().map { Self.line($1, data: $0) }
+        lines.append("plot " + (bands + curves).joined(separator: ", \\\n  "))
+        text = lines.joined(separator: "\n") + "\n"
+    }
+
+    private static let width = 560
+
+    private static func frame(height: Int) -> [String] {
+        [
+            "set encoding utf8",
+            "set terminal svg size \(width),\(height) font 'sans-serif,15' background '#ffffff' noenhanced",
+            "set border 3 linecolor rgb '#999999'",
+            "set grid linecolor rgb '#e3e3e3' linewidth 0.8",
+            "set tics nomirror textcolor rgb '#333333'",
+            "set key bmargin center horizontal Left reverse noenhanced samplen 1.7 textcolor rgb '#222222'",
+            "set lmargin 9",
+            "set rmargin 2.5",
+        ]
+    }
+
+    /// The legend stands below in columns as wide as the longest name.
+    private static func legendRowCount(_ names: [String]) -> Int {
+        let longest = names.map(\.count).max() ?? 0
+        let columns = max(1, (width - 70) / (longest * 8 + 50))
+        return (names.count + columns - 1) / columns
+    }
+
+    private static func axis(_ name: String, _ axis: Figure.Axis, _ values: [Double]) -> [String] {
+        var lines = ["set \(name)label \(quoted(axis.label)) textcolor rgb '#222222'"]
+        guard axis.scale != .linear, let low = values.min(), let high = values.max() else {
+            // Axes that begin at zero: examples, steps and seconds.
+            if name == "x" { lines.append("set xrange [0:*]") }
+            return lines
+        }
+        lines.append("set logscale \(name)")
+        let tics: [Double]
+        if axis.scale == .powersOfTwo {
+            tics = LogarithmicTics.powersOfTwo(low, high)
+            lines.append("set \(name)range [\(tics[0]):\(tics[tics.count - 1])]")
+        } else {
+            // Room on both sides, so that nothing lies on the frame, and at least some of the axis where all is one value.
+            let (low, high) = high > low * 1.2 ? (low / 1.1, high * 1.1) : (low / 1.5, high * 1.5)
+            tics = axis.tics ?? LogarithmicTics.places(low, high)
+            lines.append("set \(name)range [\(low):\(high)]")
+        }
+        let labels = tics.map { "\(quoted(LogarithmicTics.label($0))) \($0)" }
+        lines.append("set \(name)tics (\(labels.joined(separator: ", ")))")
+        return lines
+    }
+
+    private static func band(_ series: Figure.Series, data index: Int) -> String? {
+        guard series.marks != .bars, series.curve.points.contains(where: { $0.y.low < $0.y.high }) else { return nil }
+        return "$data\(index) using 1:3:4 with filledcurves linecolor rgb '\(series.style.color)' "
+            + "fillstyle transparent solid 0.16 noborder notitle"
+    }
+
+    private static func line(_ series: Figure.Series, data index: Int) -> String {
+        let style = series.style
+        let look = "linecolor rgb '\(style.color)' linewidth \(style.width) dashtype \(style.dash)"
+        let title = "title \(quoted(series.name))"
+        return switch series.marks {
+        case .lines: "$data\(index) using 1:2 with lines \(look) \(title)"
+        case .points: "$data\(index) using 1:2 with linespoints \(look) pointtype 7 pointsize 0.45 \(title)"
+        case .bars: "$data\(index) using 1:2:3:4 with yerrorlines \(look) pointtype 7 pointsize 0.6 \(title)"
+        }
+    }
+
+    /// A string that gnuplot takes as it stands. In double quotes it would run what stands between backquotes.
+    static func quoted(_ text: String) -> String {
+        let line = String(text.map { $0.isNewline || $0.asciiValue.map { $0 < 32 } == true ? " " : $0 })
+        return "'\(line.replacing("'", with: "''"))'"
+    }
+}

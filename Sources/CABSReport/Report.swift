@@ -1,0 +1,92 @@
+import CABSTraining
+import Foundation
+
+/// A page about runs and comparisons, in one file of HTML, with its figures beside it as SVG.
+public struct Report: Sendable {
+    /// The page.
+    public let page: URL
+    /// The folder of the figures: the page's name with `-figures` in place of `.html`.
+    public let figureFolder: URL
+    private let title: String
+    private let collection: RunCollection
+
+    /// Where the page goes if nothing else is said: into the folder where there is one, else to the current one.
+    public static func defaultPage(for paths: [String]) -> URL {
+        paths.count == 1
+            ? URL(filePath: paths[0], directoryHint: .isDirectory).appending(path: "report.html")
+            : URL(filePath: "report.html")
+    }
+
+    /// Reads the runs.
+    ///
+    /// - Parameters:
+    ///   - paths: Folders of runs and of comparisons.
+    ///   - page: The page to write.
+    ///   - title: Its title; the folder's name where not given.
+    /// - Throws: ``ReportError`` for folders that hold neither; `TrainingError` for damaged files in them.
+    public init(_ paths: [String], page: URL, title: String? = nil) throws {
+        collection = try RunCollection(paths)
+        self.page = page
+        let stem =
+            page.pathExtension == "html" ? page.deletingPathExtension().lastPathComponent : page.lastPathComponent
+        figureFolder = page.deletingLastPathComponent().appending(path: "\(stem)-figures")
+        self.title =
+            title
+            ?? (paths.count == 1
+                ? "Report on \(URL(filePath: paths[0]).standardizedFileURL.lastPathComponent)"
+                : "Report on \(collection.runs.count) runs")
+    }
+
+    /// Draws the figures and writes everything.
+    ///
+    /// - Throws: ``ReportError``.
+    public func write() throws {
+        let gnuplot = try Gnuplot()
+        let groups = RunGroup.groups(of: collection.runs)
+        let palette = RulePalette(
+            collection.runs.map { ($0.rule, Self.rule($0.options.batchSize ?? "cabs")) }
+                + collection.runs.flatMap(\.shadows).map { ($0, Self.rule($0)) })
+        do {
+            try FileManager.default.createDirectory(at: figureFolder, withIntermediateDirectories: true)
+        } catch {
+            throw ReportError.unwritable(path: figureFolder.path, reason: error.localizedDescription)
+        }
+        let sections = try groups.map { group in
+            var figures =
+                CurveFigures(group, palette: palette).figures + SensitivityFigures(group, palette: palette).figures
+            if groups.count > 1 {
+                for index in figures.indices {
+                    figures[index].name = "\(fileName(group.dataset))-\(fileName(group.model))-\(figures[index].name)"
+                }
+            }
+            return ReportSection(
+                group: group,
+                figures: try figures.map { figure in
+                    let image = try gnuplot.draw(figure)
+                    try Self.write(image, to: figureFolder.appending(path: "\(figure.name).svg"))
+                    return (figure, image)
+                })
+        }
+        let html = ReportPage(
+            title: title, sections: sections, pendingCount: collection.pendingCount, palette: palette,
+            folder: page.deletingLastPathComponent()
+        ).html
+        try Self.write(Data(html.utf8), to: page)
+    }
+
+    private static func rule(_ text: String) -> BatchSizeRule? { try? BatchSizeRule(text) }
+
+    private static func write(_ data: Data, to file: URL) throws(ReportError) {
+        do {
+            try data.write(to: file, options: .atomic)
+        } catch {
+            throw .unwritable(path: file.path, reason: error.localizedDescription)
+        }
+    }
+}
+
+/// A group of runs with its figures as SVG.
+struct ReportSection {
+    let group: RunGroup
+    let figures: [(figure: Figure, image: Data)]
+}

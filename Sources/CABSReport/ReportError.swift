@@ -1,0 +1,30 @@
+/// Why a report cannot be made.
+public enum ReportError: Error, Hashable, CustomStringConvertible {
+    /// A folder holds neither a run nor a comparison.
+    case notARun(path: String)
+    /// A comparison none of whose runs has begun.
+    case nothingToReport(path: String)
+    /// gnuplot, which draws the figures, is not installed.
+    case gnuplotMissing
+    /// gnuplot refused a figure.
+    case gnuplotFailed(figure: String, reason: String)
+    /// A file cannot be written.
+    case unwritable(path: String, reason: String)
+
+    /// What is wrong, and what to do.
+    public var description: String {
+        switch self {
+        case .notARun(let path):
+            "\(path) is no run; name a folder that `cabs train` (config.yaml) or `cabs compare` (grid.yaml) has made"
+        case .nothingToReport(let path):
+            "no run in \(path) has begun; make them with `cabs compare \(path) --config \(path)/grid.yaml`"
+        case .gnuplotMissing:
+            "gnuplot, which draws the figures, is not installed; install it with `apt-get install gnuplot-nox` or "
+                + "`brew install gnuplot`"
+        case .gnuplotFailed(let figure, let reason):
+            "gnuplot did not draw \(figure): \(reason)"
+        case .unwritable(let path, let reason):
+            "cannot write \(path): \(reason)"
+        }
+    }
+}

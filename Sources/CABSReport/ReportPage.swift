@@ -1,0 +1,130 @@
+import CABSTraining
+import Foundation
+
+/// The page of a report.
+struct ReportPage {
+    let title: String
+    let sections: [ReportSection]
+    let pendingCount: Int
+    let palette: RulePalette
+    /// The page's folder.
+    let folder: URL
+
+    /// The table of all runs is folded away where it has more lines.
+    private static let longTable = 12
+
+    /// The whole file.
+    var html: String {
+        let head = HTML(
+            "head",
+            [
+                HTML(markup: "<meta charset=\"utf-8\">\n"),
+                HTML(markup: "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"),
+                // An icon of nothing, which keeps browsers from asking for one.
+                HTML(markup: "<link rel=\"icon\" href=\"data:,\">\n"),
+                HTML("title", title), HTML(markup: "\n<style>\n\(ReportStyle.sheet)\n</style>\n"),
+            ])
+        let body = HTML(
+            "body", [HTML("header", [HTML("h1", title), overview]), HTML("main", sections.flatMap(section))])
+        return "<!DOCTYPE html>\n" + HTML("html", [("lang", "en")], [head, body]).text + "\n"
+    }
+
+    private var runs: [ReportedRun] { sections.flatMap(\.group.runs) }
+
+    private var overview: HTML {
+        if runs.count == 1, pendingCount == 0 { return facts(of: runs[0]) }
+        func count(_ status: ReportedRun.Status) -> Int { runs.filter { $0.status == status }.count }
+        let all: [(String, String, Bool)] = [
+            ("runs", "\(runs.count + pendingCount)", true), ("finished", "\(count(.finished))", true),
+            ("diverged", "\(count(.diverged))", count(.diverged) > 0),
+            ("unfinished", "\(count(.unfinished))", count(.unfinished) > 0),
+            ("not begun", "\(pendingCount)", pendingCount > 0),
+            ("rules", "\(Set(runs.map(\.rule)).count)", true),
+            ("learning rates", "\(Set(runs.map(\.learningRate)).count)", true),
+            ("seeds", "\(Set(runs.map(\.seed)).count)", true),
+        ]
+        return Self.tiles(all.filter(\.2).map { ($0.0, $0.1) })
+    }
+
+    private func facts(of run: ReportedRun) -> HTML {
+        let summary = run.summary
+        let all: [(String, String?)] = [
+            ("status", run.status.rawValue), ("rule", run.rule),
+            ("learning rate", number(run.learningRate, digits: 6)),
+            ("test accuracy", summary?.testAccuracy.map { number($0) }),
+            ("training loss", summary?.trainingLoss.map { number($0) }),
+            ("steps", summary.map { number(Double($0.steps)) }),
+            ("epochs", summary.map { number($0.epochs, digits: 3) }),
+            ("training time", summary.map { "\(number($0.trainingSeconds, digits: 3)) s" }),
+        ]
+        return Self.tiles(all.compactMap { name, value in value.map { (name, $0) } })
+    }
+
+    private static func tiles(_ facts: [(name: String, value: String)]) -> HTML {
+        HTML("dl", [("class", "facts")], facts.map { HTML("div", [HTML("dt", $0.name), HTML("dd", $0.value)]) })
+    }
+
+    private func section(_ section: ReportSection) -> [HTML] {
+        let group = section.group
+        let tables = ResultTables(group, palette: palette, folder: folder)
+        let isOne = group.runs.count == 1
+        var parts = [HTML("h2", "\(group.model) on \(group.dataset)"), HTML("p", [("class", "muted")], note(group))]
+        if !isOne { parts += [HTML("h3", "Rules at their best learning rate"), tables.summary] }
+        if !section.figures.isEmpty {
+            parts += [HTML("h3", "Figures"), HTML("div", [("class", "figures")], section.figures.map(figure))]
+        }
+        parts.append(HTML("h3", isOne ? "Result" : "All runs"))
+        let commands = HTML("p", [("class", "muted")], "Commands name files from the folder of this page.")
+        if group.runs.count > Self.longTable {
+            parts.append(
+                HTML(
+                    "details",
+                    [HTML("summary", "All \(group.runs.count) runs and how to repeat them"), tables.runs, commands]))
+        } else {
+            parts += [tables.runs, commands]
+        }
+        if isOne, let options = try? group.runs[0].options.yaml() {
+            parts.append(
+                HTML(
+                    "details",
+                    [HTML("summary", "All options"), HTML("div", [("class", "scroll")], [HTML("pre", options)])]))
+        }
+        return [HTML("section", parts)]
+    }
+
+    /// Which runs the figures show.
+    private func note(_ group: RunGroup) -> String {
+        if group.runs.count == 1 {
+            switch group.runs[0].status {
+            case .finished: return "Losses and statistics are averages over short stretches of the run."
+            case .diverged:
+                return "The run diverged: its loss was no longer a finite number. Try a smaller learning rate."
+            case .unfinished: return "The run has not ended; the figures show it as far as it went."
+            }
+        }
+        let best = group.rules.compactMap { rule in
+            rule.best.map { "\(rule.rule) at \(number($0.learningRate, digits: 6))" }
+        }
+        let diverged = group.runs.filter { $0.status == .diverged }.count
+        return [
+            best.isEmpty
+                ? "No run has finished; figures show the unfinished ones."
+                : "Curves show each rule at its best learning rate, the one with the highest mean test accuracy at the end "
+                    + "over the seeds that finished: \(best.joined(separator: ", ")).",
+            diverged > 0 ? "\(diverged) of \(group.runs.count) runs diverged and are not drawn." : nil,
+        ].compactMap(\.self).joined(separator: " ")
+    }
+
+    private func figure(_ figure: Figure, _ image: Data) -> HTML {
+        let source = "data:image/svg+xml;base64,\(image.base64EncodedString())"
+        let alternative = HTML.escaped(figure.alternativeText)
+        return HTML(
+            "figure",
+            [
+                HTML(markup: "<img src=\"\(source)\" alt=\"\(alternative)\">"),
+                HTML(
+                    "figcaption",
+                    [HTML("strong", "\(figure.title)."), HTML(markup: " " + HTML.escaped(figure.caption))]),
+            ])
+    }
+}
