@@ -42,7 +42,7 @@ enum ReportStyle {
         .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
         table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
         th, td { padding: .42rem .75rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }
-        thead th { border-top: 0; color: var(--muted); font-weight: 600; }
+        thead th { border-top: 0; white-space: normal; vertical-align: bottom; color: var(--muted); font-weight: 600; }
         .name, .word { text-align: left; }
         tbody th { font-weight: 600; }
         td.best { background: var(--best); color: var(--best-text); font-weight: 600; }

@@ -64,6 +64,31 @@ import Testing
         }
     }
 
+    @Test func `a run is drawn, or without gnuplot the error says how to get it`() throws {
+        try Self.withFolder { folder in
+            _ = try Self.run(["train", "--dataset", "digits", "--steps", "5", "--output", "out"], in: folder)
+            let without = try Self.run(["report", "out"], in: folder, environment: ["PATH": folder.path])
+            #expect(without.code == 1 && without.errors.contains("apt-get install gnuplot-nox"), "\(without.errors)")
+            #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "out/report.html").path))
+
+            let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+            guard folders.contains(where: { FileManager.default.isExecutableFile(atPath: "\($0)/gnuplot") }) else {
+                return
+            }
+            let report = try Self.run(["report", "out"], in: folder)
+            #expect(report.code == 0, "\(report.errors)")
+            #expect(report.output == "report out/report.html\nfigures out/report-figures\n")
+            let other = try Self.run(["report", "out", "--output", "my page.html", "--title", "Mine"], in: folder)
+            #expect(other.code == 0, "\(other.errors)")
+            let page = try String(contentsOf: folder.appending(path: "my page.html"), encoding: .utf8)
+            #expect(page.contains("<h1>Mine</h1>") && page.contains("cabs train --config out/config.yaml"))
+            let figure = folder.appending(path: "my page-figures/loss-by-examples.svg")
+            #expect(FileManager.default.fileExists(atPath: figure.path))
+            let unwritable = try Self.run(["report", "out", "--output", "out/config.yaml/page.html"], in: folder)
+            #expect(unwritable.code == 1 && unwritable.errors.contains("cannot write"), "\(unwritable.errors)")
+        }
+    }
+
     @Test func `without Fashion-MNIST the digits are taken`() throws {
         try Self.withFolder { folder in
             let run = try Self.run(["train", "--data", ".", "--steps", "2"], in: folder)
@@ -95,6 +120,7 @@ import Testing
         (["bench", "--models", "resnet"], "resnet"),
         (["bench", "--repeats", "0"], "0 repeats"),
         (["evaluate"], "path"),
+        (["report"], "path"),
         (["evaluate", "Package.swift"], "add --dataset and --model"),
         (["fly"], "fly"),
     ])
@@ -121,6 +147,8 @@ import Testing
         (["train", "--dataset", "digits", "--trace", "no/such/folder.jsonl"], "cannot write"),
         (["train", "--dataset", "digits", "--learning-rate", "1e30"], "the loss is"),
         (["evaluate", "nowhere"], "no such file"),
+        (["report", "nowhere"], "nowhere is no run"),
+        (["report", "cut"], "cut is no run"),
         (["evaluate", "garbage", "--dataset", "digits", "--model", "mlp"], "cannot be used"),
     ])
     func `bad data ends with 1`(arguments: [String], mentions: String) throws {
