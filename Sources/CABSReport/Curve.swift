@@ -25,12 +25,15 @@ struct Curve: Sendable, Hashable {
 
     /// Splits each run into equally long parts, as many for all, and joins the averages over them.
     ///
-    /// - Parameter value: The value of a bin from the averages over it; nothing where there is none.
+    /// - Parameters:
+    ///   - runs: The samples of each run, in order.
+    ///   - pointCount: The most points; fewer where a run has fewer samples.
+    ///   - value: The value of a bin from the averages over it; nothing where there is none.
     init(
-        averaging runs: [[Sample]], of value: ([Double]) -> Double? = { $0[0] }
+        averaging runs: [[Sample]], pointCount: Int = largestPointCount, of value: ([Double]) -> Double? = { $0[0] }
     ) {
         let runs = runs.filter { !$0.isEmpty }
-        let count = min(runs.map(\.count).min() ?? 0, Self.largestPointCount)
+        let count = min(runs.map(\.count).min() ?? 0, pointCount)
         self.init(
             joining: runs.map { samples in
                 Self.averages(of: samples, binCount: count).map { Bin(x: $0.x, y: value($0.values)) }

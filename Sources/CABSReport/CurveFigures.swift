@@ -39,7 +39,8 @@ struct CurveFigures {
                 .init(label: "test accuracy"), .points
             ) { $0.accuracy(by: .seconds) },
             figure(
-                "batch-size", "Batch size", "Batch size against the number of steps.", .steps,
+                "batch-size", "Batch size", "Batch size against the number of steps; the last batch may be cut.",
+                .steps,
                 .init(label: "batch size (examples)", scale: .powersOfTwo)
             ) { $0.batchSize },
             figure(
@@ -133,12 +134,15 @@ struct RuleCurves {
     }
 
     var squaredNorm: Curve {
-        Curve(averaging: moments) { $0[1] > 0 ? $0[1] : nil }
+        Curve(averaging: moments, pointCount: Self.momentPointCount) { $0[1] > 0 ? $0[1] : nil }
     }
+
+    /// Fewer than of other curves: estimates of the full gradient from small batches are mostly noise.
+    private static let momentPointCount = 40
 
     /// The ratio of averages: single steps' ratios have no mean to speak of.
     var noiseScale: Curve {
-        Curve(averaging: moments) { $0[1] > 0 ? $0[0] / $0[1] : nil }
+        Curve(averaging: moments, pointCount: Self.momentPointCount) { $0[1] > 0 ? $0[0] / $0[1] : nil }
     }
 
     private var moments: [[Curve.Sample]] {

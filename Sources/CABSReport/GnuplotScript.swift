@@ -14,8 +14,11 @@ struct GnuplotScript {
             lines.append("EOD")
         }
         let bands = figure.series.enumerated().compactMap { Self.band($1, data: $0) }
-        let curves = figure.series.enumerated().map { Self.line($1, data: $0) }
-        lines.append("plot " + (bands + curves).joined(separator: ", \\\n  "))
+        // The legend in the order of the series, but thick lines over thin ones.
+        let legend = figure.series.map(Self.legendEntry)
+        let curves = figure.series.enumerated().sorted { $0.element.style.width < $1.element.style.width }
+            .map { Self.line($0.element, data: $0.offset) }
+        lines.append("plot " + (legend + bands + curves).joined(separator: ", \\\n  "))
         text = lines.joined(separator: "\n") + "\n"
     }
 
@@ -28,13 +31,13 @@ struct GnuplotScript {
             "set border 3 linecolor rgb '#999999'",
             "set grid linecolor rgb '#e3e3e3' linewidth 0.8",
             "set tics nomirror textcolor rgb '#333333'",
-            "set key bmargin center horizontal Left reverse noenhanced samplen 1.7 textcolor rgb '#222222'",
+            "set key tmargin left horizontal Left reverse noenhanced samplen 1.7 width -2 textcolor rgb '#222222'",
             "set lmargin 9",
             "set rmargin 2.5",
         ]
     }
 
-    /// The legend stands below in columns as wide as the longest name.
+    /// The legend stands above in columns as wide as the longest name.
     private static func legendRowCount(_ names: [String]) -> Int {
         let longest = names.map(\.count).max() ?? 0
         let columns = max(1, (width - 70) / (longest * 8 + 50))
@@ -70,15 +73,21 @@ struct GnuplotScript {
             + "fillstyle transparent solid 0.16 noborder notitle"
     }
 
+    private static func legendEntry(_ series: Figure.Series) -> String {
+        "NaN with lines \(look(series.style)) title \(quoted(series.name))"
+    }
+
     private static func line(_ series: Figure.Series, data index: Int) -> String {
-        let style = series.style
-        let look = "linecolor rgb '\(style.color)' linewidth \(style.width) dashtype \(style.dash)"
-        let title = "title \(quoted(series.name))"
+        let look = look(series.style)
         return switch series.marks {
-        case .lines: "$data\(index) using 1:2 with lines \(look) \(title)"
-        case .points: "$data\(index) using 1:2 with linespoints \(look) pointtype 7 pointsize 0.45 \(title)"
-        case .bars: "$data\(index) using 1:2:3:4 with yerrorlines \(look) pointtype 7 pointsize 0.6 \(title)"
+        case .lines: "$data\(index) using 1:2 with lines \(look) notitle"
+        case .points: "$data\(index) using 1:2 with linespoints \(look) pointtype 7 pointsize 0.45 notitle"
+        case .bars: "$data\(index) using 1:2:3:4 with yerrorlines \(look) pointtype 7 pointsize 0.6 notitle"
         }
+    }
+
+    private static func look(_ style: LineStyle) -> String {
+        "linecolor rgb '\(style.color)' linewidth \(style.width) dashtype \(style.dash)"
     }
 
     /// A string that gnuplot takes as it stands. In double quotes it would run what stands between backquotes.

@@ -64,107 +64,28 @@ import Testing
         }
     }
 
-    /// Starts a run of the digits with a checkpoint every 20 steps, and waits until it is under way.
-    static func startLongRun(in folder: URL, _ arguments: [String], wrappedIn shell: String = "exec") throws -> (
-        Process, Pipe
-    ) {
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "\(shell) \"$0\" \"$@\"", program.path, "train"] + arguments
-        process.currentDirectoryURL = folder
-        process.standardOutput = FileHandle.nullDevice
-        let errors = Pipe()
-        process.standardError = errors
-        try process.run()
-        let checkpoints = folder.appending(path: "out/checkpoints").path
-        while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: checkpoints))?.isEmpty ?? true {
-            usleep(5_000)
-        }
-        return (process, errors)
-    }
-
-    static let longRun = ["--dataset", "digits", "--steps", "3000", "--checkpoint-every", "20", "--output", "out"]
-
-    @Test func `a run that is killed goes on to the same bytes`() throws {
+    @Test func `a run is drawn, or without gnuplot the error says how to get it`() throws {
         try Self.withFolder { folder in
-            let whole = try Self.run(["train"] + Self.longRun.dropLast() + ["whole"], in: folder)
-            #expect(whole.code == 0, "\(whole.errors)")
-            var arguments = Self.longRun
-            for milliseconds in [30, 110, 60] {
-                let (process, _) = try Self.startLongRun(in: folder, arguments)
-                usleep(UInt32(milliseconds) * 1000)
-                kill(process.processIdentifier, SIGKILL)
-                process.waitUntilExit()
-                arguments = ["--resume", "out"]
+            _ = try Self.run(["train", "--dataset", "digits", "--steps", "5", "--output", "out"], in: folder)
+            let without = try Self.run(["report", "out"], in: folder, environment: ["PATH": folder.path])
+            #expect(without.code == 1 && without.errors.contains("apt-get install gnuplot-nox"), "\(without.errors)")
+            #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "out/report.html").path))
+
+            let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+            guard folders.contains(where: { FileManager.default.isExecutableFile(atPath: "\($0)/gnuplot") }) else {
+                return
             }
-            let last = try Self.run(["train", "--resume", "out"], in: folder)
-            #expect(last.code == 0, "\(last.errors)")
-            func tensors(_ name: String) throws -> Data {
-                let data = try Data(contentsOf: folder.appending(path: "\(name)/checkpoints/final.safetensors"))
-                let header = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
-                return data.dropFirst(8 + header)
-            }
-            #expect(try tensors("out") == tensors("whole"))
-            let lines = try String(contentsOf: folder.appending(path: "out/metrics.jsonl"), encoding: .utf8)
-            #expect(lines.split(separator: "\n").count == 3000)
-        }
-    }
-
-    @Test func `a full disk ends a run with an error, and its last checkpoint loads`() throws {
-        try Self.withFolder { folder in
-            // A limit on the size of files stands for it: the metrics soon exceed 100 KB, the checkpoints do not.
-            let (process, errors) = try Self.startLongRun(
-                in: folder, Self.longRun, wrappedIn: "trap '' XFSZ; ulimit -f 200; exec")
-            let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 1)
-            #expect(text.hasPrefix("Error: cannot write") && text.contains("metrics.jsonl"), "\(text)")
-            let resumed = try Self.run(["train", "--resume", "out"], in: folder)
-            #expect(resumed.code == 0, "\(resumed.errors)")
-        }
-    }
-
-    @Test func `a run whose folder vanishes ends with an error`() throws {
-        try Self.withFolder { folder in
-            let (process, errors) = try Self.startLongRun(
-                in: folder, Self.longRun.map { $0 == "3000" ? "3000000" : $0 })
-            try FileManager.default.moveItem(
-                at: folder.appending(path: "out"), to: folder.appending(path: "elsewhere"))
-            let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 1)
-            #expect(text.hasPrefix("Error: cannot write"), "\(text)")
-        }
-    }
-
-    @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, 143)] as [(Int32, Int32)])
-    func `a signal stops a run with a checkpoint, and it can be resumed`(signal: Int32, code: Int32) throws {
-        try Self.withFolder { folder in
-            let arguments = ["train", "--dataset", "digits", "--steps", "1000000", "--output", "out"]
-            let process = Process()
-            process.executableURL = Self.program
-            process.arguments = arguments
-            process.currentDirectoryURL = folder
-            let output = Pipe()
-            process.standardOutput = output
-            try process.run()
-            // Once there are metrics the run is under way.
-            let metrics = folder.appending(path: "out/metrics.jsonl").path
-            while ((try? FileManager.default.attributesOfItem(atPath: metrics)[.size]) as? Int ?? 0) < 2000 {
-                usleep(10_000)
-            }
-            let second = try Self.run(["train", "--resume", "out"], in: folder)
-            #expect(second.code == 1 && second.errors.contains("in use by process \(process.processIdentifier)"))
-            kill(process.processIdentifier, signal)
-            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == code && process.terminationReason == .exit)
-            let last = try #require(text.split(separator: "\n").last)
-            #expect(last.hasPrefix("stopped after") && last.hasSuffix("go on with: cabs train --resume out"))
-            let steps = try #require(last.split(separator: " ").compactMap { Int($0) }.first)
-
-            let shrunk = try Self.run(["train", "--resume", "out", "--steps", "\(steps + 5)"], in: folder)
-            #expect(shrunk.code == 1 && shrunk.errors.contains("the run began with steps 1000000"))
+            let report = try Self.run(["report", "out"], in: folder)
+            #expect(report.code == 0, "\(report.errors)")
+            #expect(report.output == "report out/report.html\nfigures out/report-figures\n")
+            let other = try Self.run(["report", "out", "--output", "my page.html", "--title", "Mine"], in: folder)
+            #expect(other.code == 0, "\(other.errors)")
+            let page = try String(contentsOf: folder.appending(path: "my page.html"), encoding: .utf8)
+            #expect(page.contains("<h1>Mine</h1>") && page.contains("cabs train --config out/config.yaml"))
+            let figure = folder.appending(path: "my page-figures/loss-by-examples.svg")
+            #expect(FileManager.default.fileExists(atPath: figure.path))
+            let unwritable = try Self.run(["report", "out", "--output", "out/config.yaml/page.html"], in: folder)
+            #expect(unwritable.code == 1 && unwritable.errors.contains("cannot write"), "\(unwritable.errors)")
         }
     }
 
@@ -206,6 +127,7 @@ import Testing
         (["bench", "--models", "resnet"], "resnet"),
         (["bench", "--repeats", "0"], "0 repeats"),
         (["evaluate"], "path"),
+        (["report"], "path"),
         (["evaluate", "Package.swift"], "add --dataset and --model"),
         (["fly"], "fly"),
     ])
@@ -235,6 +157,8 @@ import Testing
         (["compare", ".", "--rules", "cabs"], "exists already"),
         (["compare", "o", "--config", "garbage"], "garbage"),
         (["evaluate", "nowhere"], "no such file"),
+        (["report", "nowhere"], "nowhere is no run"),
+        (["report", "cut"], "cut is no run"),
         (["evaluate", "garbage", "--dataset", "digits", "--model", "mlp"], "cannot be used"),
     ])
     func `bad data ends with 1`(arguments: [String], mentions: String) throws {

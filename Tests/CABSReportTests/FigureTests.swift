@@ -1,0 +1,76 @@
+import CABSTraining
+import Foundation
+import Testing
+
+@testable import CABSReport
+
+@Suite struct FigureTests {
+    @Test func `a step counts in each bin by the examples that it drew there`() {
+        let samples = [
+            Curve.Sample(extent: 10, x: 1, values: [4]), Curve.Sample(extent: 20, x: 2, values: [1]),
+            Curve.Sample(extent: 10, x: 3, values: [3]),
+        ]
+        let bins = Curve.averages(of: samples, binCount: 2)
+        #expect(bins.map(\.x) == [1.5, 2.5])
+        #expect(bins.map(\.values) == [[2.5], [2]])
+        #expect(Curve.averages(of: samples, binCount: 4).map(\.values) == [[4], [1], [1], [3]])
+        #expect(Curve.averages(of: [], binCount: 4).isEmpty)
+    }
+
+    @Test func `seeds are joined to a mean with its range, by at most 150 points`() {
+        func run(_ value: Double, count: Int) -> [Curve.Sample] {
+            (0..<count).map { Curve.Sample(extent: 16, x: Double($0), values: [value]) }
+        }
+        let curve = Curve(averaging: [run(1, count: 1000), run(4, count: 700)])
+        #expect(curve.points.count == 150)
+        for point in curve.points {
+            #expect(abs(point.y.mean - 2.5) < 1e-9 && abs(point.y.low - 1) < 1e-9 && abs(point.y.high - 4) < 1e-9)
+        }
+        #expect(Curve(averaging: [run(1, count: 1000), run(4, count: 7)]).points.count == 7)
+        let positive = Curve(averaging: [run(-1, count: 3), run(4, count: 3)]) { $0[0] > 0 ? $0[0] : nil }
+        #expect(positive.points.map(\.y.mean) == [4, 4, 4])
+    }
+
+    @Test func `a rule has one style whatever the order of runs`() throws {
+        func palette(_ names: [String]) throws -> RulePalette {
+            RulePalette(try names.map { ($0, try BatchSizeRule($0)) })
+        }
+        let names = ["cabs", "constant:16", "constant:64", "constant:256", "noise-scale", "norm-test:0.9"]
+        let (one, other) = (try palette(names), try palette(names.reversed() + ["cabs"]))
+        for name in names { #expect(one[name] == other[name], "\(name)") }
+        #expect(one["cabs"].color == "#d1495b" && one["cabs"].width > one["noise-scale"].width)
+        #expect(Set(names.map { one[$0].color }).count == names.count)
+        #expect(one["constant:16"].color == "#96c3e6" && one["constant:256"].color == "#0b3c78")
+        let twice = try palette(["norm-test:0.5", "norm-test:0.9"])
+        #expect(twice["norm-test:0.5"] != twice["norm-test:0.9"])
+    }
+
+    @Test func `logarithmic axes have round labels`() {
+        #expect(LogarithmicTics.places(0.01, 30) == [0.01, 0.1, 1, 10])
+        #expect(LogarithmicTics.places(0.3, 3) == [0.5, 1, 2])
+        #expect(LogarithmicTics.places(1e-20, 1e20).count <= 8)
+        #expect(LogarithmicTics.places(2, 3.1).count >= 3)
+        #expect(LogarithmicTics.powersOfTwo(16, 16) == [16, 32])
+        #expect(LogarithmicTics.powersOfTwo(16, 1000).last == 1024)
+        #expect([0.05, 20000, 1e-5, 2e6].map(LogarithmicTics.label) == ["0.05", "20000", "10⁻⁵", "2·10⁶"])
+        #expect(
+            [0.96944, 20000, 1438.6, 17.25, 1e30].map { number($0) } == ["0.9694", "20,000", "1,439", "17.25", "1e+30"])
+    }
+
+    @Test func `gnuplot takes names as they stand`() {
+        #expect(GnuplotScript.quoted("a'b `date`\n@x \"$") == "'a''b `date` @x \"$'")
+    }
+
+    @Test func `without gnuplot the error says how to get it`() {
+        let error = #expect(throws: ReportError.gnuplotMissing) { try Gnuplot(searchPath: "/nowhere:/dev") }
+        #expect(error?.description.contains("apt-get install gnuplot-nox") == true)
+    }
+
+    @Test func `configurations are named from the page's folder`() {
+        func path(_ file: String, _ folder: String) -> String {
+            relativePath(of: URL(filePath: file), from: URL(filePath: folder))
+        }
+        #expect(path("/a/b/runs/c.yaml", "/a/b") == "runs/c.yaml")
+        #expect(path("/a/b/c.yaml", "/a/d/e") == "../../b/c.yaml")
+    }
+}

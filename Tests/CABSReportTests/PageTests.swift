@@ -1,0 +1,98 @@
+import CABSTraining
+import Foundation
+import Testing
+
+@testable import CABSReport
+
+/// Whole reports. gnuplot draws them: without it these tests are skipped.
+@Suite(.enabled(if: (try? Gnuplot()) != nil, "gnuplot is not installed"))
+struct PageTests {
+    static let curves = [
+        "loss-by-examples", "accuracy-by-examples", "loss-by-seconds", "accuracy-by-seconds", "batch-size", "variance",
+        "gradient-squared-norm", "noise-scale",
+    ]
+
+    /// Makes a report and reads the page and the names of the figures.
+    static func report(_ paths: [String], in folder: URL, title: String? = nil) throws -> (
+        html: String, figures: Set<String>
+    ) {
+        let report = try Report(paths, page: folder.appending(path: "page.html"), title: title)
+        try report.write()
+        let figures = try FileManager.default.contentsOfDirectory(atPath: report.figureFolder.path)
+        for figure in figures {
+            let text = try String(contentsOf: report.figureFolder.appending(path: figure), encoding: .utf8)
+            #expect(text.contains("<svg") && text.contains("</svg>"))
+        }
+        return (try String(contentsOf: report.page, encoding: .utf8), Set(figures.map { String($0.dropLast(4)) }))
+    }
+
+    /// Nothing on the page comes from elsewhere or runs.
+    static func expectSelfContained(_ html: String) throws {
+        #expect(!html.contains("<script"))
+        #expect(html.hasPrefix("<!DOCTYPE html>\n<html lang=\"en\">"))
+        for match in html.matches(of: try Regex("(?:src|href)=\"([^\"]*)\"", as: (Substring, Substring).self)) {
+            #expect(match.1.hasPrefix("data:"), "\(match.1.prefix(80))")
+        }
+        #expect(!html.contains("url(") && !html.contains("@import"))
+        #expect(html.matches(of: try Regex("<img ")).count == html.matches(of: try Regex("alt=\"Line chart of ")).count)
+    }
+
+    static func options(_ change: (inout TrainingOptions) -> Void) throws -> TrainingConfiguration {
+        var options = TrainingOptions()
+        options.dataset = .digits
+        options.workers = 1
+        options.evaluations = 3
+        change(&options)
+        return try TrainingConfiguration(options)
+    }
+
+    @Test func `a run has all figures, watching rules among them`() async throws {
+        let folder = try TemporaryFolder()
+        let run = folder.url.appending(path: "run")
+        let configuration = try Self.options {
+            $0.steps = 30
+            $0.shadow = "noise-scale,norm-test"
+        }
+        _ = try await TrainingRun(configuration, output: run).run()
+        let (html, figures) = try Self.report([run.path], in: run)
+        #expect(figures == Set(Self.curves + ["shadows"]))
+        try Self.expectSelfContained(html)
+        #expect(html.contains("<code>cabs train --config config.yaml</code>"))
+
+        // As a run that was killed leaves its folder.
+        try FileManager.default.removeItem(at: RunDirectory(existing: run).summaryFile)
+        let metrics = RunDirectory(existing: run).metricsFile
+        try Data(contentsOf: metrics).dropLast(40).write(to: metrics)
+        let unfinished = try Self.report([run.path], in: folder.url).html
+        #expect(unfinished.contains("unfinished") && unfinished.contains("<td>29</td>"))
+    }
+
+    @Test func `a comparison has the learning rates' figures too, and names cannot break the page`() async throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(
+            """
+            options: {dataset: digits, workers: 1, evaluations: 2}
+            rules: [cabs, {name: "<&\\"'`touch broken`", options: {batch-size: "constant:32"}}]
+            learning-rates: [0.1, 0.2, 1e+30]
+            budget-examples: 700
+            """, as: "wanted.yaml")
+        let grid = folder.url.appending(path: "grid")
+        let comparison = try Comparison(ComparisonGrid(contentsOf: file), in: grid)
+        for run in comparison.runs { try await comparison.make(run) }
+        let (html, figures) = try Self.report([grid.path], in: grid, title: "<b>mine</b>")
+        #expect(figures == Set(Self.curves + ["accuracy-by-learning-rate", "loss-by-learning-rate"]))
+        try Self.expectSelfContained(html)
+        #expect(html.contains("&lt;&amp;&quot;&#39;`touch broken`") && !html.contains("<&") && !html.contains("<b>"))
+        #expect(html.contains("2 of 6 runs diverged"))
+        #expect(html.contains("cabs train --config runs/digits_mlp_cabs_0.2_0/config.yaml"))
+        let found = try FileManager.default.contentsOfDirectory(atPath: grid.path)
+        #expect(Set(found) == ["grid.yaml", "runs", "page.html", "page-figures"])
+    }
+
+    @Test func `a run that diverged is told of without figures`() throws {
+        let folder = try TemporaryFolder()
+        let run = try folder.writeRun("run", learningRate: 1e30, status: "diverged")
+        let (html, figures) = try Self.report([run.directory.url.path], in: folder.url)
+        #expect(figures.isEmpty && html.contains("The run diverged"))
+    }
+}
