@@ -26,7 +26,7 @@ struct CurveFigures {
             figure(
                 "accuracy-by-examples", "Test accuracy by examples",
                 "Part of the test examples classified correctly against the number of examples drawn.", .examples,
-                .init(label: "test accuracy"), .points
+                .init(label: "test accuracy", reachBelowEnds: 0.1), .points
             ) { $0.accuracy(by: .examples) },
             figure(
                 "loss-by-seconds", "Training loss by time",
@@ -36,7 +36,7 @@ struct CurveFigures {
             figure(
                 "accuracy-by-seconds", "Test accuracy by time",
                 "Part of the test examples classified correctly against the time spent in steps.", .seconds,
-                .init(label: "test accuracy"), .points
+                .init(label: "test accuracy", reachBelowEnds: 0.1), .points
             ) { $0.accuracy(by: .seconds) },
             figure(
                 "batch-size", "Batch size", "Batch size against the number of steps; the last batch may be cut.",

@@ -15,6 +15,9 @@ struct Figure: Sendable {
         var scale = Scale.linear
         /// The places that have labels; chosen by the range where not given.
         var tics: [Double]? = nil
+        /// How far below the lowest right end a linear axis reaches at least, so that early values may lie outside and do not
+        /// crush those that count; all values are shown where not given.
+        var reachBelowEnds: Double? = nil
     }
 
     /// How an axis is divided.

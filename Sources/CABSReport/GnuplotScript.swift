@@ -8,6 +8,7 @@ struct GnuplotScript {
         var lines = Self.frame(height: 350 + 22 * Self.legendRowCount(figure.series.map(\.name)))
         lines += Self.axis("x", figure.x, figure.series.flatMap { $0.curve.points.map(\.x) })
         lines += Self.axis("y", figure.y, figure.series.flatMap { $0.curve.points.flatMap { [$0.y.low, $0.y.high] } })
+        if let low = Self.closeLow(figure) { lines.append("set yrange [\(low):*]") }
         for (index, series) in figure.series.enumerated() {
             lines.append("$data\(index) << EOD")
             lines += series.curve.points.map { "\($0.x) \($0.y.mean) \($0.y.low) \($0.y.high)" }
@@ -32,7 +33,7 @@ struct GnuplotScript {
             "set grid linecolor rgb '#e3e3e3' linewidth 0.8",
             "set tics nomirror textcolor rgb '#333333'",
             "set key tmargin left horizontal Left reverse noenhanced samplen 1.7 width -2 textcolor rgb '#222222'",
-            "set lmargin 9",
+            "set lmargin 10",
             "set rmargin 2.5",
         ]
     }
@@ -55,7 +56,8 @@ struct GnuplotScript {
         let tics: [Double]
         if axis.scale == .powersOfTwo {
             tics = LogarithmicTics.powersOfTwo(low, high)
-            lines.append("set \(name)range [\(tics[0]):\(tics[tics.count - 1])]")
+            // A little more, so that nothing lies on the frame.
+            lines.append("set \(name)range [\(tics[0] / 1.15):\(tics[tics.count - 1] * 1.15)]")
         } else {
             // Room on both sides, so that nothing lies on the frame, and at least some of the axis where all is one value.
             let (low, high) = high > low * 1.2 ? (low / 1.1, high * 1.1) : (low / 1.5, high * 1.5)
@@ -65,6 +67,17 @@ struct GnuplotScript {
         let labels = tics.map { "\(quoted(LogarithmicTics.label($0))) \($0)" }
         lines.append("set \(name)tics (\(labels.joined(separator: ", ")))")
         return lines
+    }
+
+    /// Where an axis begins that leaves early values out; nothing where all values are near them.
+    private static func closeLow(_ figure: Figure) -> Double? {
+        let values = figure.series.flatMap { $0.curve.points.map(\.y) }
+        let ends = figure.series.compactMap { $0.curve.points.last?.y.low }
+        guard let reach = figure.y.reachBelowEnds, let end = ends.min(), let high = values.map(\.high).max(),
+            let low = values.map(\.low).min()
+        else { return nil }
+        let close = end - max(high - end, reach)
+        return low < close ? close : nil
     }
 
     private static func band(_ series: Figure.Series, data index: Int) -> String? {

@@ -24,7 +24,7 @@ enum ReportStyle {
         .muted { color: var(--muted); }
         .facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.1rem 0 0; padding: 0; }
         .facts div {
-          flex: 1 1 8.5rem; padding: .7rem .95rem; background: var(--card); border: 1px solid var(--line);
+          flex: 1 1 7.6rem; padding: .7rem .9rem; background: var(--card); border: 1px solid var(--line);
           border-radius: 10px;
         }
         .facts dt { color: var(--muted); font-size: .82rem; }
@@ -49,7 +49,7 @@ enum ReportStyle {
         .range { display: block; color: var(--muted); font-size: .8rem; font-weight: 400; }
         .line {
           display: inline-block; width: 1.5rem; height: 0; margin-right: .55rem; vertical-align: middle;
-          border-top: 4px solid; border-radius: 2px;
+          border-top: 4px solid; border-radius: 2px; box-shadow: 0 0 0 1px var(--line);
         }
         code, pre { font: .85em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
         details { margin-top: 1rem; }

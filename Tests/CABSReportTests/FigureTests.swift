@@ -57,6 +57,19 @@ import Testing
             [0.96944, 20000, 1438.6, 17.25, 1e30].map { number($0) } == ["0.9694", "20,000", "1,439", "17.25", "1e+30"])
     }
 
+    @Test func `early accuracies may lie outside the frame`() throws {
+        func script(_ values: [Double]) throws -> String {
+            let points = try values.enumerated().map { Curve.Point(x: Double($0), y: try #require(Spread([$1]))) }
+            let style = LineStyle(color: "#000000", width: 1, dash: 1)
+            let figure = Figure(
+                name: "a", title: "a", caption: "a", x: .init(label: "a"), y: .init(label: "a", reachBelowEnds: 0.25),
+                series: [.init(name: "a", style: style, curve: Curve(points))])
+            return try GnuplotScript(#require(figure)).text
+        }
+        #expect(try script([0.1, 0.75]).contains("set yrange [0.5:*]"))
+        #expect(try !script([0.6, 0.75]).contains("yrange"))
+    }
+
     @Test func `gnuplot takes names as they stand`() {
         #expect(GnuplotScript.quoted("a'b `date`\n@x \"$") == "'a''b `date` @x \"$'")
     }
