@@ -170,7 +170,7 @@ import Testing
         let result = try Self.run(["data", "--data", "/nowhere"])
         #expect(result.code == 0)
         #expect(result.output.contains("digits           1438 training and 359 test examples"))
-        #expect(result.output.contains("cifar10          not found; unpack"))
+        #expect(result.output.contains("cifar10          not found; get it with cabs data fetch cifar10"))
     }
 
     /// A small set in MNIST's format, changed by `change`.
