@@ -15,6 +15,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CABS"),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .systemLibrary(
             name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -22,7 +23,7 @@ let package = Package(
         .target(name: "CVectorMath"),
         .target(name: "CABSNetwork", dependencies: ["CABS", "CDNN", "CVectorMath"]),
         .target(
-            name: "CABSData", dependencies: ["CABSNetwork", "CMatio", "CZlib"],
+            name: "CABSData", dependencies: ["CABSNetwork", "CCrypto", "CMatio", "CZlib"],
             resources: [
                 .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
                 .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),

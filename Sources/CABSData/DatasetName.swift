@@ -46,7 +46,8 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         case .svhn:
             let folder = try locate(in: folder)
             return try TrainingData(
-                name: rawValue, training: Self.svhnImages(in: folder, "train"), test: Self.svhnImages(in: folder, "test"))
+                name: rawValue, training: Self.svhnImages(in: folder, "train"),
+                test: Self.svhnImages(in: folder, "test"))
         case .digits:
             return try Digits.load()
         }
@@ -62,6 +63,22 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         throw .notFound(name: rawValue, tried: places.map(\.path), advice: advice)
     }
 
+    /// Where files go that are fetched: the first place of ``locate(in:)`` that bears the data set's own name.
+    ///
+    /// - Parameter folder: The folder to make the data set's own in, instead of the usual place.
+    public func fetchFolder(in folder: URL? = nil) -> URL {
+        (folder ?? Self.environmentFolder ?? Self.cacheFolder).appending(path: folderNames[0])
+    }
+
+    private static var environmentFolder: URL? {
+        let path = ProcessInfo.processInfo.environment["CABS_DATA"] ?? ""
+        return path.isEmpty ? nil : URL(filePath: path)
+    }
+
+    private static var cacheFolder: URL {
+        FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/cabs")
+    }
+
     /// The folders to look in, first to last.
     private func places(in folder: URL?) -> [URL] {
         func candidates(_ base: URL) -> [URL] {
@@ -70,11 +87,8 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         // A folder that the user names is the only one meant.
         if let folder { return candidates(folder) }
         var places: [URL] = []
-        if let environment = ProcessInfo.processInfo.environment["CABS_DATA"], !environment.isEmpty {
-            places += candidates(URL(filePath: environment)).dropFirst()
-        }
-        let home = FileManager.default.homeDirectoryForCurrentUser
-        places += candidates(home.appending(path: ".cache/cabs")).dropFirst()
+        if let environment = Self.environmentFolder { places += candidates(environment).dropFirst() }
+        places += candidates(Self.cacheFolder).dropFirst()
         if self == .fashionMNIST { places.append(URL(filePath: "/usr/share/datasets/fashion-mnist")) }
         return places
     }

@@ -98,7 +98,9 @@ import Testing
         let bytes = Self.pixels[3072..<6144]
         let mean = Double(bytes.reduce(0) { $0 + Int($1) }) / 3072
         let deviation = (bytes.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / 3072).squareRoot()
-        for (value, byte) in zip(input, bytes) { #expect(abs(Double(value) - (Double(byte) - mean) / deviation) < 1e-5) }
+        for (value, byte) in zip(input, bytes) {
+            #expect(abs(Double(value) - (Double(byte) - mean) / deviation) < 1e-5)
+        }
         #expect(target == [1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     }
 }
