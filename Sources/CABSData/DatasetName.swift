@@ -105,7 +105,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     private var advice: String {
         let fetching = "get it with cabs data fetch \(rawValue), or name its folder with --data"
         return switch self {
-        case .fashionMNIST: "install Debian's package dataset-fashion-mnist, \(fetching)"
+        case .fashionMNIST: "install Debian's package dataset-fashion-mnist, or \(fetching)"
         case .mnist, .cifar10, .cifar100, .cifar100Coarse, .svhn: fetching
         case .digits: "it comes with this package"
         }

@@ -96,6 +96,8 @@ import Testing
         (["bench", "--repeats", "0"], "0 repeats"),
         (["evaluate"], "path"),
         (["evaluate", "Package.swift"], "add --dataset and --model"),
+        (["data", "fetch", "imagenet"], "imagenet"),
+        (["data", "fetch", "mnist", "--from", "here"], "\"here\" is not an address"),
         (["fly"], "fly"),
     ])
     func `wrong usage ends with 64`(arguments: [String], mentions: String) throws {
@@ -120,6 +122,12 @@ import Testing
         (["train", "--dataset", "digits", "--output", "."], "exists already"),
         (["train", "--dataset", "digits", "--trace", "no/such/folder.jsonl"], "cannot write"),
         (["train", "--dataset", "digits", "--learning-rate", "1e30"], "the loss is"),
+        (["train", "--dataset", "svhn", "--data", "."], "cabs data fetch svhn"),
+        (
+            ["data", "fetch", "mnist", "--data", ".", "--from", "http://127.0.0.1:1/"],
+            "cannot reach http://127.0.0.1:1/"
+        ),
+        (["data", "fetch", "mnist", "--data", "garbage"], "cannot write"),
         (["evaluate", "nowhere"], "no such file"),
         (["evaluate", "garbage", "--dataset", "digits", "--model", "mlp"], "cannot be used"),
     ])
@@ -171,6 +179,12 @@ import Testing
         #expect(result.code == 0)
         #expect(result.output.contains("digits           1438 training and 359 test examples"))
         #expect(result.output.contains("cifar10          not found; get it with cabs data fetch cifar10"))
+    }
+
+    @Test func `the digits need no fetching`() throws {
+        let result = try Self.run(["data", "fetch", "digits"])
+        #expect(result.code == 0)
+        #expect(result.output.contains("nothing to fetch"))
     }
 
     /// A small set in MNIST's format, changed by `change`.

@@ -16,13 +16,24 @@ struct Download: Sendable {
     /// Puts the file in its place, where it is not there yet.
     func run(progress: @escaping Transfer.Progress) async throws(FetchError) {
         guard try !isThere() else { return }
-        try await Transfer.receive(address, into: part, timeout: timeout, progress: progress)
+        do {
+            try await Transfer.receive(address, into: part, timeout: timeout, progress: progress)
+        } catch {
+            removeEmptyPart()
+            throw error
+        }
         let found = try FileChecksum.md5(of: part)
         guard found == checksum else {
             try? FileManager.default.removeItem(at: part)
             throw .wrongChecksum(address: address.absoluteString, expected: checksum, found: found)
         }
         try part.moveDurably(to: file)
+    }
+
+    /// Leaves no trace of a transfer that brought nothing.
+    private func removeEmptyPart() {
+        guard (try? part.resourceValues(forKeys: [.fileSizeKey]).fileSize) == 0 else { return }
+        try? FileManager.default.removeItem(at: part)
     }
 
     /// Whether the right file is in its place.
