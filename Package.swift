@@ -15,13 +15,15 @@ let package = Package(
     ],
     targets: [
         .target(name: "CABS"),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .systemLibrary(
             name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CMatio", providers: [.apt(["libmatio-dev"]), .brew(["libmatio"])]),
         .target(name: "CVectorMath"),
         .target(name: "CABSNetwork", dependencies: ["CABS", "CDNN", "CVectorMath"]),
         .target(
-            name: "CABSData", dependencies: ["CABSNetwork", "CZlib"],
+            name: "CABSData", dependencies: ["CABSNetwork", "CCrypto", "CMatio", "CZlib"],
             resources: [
                 .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
                 .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),
@@ -40,7 +42,8 @@ let package = Package(
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
         .testTarget(name: "CABSNetworkTests", dependencies: ["CABSNetwork"]),
-        .testTarget(name: "CABSDataTests", dependencies: ["CABSData"]),
+        .testTarget(
+            name: "CABSDataTests", dependencies: ["CABSData"], resources: [.copy("Resources")]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
         .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
         .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSTraining"]),

@@ -92,7 +92,7 @@ struct BenchCommand: AsyncParsableCommand {
     private func measure(_ name: ModelName, batchSize: Int, _ variants: [Variant]) throws {
         // Anew for each line, as the machine's speed may drift.
         let roofline = Roofline.floatingPointRate(threadCount: variants.map(\.workerCount).max()!)
-        let model = try name.model(input: name.benchmarkInput, outputCount: 10)
+        let model = try name.model(input: name.benchmarkInput, outputCount: name.benchmarkOutputCount)
         let batch = RandomBatch(model, count: batchSize)
         let descent = GradientDescent(learningRate: 0.01)
         let networks = try variants.map { variant in
@@ -188,12 +188,15 @@ extension ModelName {
     /// The images that a benchmark feeds the model.
     fileprivate var benchmarkInput: ExampleShape {
         switch self {
-        case .cifar10TwoConvThreeDense: .image(height: 24, width: 24, channels: 3)
-        case .cifar10EightConvTwoDense: .image(height: 32, width: 32, channels: 3)
+        case .cifar10TwoConvThreeDense, .cifar100FourConvTwoDense: .image(height: 24, width: 24, channels: 3)
+        case .cifar10EightConvTwoDense, .svhnThreeConvTwoDense: .image(height: 32, width: 32, channels: 3)
         case .mnistTwoConvTwoDense, .logisticRegression: .image(height: 28, width: 28, channels: 1)
         case .mlp: .image(height: 8, width: 8, channels: 1)
         }
     }
+
+    /// The number of classes that a benchmark has.
+    fileprivate var benchmarkOutputCount: Int { self == .cifar100FourConvTwoDense ? 100 : 10 }
 }
 
 /// Random images and classes.

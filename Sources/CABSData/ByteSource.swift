@@ -24,13 +24,22 @@ struct ByteSource: ~Copyable {
 
     /// Opens bytes in memory.
     init(_ data: Data, name: String) throws(DatasetError) {
+        // 15 bits of window, and 16 for gzip's header.
+        try self.init(data, name: name, windowBits: data.starts(with: [0x1f, 0x8b]) ? 15 + 16 : nil)
+    }
+
+    /// Opens bytes in memory that are compressed in zlib's own format.
+    init(zlib data: Data, name: String) throws(DatasetError) {
+        try self.init(data, name: name, windowBits: 15)
+    }
+
+    private init(_ data: Data, name: String, windowBits: Int32?) throws(DatasetError) {
         self.name = name
         compressed = data
-        guard data.starts(with: [0x1f, 0x8b]) else { return }
+        guard let windowBits else { return }
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        // 15 bits of window, and 16 for gzip's header.
-        guard inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+        guard inflateInit2_(stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             stream.deallocate()
             throw .damagedCompression(file: name)
         }

@@ -13,6 +13,8 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     case cifar100
     /// CIFAR-100 by its 20 coarse classes.
     case cifar100Coarse = "cifar100-coarse"
+    /// 99,289 colour images of 32x32 of digits in house numbers.
+    case svhn
     /// 1,797 handwritten digits of 8x8 (UCI), which come with this package.
     case digits
 
@@ -41,6 +43,11 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
             return try cifar(
                 in: locate(in: folder), self == .cifar100 ? .cifar100Fine : .cifar100Coarse,
                 training: ["train.bin"], test: "test.bin", augments: augments, seed: seed)
+        case .svhn:
+            let folder = try locate(in: folder)
+            return try TrainingData(
+                name: rawValue, training: Self.svhnImages(in: folder, "train"),
+                test: Self.svhnImages(in: folder, "test"))
         case .digits:
             return try Digits.load()
         }
@@ -56,6 +63,22 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         throw .notFound(name: rawValue, tried: places.map(\.path), advice: advice)
     }
 
+    /// Where files go that are fetched: the first place of ``locate(in:)`` that bears the data set's own name.
+    ///
+    /// - Parameter folder: The folder to make the data set's own in, instead of the usual place.
+    public func fetchFolder(in folder: URL? = nil) -> URL {
+        (folder ?? Self.environmentFolder ?? Self.cacheFolder).appending(path: folderNames[0])
+    }
+
+    private static var environmentFolder: URL? {
+        let path = ProcessInfo.processInfo.environment["CABS_DATA"] ?? ""
+        return path.isEmpty ? nil : URL(filePath: path)
+    }
+
+    private static var cacheFolder: URL {
+        FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/cabs")
+    }
+
     /// The folders to look in, first to last.
     private func places(in folder: URL?) -> [URL] {
         func candidates(_ base: URL) -> [URL] {
@@ -64,11 +87,8 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         // A folder that the user names is the only one meant.
         if let folder { return candidates(folder) }
         var places: [URL] = []
-        if let environment = ProcessInfo.processInfo.environment["CABS_DATA"], !environment.isEmpty {
-            places += candidates(URL(filePath: environment)).dropFirst()
-        }
-        let home = FileManager.default.homeDirectoryForCurrentUser
-        places += candidates(home.appending(path: ".cache/cabs")).dropFirst()
+        if let environment = Self.environmentFolder { places += candidates(environment).dropFirst() }
+        places += candidates(Self.cacheFolder).dropFirst()
         if self == .fashionMNIST { places.append(URL(filePath: "/usr/share/datasets/fashion-mnist")) }
         return places
     }
@@ -76,19 +96,17 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     /// What the data set's folder may be called: as here, or as its archive unpacks.
     private var folderNames: [String] {
         switch self {
-        case .mnist, .fashionMNIST, .digits: [rawValue]
+        case .mnist, .fashionMNIST, .svhn, .digits: [rawValue]
         case .cifar10: [rawValue, "cifar-10-batches-bin"]
         case .cifar100, .cifar100Coarse: ["cifar100", "cifar-100-binary"]
         }
     }
 
     private var advice: String {
-        switch self {
-        case .fashionMNIST:
-            "install Debian's package dataset-fashion-mnist, or put its four files into ~/.cache/cabs/\(rawValue)"
-        case .mnist: "put its four files into ~/.cache/cabs/\(rawValue) or name their folder with --data"
-        case .cifar10, .cifar100, .cifar100Coarse:
-            "unpack the binary version into ~/.cache/cabs/\(folderNames[0]) or name its folder with --data"
+        let fetching = "get it with cabs data fetch \(rawValue), or name its folder with --data"
+        return switch self {
+        case .fashionMNIST: "install Debian's package dataset-fashion-mnist, or \(fetching)"
+        case .mnist, .cifar10, .cifar100, .cifar100Coarse, .svhn: fetching
         case .digits: "it comes with this package"
         }
     }
@@ -99,6 +117,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         case .mnist, .fashionMNIST: Self.idxFile(in: folder, "train-images", rank: 3) != nil
         case .cifar10: folder.hasFile("data_batch_1.bin")
         case .cifar100, .cifar100Coarse: folder.hasFile("train.bin")
+        case .svhn: folder.hasFile("train_32x32.mat")
         case .digits: false
         }
     }
@@ -148,6 +167,18 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     }
 }
 
+extension DatasetName {
+    /// One part of SVHN, standardised whole.
+    private static func svhnImages(in folder: URL, _ split: String) throws(DatasetError) -> ImageDataset {
+        let path = folder.appending(path: "\(split)_32x32.mat")
+        let file = try SVHNFile(contentsOf: path)
+        let images = try LabeledImages(
+            shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels, labels: file.labels,
+            source: path.path)
+        return try ImageDataset(images, preprocessing: CroppedAndStandardized(cropSize: 32, augments: false))
+    }
+}
+
 extension LabeledImages {
     /// Puts the two files of an IDX set together.
     init(
@@ -187,6 +218,11 @@ extension TrainingData {
         from folder: URL? = nil, augments: Bool = true, seed: UInt64 = 0
     ) throws(DatasetError) -> TrainingData {
         try DatasetName.cifar10.load(from: folder, augments: augments, seed: seed)
+    }
+
+    /// SVHN; see ``DatasetName/load(from:augments:seed:)``.
+    public static func svhn(from folder: URL? = nil) throws(DatasetError) -> TrainingData {
+        try DatasetName.svhn.load(from: folder)
     }
 
     /// The digits that come with this package.

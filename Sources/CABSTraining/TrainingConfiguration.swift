@@ -66,7 +66,9 @@ public struct TrainingConfiguration: Sendable {
     private static func defaultModel(for dataset: DatasetName) -> ModelName {
         switch dataset {
         case .mnist, .fashionMNIST: .mnistTwoConvTwoDense
-        case .cifar10, .cifar100, .cifar100Coarse: .cifar10TwoConvThreeDense
+        case .cifar10: .cifar10TwoConvThreeDense
+        case .cifar100, .cifar100Coarse: .cifar100FourConvTwoDense
+        case .svhn: .svhnThreeConvTwoDense
         case .digits: .mlp
         }
     }

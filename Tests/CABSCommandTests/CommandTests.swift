@@ -129,6 +129,8 @@ import Testing
         (["evaluate"], "path"),
         (["report"], "path"),
         (["evaluate", "Package.swift"], "add --dataset and --model"),
+        (["data", "fetch", "imagenet"], "imagenet"),
+        (["data", "fetch", "mnist", "--from", "here"], "\"here\" is not an address"),
         (["fly"], "fly"),
     ])
     func `wrong usage ends with 64`(arguments: [String], mentions: String) throws {
@@ -156,6 +158,12 @@ import Testing
         (["train", "--resume", "nowhere"], "cannot read"),
         (["compare", ".", "--rules", "cabs"], "exists already"),
         (["compare", "o", "--config", "garbage"], "garbage"),
+        (["train", "--dataset", "svhn", "--data", "."], "cabs data fetch svhn"),
+        (
+            ["data", "fetch", "mnist", "--data", ".", "--from", "http://127.0.0.1:1/"],
+            "cannot reach http://127.0.0.1:1/"
+        ),
+        (["data", "fetch", "mnist", "--data", "garbage"], "cannot write"),
         (["evaluate", "nowhere"], "no such file"),
         (["report", "nowhere"], "nowhere is no run"),
         (["report", "cut"], "cut is no run"),
@@ -208,7 +216,13 @@ import Testing
         let result = try Self.run(["data", "--data", "/nowhere"])
         #expect(result.code == 0)
         #expect(result.output.contains("digits           1438 training and 359 test examples"))
-        #expect(result.output.contains("cifar10          not found; unpack"))
+        #expect(result.output.contains("cifar10          not found; get it with cabs data fetch cifar10"))
+    }
+
+    @Test func `the digits need no fetching`() throws {
+        let result = try Self.run(["data", "fetch", "digits"])
+        #expect(result.code == 0)
+        #expect(result.output.contains("nothing to fetch"))
     }
 
     /// A small set in MNIST's format, changed by `change`.

@@ -164,6 +164,7 @@ let compressed: [UInt8] = [
         let text = try #require(error).description
         #expect(text.contains(folder.url.path))
         #expect(text.contains("cifar-10-batches-bin"))
+        #expect(text.contains("cabs data fetch cifar10"))
     }
 
     @Test func `the digits come with the package`() throws {

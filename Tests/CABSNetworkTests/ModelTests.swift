@@ -78,6 +78,15 @@ import Testing
         #expect(throws: ModelError.unknownLayer("mystery")) { try Model(input: .vector(3), layers: [Mystery()]) }
     }
 
+    @Test func `the networks for SVHN and CIFAR-100 have the sizes that their documentation names`() throws {
+        let svhn = try ModelName.svhnThreeConvTwoDense.model(
+            input: .image(height: 32, width: 32, channels: 3), outputCount: 10)
+        #expect(svhn.parameterCount == 2432 + 51_264 + 102_464 + 262_400 + 2570)
+        let cifar = try ModelName.cifar100FourConvTwoDense.model(
+            input: .image(height: 24, width: 24, channels: 3), outputCount: 100)
+        #expect(cifar.parameterCount == 1792 + 36_928 + 73_856 + 147_584 + 2_359_808 + 51_300)
+    }
+
     @Test func `the deep network takes whole images and crops`() throws {
         for size in [24, 32] {
             let model = try ModelName.cifar10EightConvTwoDense.model(

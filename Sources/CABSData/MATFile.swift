@@ -1,0 +1,121 @@
+import CMatio
+import Foundation
+
+/// The arrays of unsigned bytes in a file of MATLAB's format 5, plain or compressed by zlib.
+struct MATFile {
+    /// An array in column-major order.
+    struct ByteArray {
+        let sizes: [Int]
+        let values: [UInt8]
+    }
+
+    private static let headerCount = 128
+    /// The numbers by which the format calls its top elements.
+    private static let (plainElement, compressedElement): (UInt32, UInt32) = (14, 15)
+    private static let expected = "a MATLAB 5 file of unsigned bytes"
+
+    private let arrays: [String: ByteArray]
+
+    /// Reads the arrays with certain names.
+    ///
+    /// - Throws: ``DatasetError`` where the file cannot be read, is damaged or of another format, or one of these arrays
+    ///   is not of unsigned bytes.
+    init(contentsOf file: URL, names: Set<String>) throws(DatasetError) {
+        // matio answers a file that is cut or damaged with zeros, and believes every size: what the variables really hold
+        // is counted before it comes to that.
+        let byteCounts = try Self.verifiedByteCounts(of: file)
+        guard let handle = Mat_Open(file.path, Int32(MAT_ACC_RDONLY.rawValue)) else {
+            throw .unreadable(file: file.path, reason: "it does not open as a MATLAB file")
+        }
+        defer { Mat_Close(handle) }
+        // All headers come first: matio finds the next one only where nothing was read since the last.
+        var variables: [UnsafeMutablePointer<matvar_t>] = []
+        defer { for variable in variables { Mat_VarFree(variable) } }
+        for _ in byteCounts {
+            guard let variable = Mat_VarReadNextInfo(handle) else {
+                throw .wrongFormat(file: file.path, expected: Self.expected, found: "a variable's header is damaged")
+            }
+            variables.append(variable)
+        }
+        var arrays: [String: ByteArray] = [:]
+        for (variable, byteCount) in zip(variables, byteCounts) {
+            guard let name = variable.pointee.name.map({ String(cString: $0) }), names.contains(name) else { continue }
+            arrays[name] = try Self.array(variable, name: name, byteCount: byteCount, in: handle, file: file.path)
+        }
+        self.arrays = arrays
+    }
+
+    /// The array of a name, where the file has one.
+    subscript(name: String) -> ByteArray? { arrays[name] }
+
+    private static func array(
+        _ variable: UnsafeMutablePointer<matvar_t>, name: String, byteCount: Int, in handle: OpaquePointer, file: String
+    ) throws(DatasetError) -> ByteArray {
+        guard variable.pointee.class_type == MAT_C_UINT8, variable.pointee.isComplex == 0 else {
+            throw .wrongFormat(file: file, expected: expected, found: "\(name) is of another type")
+        }
+        let sizes = (0..<Int(variable.pointee.rank)).map { Int(clamping: variable.pointee.dims[$0]) }
+        var count = 1
+        for size in sizes {
+            let (product, overflows) = count.multipliedReportingOverflow(by: size)
+            guard !overflows, product <= min(byteCount, Int(Int32.max)) else {
+                throw .wrongFormat(
+                    file: file, expected: expected, found: "the sizes of \(name) are \(sizes), more than it holds")
+            }
+            count = product
+        }
+        var values = [UInt8](repeating: 0, count: count)
+        guard count == 0 || Mat_VarReadDataLinear(handle, variable, &values, 0, 1, Int32(count)) == 0 else {
+            throw .damagedCompression(file: file)
+        }
+        return ByteArray(sizes: sizes, values: values)
+    }
+
+    // MARK: Checking
+
+    /// The number of bytes that each variable takes when it is decompressed, after all checksums have been found right.
+    private static func verifiedByteCounts(of file: URL) throws(DatasetError) -> [Int] {
+        let data: Data
+        do {
+            data = try Data(contentsOf: file, options: .mappedIfSafe)
+        } catch {
+            throw .unreadable(file: file.path, reason: error.localizedDescription)
+        }
+        // Version 1, little-endian. Format 7.3, which is HDF5, has version 2.
+        guard data.count >= headerCount, data[124..<128].elementsEqual([0, 1, UInt8(ascii: "I"), UInt8(ascii: "M")])
+        else { throw .wrongFormat(file: file.path, expected: expected, found: "it begins otherwise") }
+        var byteCounts: [Int] = []
+        var position = headerCount
+        while position < data.count {
+            let first = position + 8
+            guard first <= data.count else {
+                throw .truncated(file: file.path, expectedBytes: first, foundBytes: data.count)
+            }
+            let (kind, size) = (word(of: data, at: position), Int(word(of: data, at: position + 4)))
+            guard kind == plainElement || kind == compressedElement else {
+                throw .wrongFormat(file: file.path, expected: expected, found: "it has an element of type \(kind)")
+            }
+            position = first + size
+            guard position <= data.count else {
+                throw .truncated(file: file.path, expectedBytes: position, foundBytes: data.count)
+            }
+            byteCounts.append(
+                kind == plainElement ? size : try decompressedCount(of: data[first..<position], name: file.path))
+        }
+        return byteCounts
+    }
+
+    private static func decompressedCount(of bytes: Data, name: String) throws(DatasetError) -> Int {
+        var source = try ByteSource(zlib: bytes, name: name)
+        var count = 0
+        while true {
+            let part = try source.read(upTo: 1 << 20)
+            if part.isEmpty { return count }
+            count += part.count
+        }
+    }
+
+    private static func word(of data: Data, at position: Int) -> UInt32 {
+        data[position..<(position + 4)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}
