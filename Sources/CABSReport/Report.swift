@@ -54,6 +54,7 @@ public struct Report: Sendable {
         let sections = try groups.map { group in
             var figures =
                 CurveFigures(group, palette: palette).figures + SensitivityFigures(group, palette: palette).figures
+            if group.runs.count == 1, let figure = EstimatorFigure(group.runs[0]).figure { figures.append(figure) }
             if groups.count > 1 {
                 for index in figures.indices {
                     figures[index].name = "\(fileName(group.dataset))-\(fileName(group.model))-\(figures[index].name)"

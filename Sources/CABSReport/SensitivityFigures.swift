@@ -22,7 +22,8 @@ struct SensitivityFigures {
                 .init(label: "final test accuracy"), \.testAccuracy),
             figure(
                 "loss-by-learning-rate", "Training loss by learning rate",
-                "Mean training loss over the last tenth of a run against the learning rate; bars as before." + note,
+                "Mean training loss over the last tenth of a run against the learning rate; bars reach from the lowest seed to the highest."
+                    + note,
                 .init(label: "final training loss", scale: .logarithmic), \.trainingLoss),
         ].compactMap(\.self)
     }

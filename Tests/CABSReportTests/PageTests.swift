@@ -52,10 +52,11 @@ struct PageTests {
         let configuration = try Self.options {
             $0.steps = 30
             $0.shadow = "noise-scale,norm-test"
+            $0.compareEstimators = 10
         }
         _ = try await TrainingRun(configuration, output: run).run()
         let (html, figures) = try Self.report([run.path], in: run)
-        #expect(figures == Set(Self.curves + ["shadows"]))
+        #expect(figures == Set(Self.curves + ["shadows", "estimators"]))
         try Self.expectSelfContained(html)
         #expect(html.contains("<code>cabs train --config config.yaml</code>"))
 
