@@ -3,7 +3,7 @@ import Foundation
 
 /// A reader of files that others may have written, or damaged.
 enum Reader: String, CaseIterable {
-    case idx, cifar10, cifar100, safetensors, parameters, configuration, model, grid
+    case idx, cifar10, cifar100, svhn, safetensors, parameters, configuration, model, grid
 
     /// Reads a file; whether that succeeds is all the same, as long as it ends, and not in a trap.
     func read(_ file: URL) {
@@ -11,6 +11,7 @@ enum Reader: String, CaseIterable {
         case .idx: for rank in [1, 3] { _ = try? IDXFile(contentsOf: file, rank: rank) }
         case .cifar10: _ = try? CIFARFile(contentsOf: file, kind: .cifar10)
         case .cifar100: _ = try? CIFARFile(contentsOf: file, kind: .cifar100Fine)
+        case .svhn: _ = try? SVHNFile(contentsOf: file)
         case .safetensors: _ = try? Safetensors.read(file)
         case .parameters:
             if let model = Self.digitsModel { _ = try? Safetensors.read(file, for: model) }
