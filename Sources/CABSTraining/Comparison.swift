@@ -31,10 +31,10 @@ public struct Comparison: Sendable {
         do {
             try FileManager.default.createDirectory(
                 at: url.appending(path: "runs"), withIntermediateDirectories: true)
-            try ConfigurationFile.text(of: grid).write(to: gridFile, atomically: true, encoding: .utf8)
         } catch {
             throw TrainingError.unwritable(path: url.path, reason: error.localizedDescription)
         }
+        try DurableFile.write(Data(ConfigurationFile.text(of: grid).utf8), to: gridFile)
         for run in runs { try checkOptions(of: run) }
     }
 
@@ -123,12 +123,8 @@ public struct Comparison: Sendable {
     /// - Throws: ``TrainingError``.
     public func writeResults() throws(TrainingError) {
         let lines = [GridResult.columns.joined(separator: ",")] + (try results().map(\.line))
-        let file = url.appending(path: "results.csv")
-        do {
-            try (lines.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
-        } catch {
-            throw .unwritable(path: file.path, reason: error.localizedDescription)
-        }
+        try DurableFile.write(
+            Data((lines.joined(separator: "\n") + "\n").utf8), to: url.appending(path: "results.csv"))
     }
 }
 
@@ -153,10 +149,15 @@ public struct GridResult: Sendable {
         "next_batch_size", "training_loss", "test_loss", "test_accuracy", "training_seconds",
     ]
 
+    /// The values in the order of ``columns``, in quotation marks where a name needs them (RFC 4180).
     var line: String {
         func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+        func quoted(_ name: String) -> String {
+            guard name.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return name }
+            return "\"\(name.replacing("\"", with: "\"\""))\""
+        }
         return [
-            summary.dataset, summary.model, rule, text(configuration.options.learningRate),
+            summary.dataset, quoted(summary.model), quoted(rule), text(configuration.options.learningRate),
             "\(configuration.options.seed ?? 0)", summary.status.rawValue, "\(summary.steps)", "\(summary.examples)",
             text(summary.steps > 0 ? Double(summary.examples) / Double(summary.steps) : nil),
             summary.nextBatchSize.map(String.init) ?? "", text(summary.trainingLoss), text(summary.testLoss),

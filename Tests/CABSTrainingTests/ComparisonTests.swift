@@ -82,6 +82,20 @@ import Testing
         #expect(results[0].summary.examples == 700 && results[3].summary.examples < 700)
     }
 
+    @Test func `a rule's name may have commas and quotation marks`() async throws {
+        let folder = try TemporaryFolder()
+        let grid = try Self.grid(
+            """
+            options: {dataset: digits, workers: 1}
+            rules: [{name: 'small, "mine"', options: {batch-size: "constant:8"}}]
+            learning-rates: [0.1]
+            budget-examples: 8
+            """)
+        #expect(try await Self.makeAll(Comparison(grid, in: folder.url)) == 1)
+        let line = try #require(Self.table(folder.url).last)
+        #expect(line.hasPrefix("digits,mlp,\"small, \"\"mine\"\"\",0.1,0,finished,1,8,"), "\(line)")
+    }
+
     @Test func `a grid may grow, but not change what was run`() async throws {
         let folder = try TemporaryFolder()
         var grid = try Self.grid()
