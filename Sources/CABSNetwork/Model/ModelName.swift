@@ -44,14 +44,20 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
         case .svhnThreeConvTwoDense: Self.svhnLayers(outputCount: outputCount)
         case .cifar100FourConvTwoDense: Self.cifar100Layers(outputCount: outputCount)
         case .mlp:
-            Flatten()
-            Dense(units: 128, weights: .he)
-            ReLU()
-            Dense(units: outputCount)
+            Self.denseLayers(hiddenUnits: 128, outputCount: outputCount)
         case .logisticRegression:
             Flatten()
             Dense(units: outputCount, weights: .constant(0))
         }
+    }
+
+    /// A hidden layer and the output layer.
+    @ModelBuilder
+    private static func denseLayers(hiddenUnits: Int, outputCount: Int) -> [any Layer] {
+        Flatten()
+        Dense(units: hiddenUnits, weights: .he)
+        ReLU()
+        Dense(units: outputCount)
     }
 
     @ModelBuilder
@@ -78,10 +84,7 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
             }
             MaxPool2D(poolSize: 2, padding: .same)
         }
-        Flatten()
-        Dense(units: 512, weights: .he)
-        ReLU()
-        Dense(units: outputCount)
+        denseLayers(hiddenUnits: 512, outputCount: outputCount)
     }
 
     @ModelBuilder
@@ -91,10 +94,7 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
             ReLU()
             MaxPool2D(poolSize: 3, stride: 2, padding: .same)
         }
-        Flatten()
-        Dense(units: 256, weights: .he)
-        ReLU()
-        Dense(units: outputCount)
+        denseLayers(hiddenUnits: 256, outputCount: outputCount)
     }
 
     @ModelBuilder
@@ -106,10 +106,7 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
             ReLU()
             MaxPool2D(poolSize: 2, padding: .same)
         }
-        Flatten()
-        Dense(units: 512, weights: .he)
-        ReLU()
-        Dense(units: outputCount)
+        denseLayers(hiddenUnits: 512, outputCount: outputCount)
     }
 
     @ModelBuilder
