@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test bench experiments experiments-quick crashtest fuzz sanitize lint format bootstrap
+.PHONY: run test bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -33,10 +33,14 @@ crashtest: bootstrap
 fuzz: bootstrap
 	scripts/fuzz
 
-# All tests under AddressSanitizer and ThreadSanitizer. Not leaks: processes that exit in the middle of Swift code leave some.
+# All tests under AddressSanitizer and ThreadSanitizer.
 sanitize: bootstrap
-	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-address
-	swift test --sanitize=thread --scratch-path .build-thread
+	scripts/sanitize
+
+# Half an hour of training whose memory must not grow.
+soak: bootstrap
+	swift build -c release --product cabs
+	scripts/soak
 
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources

@@ -24,6 +24,13 @@ import Testing
 
     static let longRun = ["--dataset", "digits", "--steps", "3000", "--checkpoint-every", "20", "--output", "out"]
 
+    /// The bytes of a run's last parameters, without the header.
+    static func tensors(_ run: String, in folder: URL) throws -> Data {
+        let data = try Data(contentsOf: folder.appending(path: "\(run)/checkpoints/final.safetensors"))
+        let header = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        return data.dropFirst(8 + header)
+    }
+
     @Test func `a run that is killed goes on to the same bytes`() throws {
         try CommandTests.withFolder { folder in
             let whole = try CommandTests.run(["train"] + Self.longRun.dropLast() + ["whole"], in: folder)
@@ -38,16 +45,69 @@ import Testing
             }
             let last = try CommandTests.run(["train", "--resume", "out"], in: folder)
             #expect(last.code == 0, "\(last.errors)")
-            func tensors(_ name: String) throws -> Data {
-                let data = try Data(contentsOf: folder.appending(path: "\(name)/checkpoints/final.safetensors"))
-                let header = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
-                return data.dropFirst(8 + header)
-            }
-            #expect(try tensors("out") == tensors("whole"))
+            #expect(try Self.tensors("out", in: folder) == Self.tensors("whole", in: folder))
             let lines = try String(contentsOf: folder.appending(path: "out/metrics.jsonl"), encoding: .utf8)
             #expect(lines.split(separator: "\n").count == 3000)
         }
     }
+
+    @Test func `a disk that is full at a checkpoint leaves the one before`() throws {
+        try CommandTests.withFolder { folder in
+            // Parameters of 600 KB beside metrics of 30 KB, so that a limit on the size of files meets the checkpoint first.
+            try Data("layers: [flatten, {dense: {units: 2000}}, relu, {dense: {units: 10}}]".utf8)
+                .write(to: folder.appending(path: "wide.yaml"))
+            let options = ["--dataset", "digits", "--model", "wide.yaml", "--checkpoint-every", "20"]
+            func train(_ arguments: [String]) throws {
+                let run = try CommandTests.run(["train"] + arguments, in: folder)
+                #expect(run.code == 0, "\(run.errors)")
+            }
+            try train(options + ["--steps", "80", "--output", "whole"])
+            try train(options + ["--steps", "40", "--output", "out"])
+            let (process, errors) = try Self.startLongRun(
+                in: folder, ["--resume", "out", "--steps", "80"], wrappedIn: "trap '' XFSZ; ulimit -f 400; exec")
+            let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 1)
+            #expect(text.hasPrefix("Error: cannot write") && text.contains("step-000000060.safetensors"), "\(text)")
+            let files = try FileManager.default.contentsOfDirectory(
+                atPath: folder.appending(path: "out/checkpoints").path)
+            #expect(files.sorted() == ["final", "step-000000020", "step-000000040"].map { "\($0).safetensors" })
+            try train(["--resume", "out", "--steps", "80"])
+            #expect(try Self.tensors("out", in: folder) == Self.tensors("whole", in: folder))
+        }
+    }
+
+    #if os(Linux)
+        /// The quick form of `make soak`.
+        @Test func `the memory of a run does not grow with its steps`() throws {
+            try CommandTests.withFolder { folder in
+                let (process, _) = try Self.startLongRun(
+                    in: folder,
+                    [
+                        "--dataset", "digits", "--steps", "1000000", "--checkpoint-every", "50", "--evaluate-every",
+                        "100",
+                    ]
+                        + ["--shadow", "all", "--compare-estimators", "100", "--factor", "8", "--output", "out"])
+                func residentKilobytes(afterMetricsOf bytes: Int) throws -> Int {
+                    let metrics = folder.appending(path: "out/metrics.jsonl").path
+                    while process.isRunning,
+                        try FileManager.default.attributesOfItem(atPath: metrics)[.size] as? Int ?? 0 < bytes
+                    {
+                        usleep(10_000)
+                    }
+                    let status = try String(
+                        contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+                    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+                    return try #require(line.split(separator: " ").compactMap { Int($0) }.first)
+                }
+                let early = try residentKilobytes(afterMetricsOf: 200_000)
+                let late = try residentKilobytes(afterMetricsOf: 1_200_000)
+                kill(process.processIdentifier, SIGKILL)
+                process.waitUntilExit()
+                #expect(late < early + 1024, "\(early) KB, later \(late) KB")
+            }
+        }
+    #endif
 
     @Test func `a full disk ends a run with an error, and its last checkpoint loads`() throws {
         try CommandTests.withFolder { folder in
