@@ -7,8 +7,10 @@ run: bootstrap
 	swift build -c release --product cabs
 	swift run -c release --skip-build cabs train
 
+# All tests, and those of the engine, where memory is handled by hand, under AddressSanitizer as well.
 test: bootstrap
 	swift test
+	scripts/sanitize address -- --filter CABSNetworkTests
 
 # Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them.
 bench: bootstrap

@@ -22,7 +22,7 @@ struct MATFile {
     ///   is not of unsigned bytes.
     init(contentsOf file: URL, names: Set<String>) throws(DatasetError) {
         // matio answers a file that is cut or damaged with zeros, and believes every size: what the variables really hold
-        // is counted before it comes to that.
+        // is counted, and their headers checked, before it comes to that.
         let byteCounts = try Self.verifiedByteCounts(of: file)
         guard let handle = Mat_Open(file.path, Int32(MAT_ACC_RDONLY.rawValue)) else {
             throw .unreadable(file: file.path, reason: "it does not open as a MATLAB file")
@@ -99,18 +99,31 @@ struct MATFile {
             guard position <= data.count else {
                 throw .truncated(file: file.path, expectedBytes: position, foundBytes: data.count)
             }
-            byteCounts.append(
-                kind == plainElement ? size : try decompressedCount(of: data[first..<position], name: file.path))
+            let element = data[first..<position]
+            let (header, byteCount) =
+                kind == plainElement
+                ? (Array(element.prefix(MATVariableHeader.maximumByteCount)), size)
+                : try decompressed(element, name: file.path)
+            if let flaw = MATVariableHeader.flaw(in: header) {
+                throw .wrongFormat(file: file.path, expected: expected, found: flaw)
+            }
+            byteCounts.append(byteCount)
         }
         return byteCounts
     }
 
-    private static func decompressedCount(of bytes: Data, name: String) throws(DatasetError) -> Int {
+    /// How a compressed element begins, and how many bytes it takes when it is decompressed.
+    private static func decompressed(
+        _ bytes: Data, name: String
+    ) throws(DatasetError) -> (header: [UInt8], byteCount: Int) {
         var source = try ByteSource(zlib: bytes, name: name)
-        var count = 0
+        // Within a compressed element the variable has a tag of its own.
+        _ = try source.read(upTo: 8)
+        let header = try source.read(upTo: MATVariableHeader.maximumByteCount)
+        var count = 8 + header.count
         while true {
             let part = try source.read(upTo: 1 << 20)
-            if part.isEmpty { return count }
+            if part.isEmpty { return (header, count) }
             count += part.count
         }
     }

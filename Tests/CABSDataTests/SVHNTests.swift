@@ -71,6 +71,25 @@ import Testing
         }
     }
 
+    /// matio would allocate what a header promises, and read on within cells and structures.
+    @Test(
+        arguments: [
+            // The position in svhn-plain.mat, what is put there, and what is said of it.
+            (136, 7, "8 bytes of type 7 for its flags"), (144, 1, "a variable is of class 1"),
+            (156, 0xFFFF_FFF0, "4294967280 bytes of type 5 for its sizes"),
+            (176, 1, "88 bytes of type 1 for its name"), (176, 0x1234_0001, "4660 bytes of type 1 for its name"),
+        ] as [(Int, UInt32, String)])
+    func `a header that promises much is refused before it is believed`(
+        position: Int, word: UInt32, mentions: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        var bytes = try [UInt8](Data(contentsOf: Self.file("svhn-plain")))
+        bytes.replaceSubrange(position..<(position + 4), with: (0..<4).map { UInt8(word >> (8 * $0) & 0xFF) })
+        let file = try folder.write(bytes, as: "promise.mat")
+        let error = #expect(throws: DatasetError.self) { try SVHNFile(contentsOf: file) }
+        #expect(try #require(error).description.contains(mentions), "\(String(describing: error))")
+    }
+
     @Test func `garbage is of another format`() throws {
         let folder = try TemporaryFolder()
         let header = try [UInt8](Data(contentsOf: Self.file("svhn")).prefix(128))
