@@ -10,7 +10,7 @@ run: bootstrap
 # All tests, and those of the engine, where memory is handled by hand, under AddressSanitizer as well.
 test: bootstrap
 	swift test
-	scripts/sanitize address -- --filter CABSNetworkTests
+	scripts/sanitize address -- --filter "EngineTests|BatchTests|SparseGradientTests"
 
 # Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them.
 bench: bootstrap
