@@ -91,7 +91,7 @@ struct MATFile {
             guard first <= data.count else {
                 throw .truncated(file: file.path, expectedBytes: first, foundBytes: data.count)
             }
-            let (kind, size) = (word(of: data, at: position), Int(word(of: data, at: position + 4)))
+            let (kind, size) = (data.littleEndianWord(at: position), Int(data.littleEndianWord(at: position + 4)))
             guard kind == plainElement || kind == compressedElement else {
                 throw .wrongFormat(file: file.path, expected: expected, found: "it has an element of type \(kind)")
             }
@@ -126,9 +126,5 @@ struct MATFile {
             if part.isEmpty { return (header, count) }
             count += part.count
         }
-    }
-
-    private static func word(of data: Data, at position: Int) -> UInt32 {
-        data[position..<(position + 4)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }
 }

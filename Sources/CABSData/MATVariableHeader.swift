@@ -21,7 +21,7 @@ enum MATVariableHeader {
         var position = 0
         for part in parts {
             guard position + tagByteCount <= bytes.count else { return "a variable ends before its \(part.name)" }
-            let (first, second) = (word(of: bytes, at: position), word(of: bytes, at: position + 4))
+            let (first, second) = (bytes.littleEndianWord(at: position), bytes.littleEndianWord(at: position + 4))
             // Up to four bytes may stand in the tag, whose first half then has their number as well.
             let isShort = first >> 16 != 0
             let size = Int(isShort ? first >> 16 : second)
@@ -34,8 +34,11 @@ enum MATVariableHeader {
         guard plainClasses.contains(bytes[tagByteCount]) else { return "a variable is of class \(bytes[tagByteCount])" }
         return nil
     }
+}
 
-    private static func word(of bytes: [UInt8], at position: Int) -> UInt32 {
-        bytes[position..<(position + 4)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+extension RandomAccessCollection<UInt8> where Index == Int {
+    /// The four bytes from a position on as a number, the lowest first.
+    func littleEndianWord(at position: Int) -> UInt32 {
+        self[position..<(position + 4)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }
 }
