@@ -9,15 +9,18 @@ import Testing
 @Suite struct EngineTests {
     @Test(arguments: [1, 2, 3, 7])
     func `a barrier holds everyone back until the last has come`(workers: Int) throws {
+        // Not a Mutex: its waiting happens within Swift's library, where ThreadSanitizer does not see it and reports a race.
+        final class Arrivals: Sendable {
+            let count = Atomic(0)
+        }
         let pool = try WorkerPool(workerCount: workers)
-        let arrivals = Mutex([Int](repeating: 0, count: 50))
         for _ in 0..<20 {
-            arrivals.withLock { for index in $0.indices { $0[index] = 0 } }
+            let arrivals = (0..<50).map { _ in Arrivals() }
             pool.run { worker in
-                for phase in 0..<50 {
-                    arrivals.withLock { $0[phase] += 1 }
+                for phase in arrivals {
+                    phase.count.add(1, ordering: .relaxed)
                     worker.wait()
-                    #expect(arrivals.withLock { $0[phase] } == workers)
+                    #expect(phase.count.load(ordering: .relaxed) == workers)
                 }
             }
         }
