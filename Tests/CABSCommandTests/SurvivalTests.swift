@@ -83,11 +83,8 @@ import Testing
             try CommandTests.withFolder { folder in
                 let (process, _) = try Self.startLongRun(
                     in: folder,
-                    [
-                        "--dataset", "digits", "--steps", "1000000", "--checkpoint-every", "50", "--evaluate-every",
-                        "100",
-                    ]
-                        + ["--shadow", "all", "--compare-estimators", "100", "--factor", "8", "--output", "out"])
+                    Self.longRun.map { $0 == "3000" ? "3000000" : $0 } + ["--evaluate-every", "100", "--factor", "8"]
+                        + ["--shadow", "all", "--compare-estimators", "100"])
                 func residentKilobytes(afterMetricsOf bytes: Int) throws -> Int {
                     let metrics = folder.appending(path: "out/metrics.jsonl").path
                     while process.isRunning,
@@ -164,6 +161,31 @@ import Testing
 
             let shrunk = try CommandTests.run(["train", "--resume", "out", "--steps", "\(steps + 5)"], in: folder)
             #expect(shrunk.code == 1 && shrunk.errors.contains("the run began with steps 1000000"))
+        }
+    }
+
+    @Test func `a second interrupt ends a run at once, in the middle of a step`() throws {
+        try CommandTests.withFolder { folder in
+            let process = Process()
+            process.executableURL = CommandTests.program
+            // A single step that takes far longer than this test.
+            process.arguments = [
+                "train", "--dataset", "digits", "--steps", "1", "--batch-size", "constant:2000000", "--output", "out",
+            ]
+            process.currentDirectoryURL = folder
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            let metrics = folder.appending(path: "out/metrics.jsonl").path
+            while process.isRunning, !FileManager.default.fileExists(atPath: metrics) { usleep(10_000) }
+            kill(process.processIdentifier, SIGINT)
+            usleep(300_000)
+            #expect(process.isRunning)
+            kill(process.processIdentifier, SIGINT)
+            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 130 && process.terminationReason == .exit)
+            #expect(!text.contains("stopped after"), "\(text)")
         }
     }
 }
