@@ -54,6 +54,22 @@ static inline dnnl_status_t cdnn_layout_create(
 #endif
 }
 
+// A layout by the distances between values along each dimension.
+static inline dnnl_status_t cdnn_layout_create_with_strides(
+    cdnn_layout *layout, int rank, const int64_t *dims, const int64_t *strides) {
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_memory_desc_create_with_strides(
+        (dnnl_memory_desc_t *)layout, rank, dims, dnnl_f32, strides);
+#else
+    dnnl_memory_desc_t *desc = (dnnl_memory_desc_t *)malloc(sizeof(dnnl_memory_desc_t));
+    if (!desc) return dnnl_out_of_memory;
+    dnnl_status_t status = dnnl_memory_desc_init_by_strides(desc, rank, dims, dnnl_f32, strides);
+    if (status != dnnl_success) { free(desc); return status; }
+    *layout = (cdnn_layout)desc;
+    return dnnl_success;
+#endif
+}
+
 // One of the layouts that a primitive descriptor settled on; an empty one where it has none.
 static inline dnnl_status_t cdnn_layout_query(
     cdnn_layout *layout, const_dnnl_primitive_desc_t primitive, dnnl_query_t what) {
@@ -93,6 +109,13 @@ static inline dnnl_status_t cdnn_memory_create(
 }
 
 // MARK: Primitive descriptors
+
+// The name of the implementation that oneDNN chose.
+static inline const char *cdnn_implementation(const_dnnl_primitive_desc_t primitive) {
+    const char *name = NULL;
+    dnnl_status_t status = dnnl_primitive_desc_query(primitive, dnnl_query_impl_info_str, 0, &name);
+    return status == dnnl_success && name ? name : "";
+}
 
 // Returns the status of `expression`, which makes a primitive descriptor with `attributes`: scratch memory is
 // always the caller's.

@@ -46,6 +46,8 @@ protocol ExampleOperation: Sendable {
     var scratchByteCount: Int { get }
     /// The operation's parameters, none for most.
     var parameters: [TrainableArray] { get }
+    /// What is computed, and how; nothing where there is no choice.
+    var computations: [PlannedComputation] { get }
     /// Binds the operation to one worker's memory.
     func bind(to places: ExamplePlaces) throws(EngineError) -> any ExampleKernel
     /// Brings everything derived from the parameters up to date after they changed. One worker calls it.
@@ -54,6 +56,7 @@ protocol ExampleOperation: Sendable {
 
 extension ExampleOperation {
     var parameters: [TrainableArray] { [] }
+    var computations: [PlannedComputation] { [] }
     func parametersDidChange() {}
 }
 

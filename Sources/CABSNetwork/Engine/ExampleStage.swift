@@ -4,6 +4,8 @@ import CDNN
 struct ExampleStage: Sendable {
     let input: TensorLayout
     let operations: [any ExampleOperation]
+    /// How each layer is computed, changes of layout included.
+    let plan: [PlannedLayer]
     /// Whether any of the operations has parameters: without, there is no backward pass.
     let hasParameters: Bool
     /// The first of the operations that take several examples at a time; the number of operations where none does.
@@ -34,12 +36,20 @@ struct ExampleStage: Sendable {
         var operations: [any ExampleOperation] = []
         var hasParameters = false
         var groupStart: Int?
+        var plan: [PlannedLayer] = []
 
-        func append(_ operation: any ExampleOperation) throws(EngineError) {
-            if operation.input.layout != current.layout {
-                operations.append(try ReorderOperation(from: current, to: operation.input.layout))
-            }
+        func appendReorder(to layout: Layout) throws(EngineError) {
+            guard layout != current.layout else { return }
+            let reorder = try ReorderOperation(from: current, to: layout)
+            operations.append(reorder)
+            plan.append(PlannedLayer(name: "layout", computations: reorder.computations))
+            current = reorder.output
+        }
+
+        func append(_ operation: any ExampleOperation, _ name: String) throws(EngineError) {
+            try appendReorder(to: operation.input.layout)
             operations.append(operation)
+            plan.append(PlannedLayer(name: name, computations: operation.computations))
             hasParameters = hasParameters || !operation.parameters.isEmpty
             current = operation.output
         }
@@ -58,14 +68,12 @@ struct ExampleStage: Sendable {
             if index + 1 < layers.count, let maximum = layers[index + 1].layer as? MaxPool2D {
                 surroundings.outputGradientIsSparse = maximum.stride >= 2
             }
-            try append(layer.makeOperation(from: current, to: placed.output, in: surroundings))
+            try append(layer.makeOperation(from: current, to: placed.output, in: surroundings), placed.name)
         }
         imageShape = image
-        if endsPlainly {
-            let plain = try Layout.image(image)
-            if plain != current.layout { operations.append(try ReorderOperation(from: current, to: plain)) }
-        }
+        if endsPlainly { try appendReorder(to: Layout.image(image)) }
         self.operations = operations
+        self.plan = plan
         self.hasParameters = hasParameters
         self.groupStart = groupStart ?? operations.count
     }

@@ -4,9 +4,23 @@ import CDNN
 final class Layout: @unchecked Sendable {
     // The handle is never changed after init, and oneDNN reads it from any thread: the proof of Sendable.
     let handle: cdnn_layout
+    let byteCount: Int
 
     init(taking handle: cdnn_layout) {
         self.handle = handle
+        byteCount = cdnn_layout_size(handle)
+    }
+
+    /// A layout by the distances between values along each dimension.
+    ///
+    /// - Parameter storedCount: The number of floats in memory, with what stands behind the last value.
+    init(_ sizes: [Int], strides: [Int], storedCount: Int) throws(EngineError) {
+        var handle: cdnn_layout?
+        let status = cdnn_layout_create_with_strides(
+            &handle, Int32(sizes.count), sizes.map(Int64.init), strides.map(Int64.init))
+        try check(status, "a memory layout of \(sizes)")
+        self.handle = handle!
+        byteCount = storedCount * MemoryLayout<Float>.stride
     }
 
     deinit { cdnn_layout_destroy(handle) }
@@ -42,8 +56,6 @@ final class Layout: @unchecked Sendable {
         return nil
     }
 
-    var byteCount: Int { cdnn_layout_size(handle) }
-
     /// The number of floats in memory, padding included.
     var storedCount: Int { byteCount / MemoryLayout<Float>.stride }
 }
@@ -61,6 +73,19 @@ struct TensorLayout: Sendable {
     var storedCount: Int { layout.storedCount }
     /// Whether the layout has places that belong to no value. They hold zero, always.
     var isPadded: Bool { storedCount != shape.count }
+
+    /// How many channels of an image lie side by side: 8 or 16 in blocks, 1 where each channel is an image by itself; none in other
+    /// layouts.
+    var channelBlock: Int? {
+        get throws(EngineError) {
+            switch try layout.tag(of: 1, shape) {
+            case dnnl_nchw: 1
+            case dnnl_nChw8c: 8
+            case dnnl_nChw16c: 16
+            default: nil
+            }
+        }
+    }
 
     /// The layout of several examples, one after the other. Only one where the layout has no name.
     func layout(of exampleCount: Int) throws(EngineError) -> Layout {

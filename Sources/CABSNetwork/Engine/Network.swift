@@ -25,6 +25,11 @@ public final class Network {
     private let pool: WorkerPool
     private let program: StepProgram
 
+    /// How the layers before the first dense layer are computed; from there on all is matrix products.
+    ///
+    /// It follows from the model, the processor and the version of oneDNN alone.
+    public var plan: [PlannedLayer] { program.plan }
+
     /// Sets up the network and draws its first parameters.
     ///
     /// - Parameters:

@@ -1,4 +1,5 @@
 import CDNN
+import CVectorMath
 
 /// Runs `body` with OpenMP granting this thread no helpers: oneDNN plans and runs a primitive for as many threads
 /// as it would get.
@@ -22,6 +23,7 @@ struct DNNLEngine: @unchecked Sendable {
         guard status == dnnl_success, let handle else {
             return .failure(.primitiveUnavailable(what: "a CPU engine", status: status.rawValue))
         }
+        InstructionSet.effective.limitVectorMath()
         return .success(DNNLEngine(handle: handle))
     }()
 }
@@ -33,6 +35,8 @@ final class Primitive: @unchecked Sendable {
     let descriptor: dnnl_primitive_desc_t
     let handle: dnnl_primitive_t
     let scratch: Layout
+    /// oneDNN's name for what it chose, such as `jit:avx2`.
+    let implementation: String
 
     /// Makes the primitive that `describe` describes, for one thread.
     init(
@@ -53,7 +57,11 @@ final class Primitive: @unchecked Sendable {
         self.descriptor = descriptor
         self.handle = handle
         scratch = try Self.layout(of: descriptor, dnnl_query_scratchpad_md)
+        implementation = String(cString: cdnn_implementation(descriptor))
     }
+
+    /// Whether this is one of the slow implementations that oneDNN has for what it has not compiled.
+    var isReference: Bool { implementation.split(separator: ":").contains("ref") }
 
     deinit {
         dnnl_primitive_destroy(handle)

@@ -94,6 +94,9 @@ final class PrimitiveCall: @unchecked Sendable {
             ])
     }
 
+    /// oneDNN's name for what it chose.
+    var implementation: String { primitive.implementation }
+
     deinit {
         for memory in memories { dnnl_memory_destroy(memory) }
         dnnl_stream_destroy(stream)

@@ -23,6 +23,17 @@ struct PrimitiveFamily: Sendable {
 
     var scratchByteCount: Int { members.map(\.primitive.scratch.byteCount).max()! }
 
+    /// This family, if none of its members is a reference implementation.
+    var compiled: PrimitiveFamily? { members.contains { $0.primitive.isReference } ? nil : self }
+
+    /// The implementation for the largest number of examples.
+    var implementation: String { members[0].primitive.implementation }
+
+    /// How many examples a call takes, for people to read.
+    var exampleCountText: String {
+        members.count == 1 ? "one example at a time" : "up to \(members[0].exampleCount) examples"
+    }
+
     /// The primitive for so many examples, one of the numbers that the family was made for.
     subscript(exampleCount: Int) -> Primitive { members.first { $0.exampleCount == exampleCount }!.primitive }
 

@@ -19,6 +19,13 @@ struct ReorderOperation: ExampleOperation {
     let worksInPlace = false
     var scratchByteCount: Int { max(forward.scratch.byteCount, backward.scratch.byteCount) }
 
+    var computations: [PlannedComputation] {
+        [
+            PlannedComputation(.forward, "copied", implementations: [forward.implementation]),
+            PlannedComputation(.inputGradient, "copied", implementations: [backward.implementation]),
+        ]
+    }
+
     func bind(to places: ExamplePlaces) throws(EngineError) -> any ExampleKernel {
         try Kernel(self, places)
     }

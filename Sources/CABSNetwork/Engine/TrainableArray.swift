@@ -12,13 +12,31 @@ struct StoredForm: Sendable {
     let plain: Layout
     /// The same values as they are stored.
     let stored: Layout
+    /// Where the plain layout has zeros among the values: the values come in rows.
+    var rows: Rows?
+
+    /// Rows that are padded with zeros.
+    struct Rows {
+        /// The values of a row.
+        let length: Int
+        /// From one row to the next.
+        let stride: Int
+    }
 
     var storedCount: Int { repetitions * stored.storedCount }
 
     /// Brings row-major values into the stored form.
     func store(_ values: [Float], into buffer: AlignedBuffer) throws(EngineError) {
-        let source = AlignedBuffer(count: values.count)
-        source.assign(values)
+        let source = AlignedBuffer(count: repetitions * plain.storedCount)
+        if let rows, rows.length < rows.stride {
+            for row in 0..<values.count / rows.length {
+                for index in 0..<rows.length {
+                    source.pointer[row * rows.stride + index] = values[row * rows.length + index]
+                }
+            }
+        } else {
+            source.assign(values)
+        }
         try convert(source, plain, to: buffer, stored)
     }
 
@@ -26,7 +44,10 @@ struct StoredForm: Sendable {
     func read(_ buffer: AlignedBuffer) throws(EngineError) -> [Float] {
         let result = AlignedBuffer(count: repetitions * plain.storedCount)
         try convert(buffer, stored, to: result, plain)
-        return result.values
+        guard let rows, rows.length < rows.stride else { return result.values }
+        return stride(from: 0, to: result.count, by: rows.stride).flatMap { start in
+            UnsafeBufferPointer(start: result.pointer + start, count: rows.length)
+        }
     }
 
     private func convert(

@@ -15,9 +15,15 @@ extension Pooling {
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext
     ) throws(EngineError) -> any ExampleOperation {
-        try PoolingOperation(
-            input: input, shape: output, window: window.geometry(for: input.shape), averages: Self.averages,
-            backpropagates: context.backpropagates, name: context.name)
+        func operation(_ input: TensorLayout) throws(EngineError) -> PoolingOperation {
+            try PoolingOperation(
+                input: input, shape: output, window: window.geometry(for: input.shape), averages: Self.averages,
+                backpropagates: context.backpropagates, name: context.name)
+        }
+        let asItComes = try operation(input)
+        if asItComes.isCompiled { return asItComes }
+        // Of plain images oneDNN has one that is not compiled either, but no reference.
+        return try operation(TensorLayout(shape: input.shape, layout: Layout.image(input.shape)))
     }
 }
 
@@ -77,6 +83,16 @@ private struct PoolingOperation: ExampleOperation {
                 cdnn_pooling_backward(
                     &$0, $1, averages, input.layout.handle, outputLayout.handle, &window, forward.descriptor)
             } : nil
+    }
+
+    /// Whether oneDNN has more than a reference implementation.
+    var isCompiled: Bool { !forward.isReference && backward?.isReference != true }
+
+    var computations: [PlannedComputation] {
+        let ways = [(PlannedComputation.Purpose.forward, Optional(forward)), (.inputGradient, backward)]
+        return ways.compactMap { purpose, primitive in
+            primitive.map { PlannedComputation(purpose, "one example at a time", implementations: [$0.implementation]) }
+        }
     }
 
     let backwardReadsInput = false

@@ -13,6 +13,14 @@
 #include <immintrin.h>
 #endif
 
+// MARK: Instruction sets
+
+// Each function is compiled for each of these.
+typedef enum { cvm_baseline, cvm_avx2, cvm_avx512 } cvm_instruction_set;
+
+// From here on functions use instructions up to this set, as far as the processor has them; before, the baseline's.
+void cvm_use(cvm_instruction_set set);
+
 // MARK: Sums
 
 // Sum of x[i].
@@ -82,6 +90,10 @@ double cvm_weight_gradient_squared_norm(
 void cvm_write_patches(
     float *patches, size_t stride, const float *image, size_t channels, const cvm_convolution *shape);
 
+// The reverse: each pixel of the image becomes the sum of the places of `patches` that stand for it.
+void cvm_add_patches(
+    float *image, const float *patches, size_t stride, size_t channels, const cvm_convolution *shape);
+
 // Copies a matrix whose rows are apart by one stride to one whose rows are apart by another.
 void cvm_copy_rows(
     float *destination, size_t destination_stride, const float *source, size_t source_stride, size_t rows,
@@ -93,15 +105,25 @@ void cvm_copy_rows(
 // gradient before a 2x2 pooling differs from zero. These functions take the others as given: their time is proportional to
 // the values that differ.
 //
-// Images are in blocks of channels, [channels / cvm_lanes, height, width, cvm_lanes], and so are output gradients.
-// Padded images have zeros around them and end with the last window. All memory is aligned to 64 bytes.
+// An image comes in blocks of channels, [planes, height, width, lanes], or, where it has fewer channels than a vector has lanes,
+// channels first, [pixel, height, width]. Output gradients are in blocks of channels, [blocks, height, width, unit_block], or
+// channels first; these only where the image has few channels.
+// Values in such blocks that belong to no channel are zero. Padded images are [planes, rows, columns, pixel]: zeros around
+// the image, down to the last window's end.
 
-enum { cvm_lanes = 16, cvm_largest_sparse_kernel = 5 };
+enum { cvm_largest_row_vectors = 5 };
 
 typedef struct {
-    cvm_convolution geometry;  // its kernel has at most cvm_largest_sparse_kernel rows
-    size_t channels, units;    // of the input and the output: multiples of cvm_lanes
+    cvm_convolution geometry;
+    size_t units;       // channels of the output
+    size_t unit_block;  // channels of the output that lie side by side: 8, 16, or 1 where channels come first
+    size_t lanes;       // floats of a vector: 8 or 16
+    size_t planes;      // of a padded image: blocks of channels, or one
+    size_t pixel;       // floats of one pixel in a plane: `lanes`, or all channels
 } cvm_sparse_convolution;
+
+// The vectors that hold one row of a window, at most cvm_largest_row_vectors.
+size_t cvm_row_vectors(const cvm_sparse_convolution *shape);
 
 // The bytes that lists of one example's values take.
 size_t cvm_nonzeros_size(const cvm_sparse_convolution *shape);
@@ -115,11 +137,11 @@ size_t cvm_padded_count(const cvm_sparse_convolution *shape);
 // Copies an image into a padded one, whose border is left as it is.
 void cvm_pad_image(float *padded, const float *image, const cvm_sparse_convolution *shape);
 
-// Copies the inside of a padded image out; zero where no window reaches.
+// Copies the inside of a padded image in blocks of channels out; zero where no window reaches.
 void cvm_unpad_image(float *image, const float *padded, const cvm_sparse_convolution *shape);
 
-// For each of some padded images, one after the other: adds the weight gradient to `sum`, in the order [units,
-// channels / cvm_lanes, kernel, kernel, cvm_lanes], and its squared norm to squared_norms[example].
+// For each of some padded images, one after the other: adds the weight gradient to `sum`, in the order [units, planes, kernel,
+// row_vectors, lanes], where a row of the kernel has its pixels side by side, and its squared norm to squared_norms[example].
 void cvm_sparse_weight_gradient(
     float *sum, double *squared_norms, const float *padded, const void *nonzeros, size_t examples,
     const cvm_sparse_convolution *shape);
@@ -129,12 +151,12 @@ double cvm_sparse_bias_gradient(
     float *sum, const void *nonzeros, size_t example, const cvm_sparse_convolution *shape);
 
 // Brings weights from the order of the weight gradient into the one that the input gradient reads:
-// [channels / cvm_lanes, kernel, units, kernel, cvm_lanes].
+// [planes, kernel, units, row_vectors, lanes].
 void cvm_pack_kernel_rows(float *packed, const float *weights, const cvm_sparse_convolution *shape);
 
-// The input gradient of one example, padded.
+// The input gradients of some examples, padded and one after the other, for images in blocks of channels.
 void cvm_sparse_input_gradient(
-    float *padded, const void *nonzeros, size_t example, const float *packed_weights,
+    float *padded, const void *nonzeros, size_t examples, const float *packed_weights,
     const cvm_sparse_convolution *shape);
 
 // MARK: Updates

@@ -8,9 +8,15 @@ struct GatheredWeightGradient: WeightGradientPlan {
     private let gramNorm: GramNorm
 
     var scratchByteCount: Int { max(family.scratchByteCount, gramNorm.scratchByteCount) }
+    var computation: PlannedComputation {
+        PlannedComputation(
+            .weightGradient, "gathered", implementations: [family.implementation] + gramNorm.implementations)
+    }
 
-    init(_ primitives: ConvolutionPrimitives, measures: Bool) throws(EngineError) {
-        (family, layout) = try primitives.makeBackwardWeights(singly: false)
+    init(
+        _ primitives: ConvolutionPrimitives, _ found: (family: PrimitiveFamily, weightLayout: Layout), measures: Bool
+    ) throws(EngineError) {
+        (family, layout) = found
         self.measures = measures
         gramNorm = try GramNorm(primitives)
     }
@@ -38,16 +44,9 @@ struct GatheredWeightGradient: WeightGradientPlan {
                 GradientSink(operation.bias, worker: places.worker)
             )
             func calls(_ weights: AlignedBuffer, _ biases: AlignedBuffer) throws(EngineError) -> PrimitiveCalls {
-                try plan.family.bind(scratch: places.scratch) { count throws(EngineError) in
-                    [
-                        .init(DNNL_ARG_SRC, try operation.input.layout(of: count), places.input.grouped(count)),
-                        .init(
-                            DNNL_ARG_DIFF_DST, try operation.output.layout(of: count),
-                            places.outputGradient.grouped(count)),
-                        .init(DNNL_ARG_DIFF_WEIGHTS, plan.layout, ExampleTensor(weights.pointer)),
-                        .init(DNNL_ARG_DIFF_BIAS, operation.primitives.biasLayout, ExampleTensor(biases.pointer)),
-                    ]
-                }
+                try operation.primitives.bindBackwardWeights(
+                    plan.family, plan.layout, input: places.input, outputGradient: places.outputGradient,
+                    weight: weights, bias: biases, scratch: places.scratch)
             }
             intoSum = try calls(weight.sum, bias.sum)
             intoFormed = try calls(weight.formed, bias.formed)

@@ -1,7 +1,3 @@
-#include "Internal.h"
-
-#include <string.h>
-
 typedef struct {
     long begin, end;
 } span;
@@ -16,7 +12,7 @@ static inline span inside(long offset, long padding, long stride, long length, l
     return result;
 }
 
-CVM_VECTORIZED double cvm_weight_gradient_squared_norm(
+static double vectorized_weight_gradient_squared_norm(
     const float *pixel_products, const float *gradient_products, const cvm_convolution *s) {
 #pragma clang fp reassociate(on)
     long pixels = s->height * s->width, positions = s->output_height * s->output_width;
@@ -47,7 +43,7 @@ CVM_VECTORIZED double cvm_weight_gradient_squared_norm(
     return total;
 }
 
-void cvm_write_patches(
+static void vectorized_write_patches(
     float *restrict patches, size_t stride, const float *restrict image, size_t channels,
     const cvm_convolution *s) {
     for (size_t channel = 0; channel < channels; channel++) {
@@ -67,7 +63,28 @@ void cvm_write_patches(
     }
 }
 
-void cvm_copy_rows(
+// The transpose of write_patches: what several patches hold of a pixel is added up.
+static void vectorized_add_patches(
+    float *restrict image, const float *restrict patches, size_t stride, size_t channels,
+    const cvm_convolution *s) {
+    memset(image, 0, channels * s->height * s->width * sizeof(float));
+    for (size_t channel = 0; channel < channels; channel++) {
+        float *plane = image + channel * s->height * s->width;
+        for (long r = 0; r < s->kernel; r++) {
+            span rows = inside(r, s->top, s->stride, s->height, s->output_height);
+            for (long c = 0; c < s->kernel; c++, patches += stride) {
+                span columns = inside(c, s->left, s->stride, s->width, s->output_width);
+                for (long y = rows.begin; y < rows.end; y++) {
+                    float *to = plane + (y * s->stride + r - s->top) * s->width + c - s->left;
+                    for (long x = columns.begin; x < columns.end; x++)
+                        to[x * s->stride] += patches[y * s->output_width + x];
+                }
+            }
+        }
+    }
+}
+
+static void vectorized_copy_rows(
     float *restrict destination, size_t destination_stride, const float *restrict source,
     size_t source_stride, size_t rows, size_t columns) {
     for (size_t row = 0; row < rows; row++)

@@ -13,6 +13,8 @@ struct MultipliedWeightGradient: WeightGradientPlan {
     private let gramNorm: GramNorm
     private let outputChannelCount: Int
     private let patchSize: Int
+    /// Floats from one output channel's weights to the next's: padding is among them.
+    private let weightStride: Int
     private let positionCount: Int
     private let inputChannelCount: Int
 
@@ -23,6 +25,9 @@ struct MultipliedWeightGradient: WeightGradientPlan {
     private static let depth = 256
 
     var scratchByteCount: Int { gramNorm.scratchByteCount }
+    var computation: PlannedComputation {
+        PlannedComputation(.weightGradient, "multiplied", implementations: gramNorm.implementations)
+    }
 
     init(_ primitives: ConvolutionPrimitives, measures: Bool) throws(EngineError) {
         let weightShape = primitives.weightShape
@@ -30,9 +35,10 @@ struct MultipliedWeightGradient: WeightGradientPlan {
         self.measures = measures
         gramNorm = try GramNorm(primitives)
         outputChannelCount = weightShape[0]
-        inputChannelCount = weightShape[1]
-        patchSize = weightShape[1...].reduce(1, *)
-        positionCount = primitives.output.shape.count / outputChannelCount
+        inputChannelCount = primitives.input.shape.channelCount
+        patchSize = inputChannelCount * weightShape[2] * weightShape[3]
+        weightStride = weightShape[1...].reduce(1, *)
+        positionCount = primitives.positionCount
     }
 
     func bind(
@@ -101,7 +107,7 @@ struct MultipliedWeightGradient: WeightGradientPlan {
             multiply(
                 transposed: (false, true), (plan.outputChannelCount, plan.patchSize, usedDepth),
                 outputGradients.pointer, depth, patches.pointer, depth, weight.sum.pointer,
-                plan.patchSize, beta: sumIsEmpty ? 0 : 1)
+                plan.weightStride, beta: sumIsEmpty ? 0 : 1)
             sumIsEmpty = false
             for channel in 0..<plan.outputChannelCount {
                 bias.sum.pointer[channel] += Float(cvm_sum(outputGradients.pointer + channel * depth, usedDepth))

@@ -1,11 +1,7 @@
-#include "Internal.h"
-
-#include <string.h>
-
 // Units and rows in one square tile of a transposition: both sides of a tile stay in L1.
 enum { tile = 16 };
 
-CVM_VECTORIZED void cvm_transpose_adding_bias(
+static void vectorized_transpose_adding_bias(
     float *restrict destination, size_t stride, const float *restrict source,
     const float *restrict bias, size_t rows, size_t units) {
     for (size_t row0 = 0; row0 < rows; row0 += tile) {
@@ -19,7 +15,7 @@ CVM_VECTORIZED void cvm_transpose_adding_bias(
     }
 }
 
-CVM_VECTORIZED void cvm_column_sums(
+static void vectorized_column_sums(
     float *restrict sums, const float *restrict matrix, size_t stride, size_t rows, size_t units,
     int accumulate) {
     if (!accumulate) memset(sums, 0, units * sizeof(float));
@@ -27,11 +23,11 @@ CVM_VECTORIZED void cvm_column_sums(
         for (size_t unit = 0; unit < units; unit++) sums[unit] += matrix[row * stride + unit];
 }
 
-CVM_VECTORIZED double cvm_scale_with_squared_norm(float *gradient, float scale, size_t count) {
+static double vectorized_scale_with_squared_norm(float *gradient, float scale, size_t count) {
 #pragma clang fp reassociate(on)
     double total = 0;
-    for (size_t start = 0; start < count; start += cvm_block) {
-        size_t end = cvm_block_end(start, count);
+    for (size_t start = 0; start < count; start += block_length) {
+        size_t end = block_end(start, count);
         float squares = 0;
         for (size_t i = start; i < end; i++) {
             gradient[i] *= scale;
@@ -42,7 +38,7 @@ CVM_VECTORIZED double cvm_scale_with_squared_norm(float *gradient, float scale, 
     return total;
 }
 
-CVM_VECTORIZED double cvm_descend(
+static double vectorized_descend(
     float *restrict weights, const float *restrict gradient_sum, float scale, float learning_rate,
     float weight_decay, size_t count) {
 #pragma clang fp reassociate(on)
@@ -50,8 +46,8 @@ CVM_VECTORIZED double cvm_descend(
     float decay = learning_rate * weight_decay;
     float rate = learning_rate * scale;
     float squares_scale = scale * scale;
-    for (size_t start = 0; start < count; start += cvm_block) {
-        size_t end = cvm_block_end(start, count);
+    for (size_t start = 0; start < count; start += block_length) {
+        size_t end = block_end(start, count);
         float squares = 0;
         for (size_t i = start; i < end; i++) {
             float sum = gradient_sum[i];

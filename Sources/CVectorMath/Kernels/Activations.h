@@ -1,9 +1,3 @@
-#include "Internal.h"
-
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
 // exp(x) for |x| <= 87 to about two units in the last place, in a form that compilers vectorise:
 // 2^k times the Taylor polynomial of the remaining |r| <= log(2) / 2.
 static inline float exponential(float x) {
@@ -22,16 +16,16 @@ static inline float clamped(float x, float bound) {
     return x > bound ? bound : (x < -bound ? -bound : x);
 }
 
-CVM_VECTORIZED void cvm_relu(float *x, size_t count) {
+static void vectorized_relu(float *x, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] = x[i] < 0 ? 0 : x[i];
 }
 
-CVM_VECTORIZED void cvm_relu_backward(
+static void vectorized_relu_backward(
     float *restrict gradient, const float *restrict output, size_t count) {
     for (size_t i = 0; i < count; i++) gradient[i] = output[i] > 0 ? gradient[i] : 0;
 }
 
-CVM_VECTORIZED void cvm_tanh(float *x, size_t count) {
+static void vectorized_tanh(float *x, size_t count) {
     for (size_t i = 0; i < count; i++) {
         float value = x[i];
         float square = value * value;
@@ -43,16 +37,16 @@ CVM_VECTORIZED void cvm_tanh(float *x, size_t count) {
     }
 }
 
-CVM_VECTORIZED void cvm_tanh_backward(
+static void vectorized_tanh_backward(
     float *restrict gradient, const float *restrict output, size_t count) {
     for (size_t i = 0; i < count; i++) gradient[i] *= 1.0f - output[i] * output[i];
 }
 
-CVM_VECTORIZED void cvm_sigmoid(float *x, size_t count) {
+static void vectorized_sigmoid(float *x, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] = 1.0f / (1.0f + exponential(-clamped(x[i], 87.0f)));
 }
 
-CVM_VECTORIZED void cvm_sigmoid_backward(
+static void vectorized_sigmoid_backward(
     float *restrict gradient, const float *restrict output, size_t count) {
     for (size_t i = 0; i < count; i++) gradient[i] *= output[i] * (1.0f - output[i]);
 }

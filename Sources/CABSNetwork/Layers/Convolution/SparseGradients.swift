@@ -11,8 +11,9 @@ struct SparseGradients: ConvolutionGradients {
     private let shape: cvm_sparse_convolution
     private let measures: Bool
     private let weights: Weights?
-    /// How many examples pass while a part of the weight gradient is in the core's cache.
+    /// How many examples pass while a part of the weights is in the core's cache.
     private let groupSize: Int
+    private let lanesText: String
 
     /// What the input gradient reads.
     private struct Weights {
@@ -22,38 +23,75 @@ struct SparseGradients: ConvolutionGradients {
 
     let scratchByteCount = 0
 
+    /// Up to so many channels lie side by side, pixel by pixel, where they are not in blocks: one row of a window then fills a few
+    /// vectors, whatever the number of channels.
+    static let largestInterleavedCount = 4
+
+    /// - Parameter shape: What ``shape(_:in:)`` gave.
     init(
-        _ primitives: ConvolutionPrimitives, weight: TrainableArray, in context: StageContext
+        _ primitives: ConvolutionPrimitives, _ shape: cvm_sparse_convolution, weight: TrainableArray,
+        in context: StageContext
     ) throws(EngineError) {
-        guard case .image(_, _, let channels) = primitives.input.shape,
-            case .image(_, _, let units) = primitives.output.shape
-        else { preconditionFailure("a convolution from a \(primitives.input.shape)") }
-        shape = cvm_sparse_convolution(geometry: primitives.geometry, channels: channels, units: units)
+        self.shape = shape
         measures = context.estimator != .unmeasured
-        let layout = try Self.weightLayout(primitives.weightShape)
+        let layout = try Self.weightLayout(primitives.weightShape, shape)
         weights =
             context.backpropagates
             ? Weights(
                 copy: try WeightCopy(of: weight, from: primitives.weightLayout, to: layout),
                 packed: AlignedBuffer(count: layout.storedCount)) : nil
         groupSize = layout.storedCount <= 1 << 17 ? 1 : 8
+        lanesText = shape.pixel == shape.lanes ? "blocks of \(shape.lanes)" : "channels side by side"
     }
 
-    /// Blocks of input channels: what the loops read and write.
-    static func weightLayout(_ shape: [Int]) throws(EngineError) -> Layout { try Layout(shape, dnnl_aBcd16b) }
+    var computations: [PlannedComputation] {
+        let way = "sparse, \(lanesText)"
+        let weightGradient = PlannedComputation(.weightGradient, way)
+        guard let weights else { return [weightGradient] }
+        return [weightGradient, PlannedComputation(.inputGradient, way, implementations: weights.copy.implementations)]
+    }
 
-    /// Whether this is the faster way, and possible: whole blocks of channels in the layout that oneDNN chooses where registers hold
-    /// one, and, beside the products, positions enough to be worth a pass over the weights for each example.
-    static func suit(_ primitives: ConvolutionPrimitives, in context: StageContext) throws(EngineError) -> Bool {
-        guard context.outputGradientIsSparse, context.estimator != .reference,
-            primitives.layer.kernelSize <= cvm_largest_sparse_kernel,
-            primitives.output.shape.count / primitives.layer.filters >= 32
-        else { return false }
-        for tensor in [primitives.input, primitives.output] {
-            let blocks = try Layout.image(tensor.shape, dnnl_nChw16c)
-            guard tensor.layout == blocks, !tensor.isPadded else { return false }
+    /// The layout of the weight gradient, [out, blocks, kernel, kernel, block], or for channels side by side [out, kernel, kernel · in]
+    /// with each row of the kernel filled up to whole vectors.
+    static func weightLayout(
+        _ weightShape: [Int], _ shape: cvm_sparse_convolution
+    ) throws(EngineError) -> Layout {
+        if shape.pixel == shape.lanes {
+            return try Layout(weightShape, shape.lanes == 16 ? dnnl_aBcd16b : dnnl_aBcd8b)
         }
-        return true
+        var shape = shape
+        let row = cvm_row_vectors(&shape) * shape.lanes
+        return try Layout(
+            weightShape, strides: [row * weightShape[2], 1, row, weightShape[1]],
+            storedCount: row * weightShape[2] * weightShape[0])
+    }
+
+    /// The layer as our loops take it.
+    ///
+    /// - Returns: Nothing where this is not the faster way, or not possible: the output gradient must be mostly zeros and have, beside
+    ///   the products, positions enough to be worth a pass over the weights for each example. The input must be in blocks of channels,
+    ///   or have few channels and need no gradient.
+    static func shape(
+        _ primitives: ConvolutionPrimitives, in context: StageContext
+    ) throws(EngineError) -> cvm_sparse_convolution? {
+        guard context.outputGradientIsSparse, context.estimator != .reference, primitives.positionCount >= 32,
+            let unitBlock = try primitives.output.channelBlock
+        else { return nil }
+        let channelCount = primitives.input.shape.channelCount
+        let shape: cvm_sparse_convolution
+        switch try primitives.input.channelBlock {
+        case let block? where block > 1 && unitBlock > 1:
+            shape = cvm_sparse_convolution(
+                geometry: primitives.geometry, units: primitives.layer.filters, unit_block: unitBlock, lanes: block,
+                planes: (channelCount + block - 1) / block, pixel: block)
+        case 1 where channelCount <= largestInterleavedCount && !context.backpropagates:
+            shape = cvm_sparse_convolution(
+                geometry: primitives.geometry, units: primitives.layer.filters, unit_block: unitBlock, lanes: 8,
+                planes: 1, pixel: channelCount)
+        default: return nil
+        }
+        var copy = shape
+        return cvm_row_vectors(&copy) <= cvm_largest_row_vectors ? shape : nil
     }
 
     func parametersDidChange() {
@@ -82,7 +120,7 @@ struct SparseGradients: ConvolutionGradients {
         private let nonzeros: AlignedBuffer
         /// Of a group of examples, one after the other.
         private let paddedInputs: AlignedBuffer
-        private let paddedGradient: AlignedBuffer
+        private let paddedGradients: AlignedBuffer
         private var squaredNorms: [Double]
 
         init(_ plan: SparseGradients, _ operation: ConvolutionOperation, _ places: ExamplePlaces) {
@@ -99,7 +137,7 @@ struct SparseGradients: ConvolutionGradients {
                 } else { nil }
             nonzeros = AlignedBuffer(byteCount: cvm_nonzeros_size(&shape) * groupSize)
             paddedInputs = AlignedBuffer(count: cvm_padded_count(&shape) * groupSize)
-            paddedGradient = AlignedBuffer(count: inputGradient == nil ? 0 : cvm_padded_count(&shape))
+            paddedGradients = AlignedBuffer(count: inputGradient == nil ? 0 : cvm_padded_count(&shape) * groupSize)
             squaredNorms = Array(repeating: 0, count: groupSize)
         }
 
@@ -113,7 +151,7 @@ struct SparseGradients: ConvolutionGradients {
                 let group = start..<min(start + groupSize, slots.upperBound)
                 for slot in group { collect(slot: slot, index: slot - start, tally: tally) }
                 addWeightGradients(group, tally: tally)
-                for slot in group { computeInputGradient(slot: slot, index: slot - start) }
+                computeInputGradients(group)
             }
         }
 
@@ -135,11 +173,14 @@ struct SparseGradients: ConvolutionGradients {
             }
         }
 
-        private func computeInputGradient(slot: Int, index: Int) {
+        private func computeInputGradients(_ group: Range<Int>) {
             guard let inputGradient else { return }
             cvm_sparse_input_gradient(
-                paddedGradient.pointer, nonzeros.pointer, index, inputGradient.packedWeights.pointer, &shape)
-            cvm_unpad_image(inputGradient.destination[slot], paddedGradient.pointer, &shape)
+                paddedGradients.pointer, nonzeros.pointer, group.count, inputGradient.packedWeights.pointer, &shape)
+            for (index, slot) in group.enumerated() {
+                cvm_unpad_image(
+                    inputGradient.destination[slot], paddedGradients.pointer + index * cvm_padded_count(&shape), &shape)
+            }
         }
     }
 }

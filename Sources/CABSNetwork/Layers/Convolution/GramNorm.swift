@@ -15,6 +15,7 @@ struct GramNorm: Sendable {
     private let outputGradient: PixelProducts
 
     var scratchByteCount: Int { max(input.scratchByteCount, outputGradient.scratchByteCount) }
+    var implementations: [String] { input.implementations + outputGradient.implementations }
 
     init(_ primitives: ConvolutionPrimitives) throws(EngineError) {
         shape = primitives.geometry
@@ -63,51 +64,39 @@ struct GramNorm: Sendable {
 struct PixelProducts {
     private let pixelCount: Int
     private let channelCount: Int
-    private let source: Layout
-    private let plain: Layout
-    /// To channels first, in rows.
-    private let reorder: Primitive
+    private let rows: ImageRows
 
-    var scratchByteCount: Int { reorder.scratch.byteCount }
+    var scratchByteCount: Int { rows.scratchByteCount }
+    var implementations: [String] { rows.implementations }
 
     init(_ image: TensorLayout) throws(EngineError) {
-        guard case .image(let height, let width, let channels) = image.shape else {
-            preconditionFailure("the pixels of a \(image.shape)")
-        }
-        pixelCount = height * width
-        channelCount = channels
-        source = image.layout
-        plain = try Layout.image(image.shape)
-        reorder = try Primitive.reorder(from: source, to: plain)
+        channelCount = image.shape.channelCount
+        pixelCount = image.shape.count / channelCount
+        rows = try ImageRows(image)
     }
 
     func bind(_ image: ExampleTensor, scratch: AlignedBuffer) throws(EngineError) -> Kernel {
-        try Kernel(self, image, scratch: scratch)
+        Kernel(self, try rows.bind(image, scratch))
     }
 
     final class Kernel {
         private let pixelCount: Int
         private let channelCount: Int
-        private let reorder: PrimitiveCall
-        /// The image brought into rows of pixels, a row for each channel: as ``readRows(slot:)`` left them.
-        let rows: AlignedBuffer
+        private let image: ImageRows.Bound
         private let products: AlignedBuffer
 
-        init(_ plan: PixelProducts, _ image: ExampleTensor, scratch: AlignedBuffer) throws(EngineError) {
+        fileprivate init(_ plan: PixelProducts, _ image: ImageRows.Bound) {
             pixelCount = plan.pixelCount
             channelCount = plan.channelCount
-            rows = AlignedBuffer(count: plan.plain.storedCount)
+            self.image = image
             products = AlignedBuffer(count: pixelCount * pixelCount)
-            reorder = try PrimitiveCall(
-                plan.reorder, scratch: scratch,
-                [
-                    .init(DNNL_ARG_FROM, plan.source, image),
-                    .init(DNNL_ARG_TO, plan.plain, ExampleTensor(rows.pointer)),
-                ])
         }
 
+        /// The image as ``readRows(slot:)`` left it.
+        var rows: AlignedBuffer { image.rows }
+
         /// Brings the image in that place into rows.
-        func readRows(slot: Int) { reorder.execute(slot: slot) }
+        func readRows(slot: Int) { image.read(slot: slot) }
 
         /// The products of the image whose rows were read.
         func compute() -> AlignedBuffer {

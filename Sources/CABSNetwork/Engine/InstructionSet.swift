@@ -1,0 +1,35 @@
+import CDNN
+import CVectorMath
+
+/// The instructions that the engine computes with.
+///
+/// oneDNN decides: it takes the largest set that the processor has and the environment variable `DNNL_MAX_CPU_ISA` (`SSE41`,
+/// `AVX2`, `AVX512_CORE`, …) allows, and our own loops follow it. So the variable limits both.
+public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
+    /// SSE4.1, or that of a processor other than x86.
+    case sse41
+    /// AVX, which has longer registers for floats.
+    case avx
+    /// AVX2 with fused multiplication and addition.
+    case avx2
+    /// AVX-512 with its extensions for doublewords, quadwords, bytes and short vectors.
+    case avx512
+
+    /// The set in use.
+    public static var effective: InstructionSet {
+        let found = dnnl_get_effective_cpu_isa().rawValue
+        func includes(_ set: dnnl_cpu_isa_t) -> Bool { found & set.rawValue == set.rawValue }
+        if includes(dnnl_cpu_isa_avx512_core) { return .avx512 }
+        if includes(dnnl_cpu_isa_avx2) { return .avx2 }
+        return includes(dnnl_cpu_isa_avx) ? .avx : .sse41
+    }
+
+    /// Makes our own loops use this set and no larger one.
+    func limitVectorMath() {
+        switch self {
+        case .sse41, .avx: cvm_use(cvm_baseline)
+        case .avx2: cvm_use(cvm_avx2)
+        case .avx512: cvm_use(cvm_avx512)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// How a network computes each of its layers, as it was planned for the model and the processor.
+public struct PlannedLayer: Sendable, Hashable {
+    /// The layer's name, such as `conv1`; `layout` for a change of memory layout between layers.
+    public let name: String
+    /// What is computed for it, in no particular order.
+    public let computations: [PlannedComputation]
+}
+
+/// One computation of a layer, and the way it takes.
+public struct PlannedComputation: Sendable, Hashable {
+    /// What is computed.
+    public enum Purpose: String, Sendable, Hashable {
+        /// The layer's output.
+        case forward
+        /// The gradient of the weights, with every example's norm.
+        case weightGradient = "weight gradient"
+        /// The gradient of the input.
+        case inputGradient = "input gradient"
+    }
+
+    /// What is computed.
+    public let purpose: Purpose
+    /// How, for people to read.
+    public let way: String
+    /// oneDNN's names for its implementations that take part, such as `jit:avx2`; none where the loops are our own.
+    public let implementations: [String]
+
+    init(_ purpose: Purpose, _ way: String, implementations: [String] = []) {
+        self.purpose = purpose
+        self.way = way
+        self.implementations = implementations
+    }
+}
