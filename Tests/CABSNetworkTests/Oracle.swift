@@ -18,36 +18,36 @@ struct Oracle {
     /// The loss of one example in training; `draw` sets what dropout drops.
     func loss(_ input: [Float], _ target: [Float], draw: UInt64 = 0) -> Double {
         var values = input.map(Double.init)
-        for (position, stage) in model.layers.enumerated() {
-            switch stage.layer {
-            case let layer as Conv2D:
-                values = convolution(layer, stage, values)
-            case let layer as MaxPool2D:
-                values = pooling(stage, values, layer.poolSize, layer.stride, layer.padding) { $0.max()! }
-            case let layer as AveragePool2D:
-                values = pooling(stage, values, layer.poolSize, layer.stride, layer.padding) {
-                    $0.reduce(0, +) / Double($0.count)
-                }
-            case is ReLU: values = values.map { max($0, 0) }
-            case is Tanh: values = values.map(tanh)
-            case is Sigmoid: values = values.map { 1 / (1 + exp(-$0)) }
-            case is Flatten: break
-            case let layer as Dense:
-                let weight = parameters["\(stage.name).weight"]!
-                let bias = parameters["\(stage.name).bias"]!
-                values = (0..<layer.units).map { unit in
-                    bias[unit] + values.indices.reduce(0) { $0 + weight[unit * values.count + $1] * values[$1] }
-                }
-            case let layer as Dropout:
-                var random = RandomStream(
-                    seed: model.seed &+ UInt64(position), purpose: .dropout, index: draw)
-                values = values.map {
-                    Float(random.nextUniform()) < layer.rate ? 0 : $0 / (1 - Double(layer.rate))
-                }
-            default: fatalError("no oracle for \(stage.name)")
-            }
-        }
+        for stage in model.layers { values = output(of: stage, values, draw: draw) }
         return lossValue(values, target.map(Double.init))
+    }
+
+    /// What a layer makes of its input.
+    func output(of stage: Model.PlacedLayer, _ values: [Double], draw: UInt64 = 0) -> [Double] {
+        switch stage.layer {
+        case let layer as Conv2D: return convolution(layer, stage, values)
+        case let layer as MaxPool2D:
+            return pooling(stage, values, layer.poolSize, layer.stride, layer.padding) { $0.max()! }
+        case let layer as AveragePool2D:
+            return pooling(stage, values, layer.poolSize, layer.stride, layer.padding) {
+                $0.reduce(0, +) / Double($0.count)
+            }
+        case is ReLU: return values.map { max($0, 0) }
+        case is Tanh: return values.map(tanh)
+        case is Sigmoid: return values.map { 1 / (1 + exp(-$0)) }
+        case is Flatten: return values
+        case let layer as Dense:
+            let weight = parameters["\(stage.name).weight"]!
+            let bias = parameters["\(stage.name).bias"]!
+            return (0..<layer.units).map { unit in
+                bias[unit] + values.indices.reduce(0) { $0 + weight[unit * values.count + $1] * values[$1] }
+            }
+        case let layer as Dropout:
+            let position = model.layers.firstIndex { $0.name == stage.name }!
+            var random = RandomStream(seed: model.seed &+ UInt64(position), purpose: .dropout, index: draw)
+            return values.map { Float(random.nextUniform()) < layer.rate ? 0 : $0 / (1 - Double(layer.rate)) }
+        default: fatalError("no oracle for \(stage.name)")
+        }
     }
 
     private func lossValue(_ z: [Double], _ t: [Double]) -> Double {
@@ -66,7 +66,7 @@ struct Oracle {
     }
 
     /// Calls `body` with every position of the window that lies inside the image.
-    private func forEachWindow(
+    func forEachWindow(
         _ stage: Model.PlacedLayer, _ size: Int, _ stride: Int, _ padding: Padding,
         _ body: (_ row: Int, _ column: Int, _ inside: [(kernelRow: Int, kernelColumn: Int, row: Int, column: Int)]) ->
             Void

@@ -50,7 +50,7 @@ final class Layout: @unchecked Sendable {
 
     /// The layout's name, if it is one in which so many images of the shape lie one after the other.
     func tag(of count: Int, _ shape: ExampleShape) throws(EngineError) -> dnnl_format_tag_t? {
-        for tag in [dnnl_nChw16c, dnnl_nChw8c, dnnl_nChw4c, dnnl_nhwc, dnnl_nchw] {
+        for tag in [dnnl_nchw, dnnl_nhwc, dnnl_nChw16c, dnnl_nChw8c, dnnl_nChw4c] {
             if try Layout.images(count, shape, tag) == self { return tag }
         }
         return nil

@@ -1,0 +1,114 @@
+import CABSNetwork
+import Foundation
+
+/// Gradients of one example in Double by the chain rule, layer by layer as the formulas say: for networks too large for the
+/// oracle's central differences, with which `ShapeTests` compares it. Softmax cross-entropy; the layers that it needs.
+struct Backpropagation {
+    let oracle: Oracle
+    /// The input of each layer, and the last one's output.
+    private let values: [[Double]]
+    private(set) var gradients: [String: [Double]] = [:]
+
+    init(_ oracle: Oracle, _ input: [Float], _ target: [Float]) {
+        self.oracle = oracle
+        var values = [input.map(Double.init)]
+        for stage in oracle.model.layers {
+            values.append(oracle.output(of: stage, values.last!))
+        }
+        self.values = values
+        let outputs = values.last!
+        let total = outputs.reduce(0) { $0 + exp($1) }
+        var gradient = zip(outputs, target).map { exp($0) / total - Double($1) }
+        for (index, stage) in oracle.model.layers.enumerated().reversed() {
+            gradient = backward(stage, values[index], values[index + 1], gradient)
+        }
+    }
+
+    private mutating func backward(
+        _ stage: Model.PlacedLayer, _ input: [Double], _ output: [Double], _ gradient: [Double]
+    ) -> [Double] {
+        switch stage.layer {
+        case let layer as Conv2D: convolution(layer, stage, input, gradient)
+        case let layer as MaxPool2D: maximum(layer, stage, input, output, gradient)
+        case let layer as AveragePool2D: average(layer, stage, input, gradient)
+        case is Tanh: zip(gradient, output).map { $0 * (1 - $1 * $1) }
+        case is Flatten: gradient
+        case is Dense: dense(stage, input, gradient)
+        default: fatalError("no chain rule for \(stage.name)")
+        }
+    }
+
+    private mutating func dense(_ stage: Model.PlacedLayer, _ input: [Double], _ gradient: [Double]) -> [Double] {
+        let weight = oracle.parameters["\(stage.name).weight"]!
+        gradients["\(stage.name).weight"] = gradient.flatMap { g in input.map { g * $0 } }
+        gradients["\(stage.name).bias"] = gradient
+        return input.indices.map { index in
+            gradient.indices.reduce(0) { $0 + gradient[$1] * weight[$1 * input.count + index] }
+        }
+    }
+
+    private mutating func convolution(
+        _ layer: Conv2D, _ stage: Model.PlacedLayer, _ input: [Double], _ gradient: [Double]
+    ) -> [Double] {
+        guard case .image(let height, let width, let channels) = stage.input,
+            case .image(let outputHeight, let outputWidth, let filters) = stage.output
+        else { fatalError() }
+        let weight = oracle.parameters["\(stage.name).weight"]!
+        let k = layer.kernelSize
+        var weightGradient = [Double](repeating: 0, count: weight.count)
+        var biasGradient = [Double](repeating: 0, count: filters)
+        var inputGradient = [Double](repeating: 0, count: input.count)
+        oracle.forEachWindow(stage, k, layer.stride, layer.padding) { row, column, inside in
+            for o in 0..<filters {
+                let g = gradient[(o * outputHeight + row) * outputWidth + column]
+                biasGradient[o] += g
+                if g == 0 { continue }
+                for c in 0..<channels {
+                    for (r, s, y, x) in inside {
+                        let (place, pixel) = (((o * channels + c) * k + r) * k + s, (c * height + y) * width + x)
+                        weightGradient[place] += g * input[pixel]
+                        inputGradient[pixel] += g * weight[place]
+                    }
+                }
+            }
+        }
+        gradients["\(stage.name).weight"] = weightGradient
+        gradients["\(stage.name).bias"] = biasGradient
+        return inputGradient
+    }
+
+    /// A window's gradient goes to the first of its largest values.
+    private func maximum(
+        _ layer: MaxPool2D, _ stage: Model.PlacedLayer, _ input: [Double], _ output: [Double], _ gradient: [Double]
+    ) -> [Double] {
+        forEachPooledWindow(stage, layer.poolSize, layer.stride, layer.padding, input.count) { place, pixels, result in
+            result[pixels.first { input[$0] == output[place] }!] += gradient[place]
+        }
+    }
+
+    private func average(
+        _ layer: AveragePool2D, _ stage: Model.PlacedLayer, _ input: [Double], _ gradient: [Double]
+    ) -> [Double] {
+        forEachPooledWindow(stage, layer.poolSize, layer.stride, layer.padding, input.count) { place, pixels, result in
+            for pixel in pixels { result[pixel] += gradient[place] / Double(pixels.count) }
+        }
+    }
+
+    private func forEachPooledWindow(
+        _ stage: Model.PlacedLayer, _ size: Int, _ stride: Int, _ padding: Padding, _ count: Int,
+        _ body: (_ place: Int, _ pixels: [Int], _ result: inout [Double]) -> Void
+    ) -> [Double] {
+        guard case .image(let height, let width, let channels) = stage.input,
+            case .image(let outputHeight, let outputWidth, _) = stage.output
+        else { fatalError() }
+        var result = [Double](repeating: 0, count: count)
+        oracle.forEachWindow(stage, size, stride, padding) { row, column, inside in
+            for c in 0..<channels {
+                body(
+                    (c * outputHeight + row) * outputWidth + column,
+                    inside.map { (c * height + $0.row) * width + $0.column }, &result)
+            }
+        }
+        return result
+    }
+}
