@@ -16,10 +16,10 @@ test: bootstrap
 	done
 	scripts/sanitize address -- --filter "EngineTests|BatchTests|SparseGradientTests|ShapeTests"
 
-# Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them.
+# Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them; OPTIONS are those of bench.py.
 bench: bootstrap
 	swift build -c release --product cabs
-	python3 Benchmarks/bench.py
+	python3 Benchmarks/bench.py $(OPTIONS)
 
 # Runs the grids of Examples/paper, hours, and brings results and figures to docs/experiments; quick: minutes, to experiments/quick.
 experiments: bootstrap
@@ -48,8 +48,10 @@ soak: bootstrap
 	swift build -c release --product cabs
 	scripts/soak
 
+# Formatting, and whether the pages' tables are those of Benchmarks/results.
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
+	python3 Benchmarks/tables.py --check
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources

@@ -1,144 +1,180 @@
 #!/usr/bin/env python3
-"""Peers of the CABS training step, timed on the same work as ours.
+"""PyTorch and BackPACK at the work that `cabs bench --export` writes: the same network, first parameters and batch as ours.
 
-One step = forward, backward and SGD update of one batch of random images, on CPU, with as many
-threads as there are cores. Prints one JSON object a line, in the shape that `cabs bench --json`
-prints: peer, model, batch_size, milliseconds_per_step (median), examples_per_second,
-peak_memory_bytes (of this process so far; run one mode and one batch size to read it cleanly).
+One process holds one network. A step is forward, backward and SGD update of the whole batch, on CPU. When the network is
+built, and compiled where that is asked for, a line of JSON says what makes the steps; then each line of JSON on standard
+input has steps made from the first parameters, and is answered by a line with the keys of `cabs bench --json`:
 
-    python3 -m venv peers-venv && peers-venv/bin/pip install torch backpack-for-pytorch opacus
-    peers-venv/bin/python peers.py sgd --models cifar10-2conv-3dense --batch-sizes 16,64,256,1024
+    cabs bench --models mlp --batch-sizes 64 --export work
+    echo '{"optimizer": "sgd", "warm_up": 2, "repeats": 7}' | python3 peers.py work/mlp-64.safetensors --mode eager
 
 modes
-    sgd               PyTorch, plain step, no gradient statistics: the better of contiguous and channels_last
-    sum-grad-squared  PyTorch + BackPACK SumGradSquared: exact second moment of the per-example gradients
-    batch-l2          PyTorch + BackPACK BatchL2Grad: exact per-example squared gradient norms
-    vmap              torch.func vmap(grad): materialised per-example gradients
+    eager             a plain step without gradient statistics
+    compiled          the same with forward, loss and backward by torch.compile for this one batch size
+    sum-grad-squared  BackPACK's SumGradSquared: the exact second moment of the example gradients, value by value
+    batch-l2          BackPACK's BatchL2Grad: the exact squared norms of the example gradients
 """
-import argparse, json, os, resource, time
+import argparse, importlib.metadata, json, re, resource, statistics, struct, sys, time
 import torch
 from torch import nn
 
-
-def networks():
-    def cifar10():
-        return nn.Sequential(
-            nn.Conv2d(3, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2, 1),
-            nn.Conv2d(64, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Flatten(),
-            nn.Linear(2304, 384), nn.ReLU(), nn.Linear(384, 192), nn.ReLU(), nn.Linear(192, 10))
-
-    def mnist():
-        return nn.Sequential(
-            nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-            nn.Linear(3136, 1024), nn.ReLU(), nn.Linear(1024, 10))
-
-    def deep():
-        layers, channels = [], 3
-        for block in [64], [128], [256, 256], [512, 512], [512, 512]:
-            for filters in block:
-                layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()]
-                channels = filters
-            layers.append(nn.MaxPool2d(2))
-        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
-
-    def mlp():
-        return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
-
-    def logistic_regression():
-        return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-
-    return {"cifar10-2conv-3dense": (cifar10, (3, 24, 24)), "mnist-2conv-2dense": (mnist, (1, 28, 28)),
-            "cifar10-8conv-2dense": (deep, (3, 32, 32)), "mlp": (mlp, (1, 8, 8)),
-            "logistic-regression": (logistic_regression, (1, 28, 28))}
+optimizers = {"sgd": {}, "fused-sgd": {"fused": True}}
+formats = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+backpack_modes = {"sum-grad-squared": ("SumGradSquared", "sum_grad_squared"), "batch-l2": ("BatchL2Grad", "batch_l2")}
 
 
-def median_seconds(step, repeats):
-    step()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    return sorted(times)[len(times) // 2]
+def read_work(path):
+    """The tensors in the order of the file, by name, and the metadata."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        values = torch.frombuffer(bytearray(file.read()), dtype=torch.float32)
+    metadata = header.pop("__metadata__")
+    entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"][0])
+    tensors = {name: values[slice(*(offset // 4 for offset in entry["data_offsets"]))].reshape(entry["shape"])
+               for name, entry in entries}
+    return tensors, json.loads(metadata["layers"]), float(metadata["learning_rate"])
 
 
-def plain_step(make, shape, m, channels_last):
-    net, loss = make(), nn.CrossEntropyLoss()
-    x, y = torch.randn(m, *shape), torch.randint(0, 10, (m,))
-    if channels_last:
-        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+def window(sizes, kernel, stride, padding):
+    """How a window slides over an image of `sizes`: the sizes that come out, and the padding (low, high) of each side."""
+    if padding == "valid":
+        return [(size - kernel) // stride + 1 for size in sizes], [(0, 0) for _ in sizes]
+    outputs = [-(-size // stride) for size in sizes]
+    totals = [max((output - 1) * stride + kernel - size, 0) for output, size in zip(outputs, sizes)]
+    return outputs, [(total // 2, total - total // 2) for total in totals]
 
-    def step():
+
+def convolution(channels, options, sides):
+    make = lambda padding: nn.Conv2d(channels, options["filters"], options["kernel-size"], options["stride"], padding)
+    if all(low == high for low, high in sides):
+        return [make([low for low, _ in sides])]
+    (top, bottom), (left, right) = sides
+    return [nn.ZeroPad2d((left, right, top, bottom)), make(0)]
+
+
+def pooling(kind, options, sides):
+    make = {"max-pool2d": nn.MaxPool2d, "average-pool2d": lambda *a, **o: nn.AvgPool2d(*a, count_include_pad=False, **o)}[kind]
+    if all(low == high for low, high in sides):
+        return make(options["pool-size"], options["stride"], sides[0][0])
+    if all(low == 0 for low, _ in sides):
+        # What ceil_mode adds at the end is what padding "same" adds there.
+        return make(options["pool-size"], options["stride"], ceil_mode=True)
+    sys.exit(f"{kind} {options}: PyTorch has no such padding")
+
+
+def network(layers, shape):
+    """PyTorch's network of the layers of a model file, for examples of `shape`."""
+    plain = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+    modules = []
+    for layer in layers:
+        (kind, options), = layer.items()
+        if kind in plain:
+            modules.append(plain[kind]())
+        elif kind == "flatten":
+            modules.append(nn.Flatten())
+            shape = [torch.Size(shape).numel()]
+        elif kind == "dense":
+            modules.append(nn.Linear(shape[0], options["units"]))
+            shape = [options["units"]]
+        elif kind == "conv2d":
+            sizes, sides = window(shape[1:], options["kernel-size"], options["stride"], options["padding"])
+            modules += convolution(shape[0], options, sides)
+            shape = [options["filters"], *sizes]
+        elif kind in ("max-pool2d", "average-pool2d"):
+            sizes, sides = window(shape[1:], options["pool-size"], options["stride"], options["padding"])
+            modules.append(pooling(kind, options, sides))
+            shape = [shape[0], *sizes]
+        else:
+            sys.exit(f"{kind}: a peer cannot do the same work, whose random numbers are ours")
+    return nn.Sequential(*modules)
+
+
+class Peer:
+    """One network, and the steps that are made with it."""
+
+    def __init__(self, path, mode, memory_format):
+        tensors, layers, learning_rate = read_work(path)
+        x, self.y = tensors.pop("x"), tensors.pop("y").long()
+        self.parameters = list(tensors.values())
+        self.net = network(layers, x.shape[1:]).to(memory_format=memory_format)
+        self.x = x.contiguous(memory_format=memory_format) if x.dim() == 4 else x
+        loss = nn.CrossEntropyLoss()
+        self.optimizers = {name: torch.optim.SGD(self.net.parameters(), lr=learning_rate, **options)
+                           for name, options in optimizers.items()}
+        self.mode = mode
+        if mode in backpack_modes:
+            from backpack import backpack, extend, extensions
+            self.net, loss = extend(self.net), extend(loss)
+            extension = getattr(extensions, backpack_modes[mode][0])
+            self.measuring = lambda: backpack(extension())
+        self.loss = lambda x, y: loss(self.net(x), y)
+        if mode == "compiled":
+            self.loss = torch.compile(self.loss, dynamic=False)
+
+    def reset(self):
+        """Back to the first parameters."""
+        with torch.no_grad():
+            for parameter, first in zip(self.net.parameters(), self.parameters, strict=True):
+                parameter.copy_(first)
+
+    def step(self, optimizer):
         optimizer.zero_grad(set_to_none=True)
-        loss(net(x), y).backward()
+        loss = self.loss(self.x, self.y)
+        if self.mode in backpack_modes:
+            with self.measuring():
+                loss.backward()
+        else:
+            loss.backward()
         optimizer.step()
+        return loss
 
-    return step
+    def second_moment(self):
+        """(1/m) sum_i ||g_i||^2 as BackPACK measured it in the last step; its gradients are those of the mean loss, g_i / m."""
+        attribute = backpack_modes[self.mode][1]
+        return len(self.y) * sum(getattr(p, attribute).double().sum().item() for p in self.net.parameters())
+
+    def measure(self, optimizer, warm_up, repeats):
+        self.reset()
+        answer, losses, times = {"optimizer": optimizer, "warm_up": warm_up, "repeats": repeats}, [], []
+        for index in range(warm_up + repeats):
+            start = time.perf_counter()
+            loss = self.step(self.optimizers[optimizer])
+            elapsed = time.perf_counter() - start
+            if index >= warm_up:
+                times.append(elapsed)
+            if index < 2:
+                losses.append(loss.item())
+            if index == 0 and self.mode in backpack_modes:
+                answer["second_moment"] = self.second_moment()
+        seconds = statistics.median(times)
+        return answer | {"first_losses": losses, "batch_size": len(self.y), "milliseconds_per_step": seconds * 1e3,
+                         "examples_per_second": len(self.y) / seconds,
+                         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 
-def backpack_step(make, shape, m, extension):
-    from backpack import backpack, extend
-    net, loss = extend(make()), extend(nn.CrossEntropyLoss())
-    x, y = torch.randn(m, *shape), torch.randint(0, 10, (m,))
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        with backpack(extension()):
-            loss(net(x), y).backward()
-        optimizer.step()
-
-    return step
-
-
-def vmap_step(make, shape, m):
-    from torch.func import functional_call, grad, vmap
-    net = make()
-    parameters = {k: v.detach() for k, v in net.named_parameters()}
-    x, y = torch.randn(m, *shape), torch.randint(0, 10, (m,))
-
-    def example_loss(p, x, y):
-        return nn.functional.cross_entropy(functional_call(net, p, (x[None],)), y[None])
-
-    per_example = vmap(grad(example_loss), in_dims=(None, 0, 0))
-
-    def step():
-        gradients = per_example(parameters, x, y)
-        sum((g.flatten(1) ** 2).sum(1) for g in gradients.values())
-        for k, g in gradients.items():
-            parameters[k] -= 0.01 * g.mean(0)
-
-    return step
+def version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=["sgd", "sum-grad-squared", "batch-l2", "vmap"])
-    parser.add_argument("--models", default="cifar10-2conv-3dense,mnist-2conv-2dense")
-    parser.add_argument("--batch-sizes", default="16,64,256,1024")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    a = parser.parse_args()
-    torch.manual_seed(0)
-    torch.set_num_threads(a.threads)
-    for name in a.models.split(","):
-        make, shape = networks()[name]
-        for m in map(int, a.batch_sizes.split(",")):
-            if a.mode == "sgd":
-                steps = [plain_step(make, shape, m, c) for c in (False, True)]
-            elif a.mode == "vmap":
-                steps = [vmap_step(make, shape, m)]
-            else:
-                from backpack import extensions
-                steps = [backpack_step(make, shape, m, {"sum-grad-squared": extensions.SumGradSquared,
-                                                        "batch-l2": extensions.BatchL2Grad}[a.mode])]
-            seconds = min(median_seconds(s, a.repeats if m < 1024 else 3) for s in steps)
-            print(json.dumps({"peer": a.mode, "model": name, "batch_size": m,
-                              "milliseconds_per_step": round(seconds * 1e3, 3),
-                              "examples_per_second": round(m / seconds, 1),
-                              "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
+    parser.add_argument("work")
+    parser.add_argument("--mode", choices=["eager", "compiled", *backpack_modes], required=True)
+    parser.add_argument("--format", choices=formats, default="contiguous")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    peer = Peer(options.work, options.mode, formats[options.format])
+    for optimizer in peer.optimizers.values():
+        peer.step(optimizer)
+    print(json.dumps({"threads": torch.get_num_threads(), "instruction_set": torch.backends.cpu.get_cpu_capability().lower(),
+                      "pytorch": version("torch"), "backpack": version("backpack-for-pytorch"),
+                      "onednn": re.search(r"MKL-DNN v([0-9.]+)", torch.__config__.show())[1]}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(peer.measure(**json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,22 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Time training steps on random images.",
         usage: "cabs bench [<options>]",
         discussion: """
-            One step is forward, backward, gradient statistics and update. Prints the median over the repeats. Several \
-            estimators or numbers of workers take turns step by step, so that they can be compared on a machine whose speed \
-            drifts. The roofline is the rate of oneDNN's own matrix product, 2048 cubed, on as many threads. The peak \
-            memory is that of the whole process so far.
+            One step is forward, backward, gradient statistics and update, on a batch of as many distinct images as it has \
+            examples. Prints the median over the repeats. Several estimators or numbers of workers take turns step by step, so \
+            that they can be compared on a machine whose speed drifts. GFLOP/s are nominal: they count the products that \
+            the layers' formulas have, of which sparse gradients make only a part. The peak memory is that of the \
+            whole process so far, the batch's images among it.
             """)
 
-    @Option(help: ArgumentHelp("Models, with commas between.", valueName: "names"))
+    @Option(
+        help: ArgumentHelp("Models, with commas between: names, or YAML files of layers.", valueName: "models"))
     var models = "cifar10-2conv-3dense,mnist-2conv-2dense"
+
+    @Option(
+        help: ArgumentHelp(
+            "The size of the images, such as 28x28x1. (default: the usual one of a model known by name)",
+            valueName: "HxWxC"))
+    var input: String?
 
     @Option(help: ArgumentHelp("Batch sizes, with commas between.", valueName: "sizes"))
     var batchSizes = "16,64,256,1024"
@@ -28,14 +36,26 @@ struct BenchCommand: AsyncParsableCommand {
         help: ArgumentHelp("Threads that compute, with commas between. (default: one for each core)", valueName: "n"))
     var workers: String?
 
-    @Option(help: "How many steps are timed, after one that is not.")
+    @Option(help: "How many steps are made first and not timed.")
+    var warmUp = 2
+
+    @Option(help: "How many steps are timed then.")
     var repeats = 7
+
+    @Option(
+        help: ArgumentHelp(
+            "Time nothing; write each model's first parameters and batch to this folder, for peers to do the same work.",
+            valueName: "dir"))
+    var export: String?
 
     @Flag(help: "Print a line of JSON for each.")
     var json = false
 
     @Flag(help: "Show where the time goes, phase by phase.")
     var phases = false
+
+    @Flag(help: "Measure oneDNN's own matrix product too, 2048 cubed, on as many threads.")
+    var roofline = false
 
     /// One way to make a step.
     private struct Variant {
@@ -44,15 +64,15 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        guard (1...100_000).contains(repeats) else {
-            throw ValidationError("\(repeats) repeats are not possible; use 1 to 100000")
+        let counts = 1...100_000
+        guard counts.contains(repeats) else {
+            throw ValidationError("\(repeats) repeats are not possible; use 1 to \(counts.upperBound)")
         }
-        let names = try list(models) { text in
-            guard let name = ModelName(rawValue: text) else {
-                throw ValidationError(ModelError.unknownModel(text).description)
-            }
-            return name
+        guard counts.contains(warmUp) else {
+            throw ValidationError("\(warmUp) steps of warm-up are not possible; use 1 to \(counts.upperBound)")
         }
+        let input = try input.map(imageShape)
+        let models = try list(models) { try namedModel($0, input: input) }
         let sizes = try list(batchSizes) { text in
             guard let size = Int(text), (1...10_000_000).contains(size) else {
                 throw ValidationError("the batch size \"\(text)\" is not a whole number from 1 to 10000000")
@@ -60,12 +80,36 @@ struct BenchCommand: AsyncParsableCommand {
             return size
         }
         let variants = try variants()
-        if !json {
-            print(
-                "model                   batch  estimator  workers    ms/step  examples/s  GFLOP/s  roofline  peak MB")
+        let works = models.lazy.flatMap { name, model in
+            sizes.lazy.map { BenchmarkWork(name: name, model: model, batchSize: $0) }
         }
-        for name in names {
-            for size in sizes { try measure(name, batchSize: size, variants) }
+        if let export {
+            for work in works { print("work \(try work.write(to: URL(filePath: export)).relativePath)") }
+            return
+        }
+        if !json { print(BenchmarkResult.header) }
+        for work in works {
+            for result in try measure(work, variants) { print(try json ? result.json() : result.line) }
+        }
+    }
+
+    private func imageShape(_ text: String) throws -> ExampleShape {
+        let sizes = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+        guard sizes.count == 3, sizes.allSatisfy({ (1...100_000).contains($0) }) else {
+            throw ValidationError("\"\(text)\" is no size of images; give height, width and channels, such as 28x28x1")
+        }
+        return .image(height: sizes[0], width: sizes[1], channels: sizes[2])
+    }
+
+    private func namedModel(_ text: String, input: ExampleShape?) throws -> (name: String, model: Model) {
+        try checkingUsage {
+            let configuration = try ModelArgument(argument: text).configuration()
+            guard let input = input ?? configuration.usualInput else {
+                throw ValidationError(
+                    "\(text) does not say how large its images are; add --input, such as --input 28x28x1")
+            }
+            let model = try configuration.model(input: input, outputCount: configuration.usualOutputCount, seed: 0)
+            return (URL(filePath: text).deletingPathExtension().lastPathComponent, model)
         }
     }
 
@@ -89,105 +133,34 @@ struct BenchCommand: AsyncParsableCommand {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { try parse(String($0)) }
     }
 
-    private func measure(_ name: ModelName, batchSize: Int, _ variants: [Variant]) throws {
-        // Anew for each line, as the machine's speed may drift.
-        let roofline = Roofline.floatingPointRate(threadCount: variants.map(\.workerCount).max()!)
-        let model = try name.model(input: name.benchmarkInput, outputCount: name.benchmarkOutputCount)
-        let batch = RandomBatch(model, count: batchSize)
-        let descent = GradientDescent(learningRate: 0.01)
+    private func measure(_ work: BenchmarkWork, _ variants: [Variant]) throws -> [BenchmarkResult] {
+        let batch = RandomBatch(work.model, count: work.batchSize)
+        let descent = GradientDescent(learningRate: BenchmarkWork.learningRate)
         let networks = try variants.map { variant in
-            try Network(model, estimator: variant.estimator, workerCount: variant.workerCount)
+            try Network(work.model, estimator: variant.estimator, workerCount: variant.workerCount)
         }
-        let clock = ContinuousClock()
-        var times = [[Double]](repeating: [], count: variants.count)
-        var reports = [[StepReport]](repeating: [], count: variants.count)
-        for network in networks { _ = try network.step(on: batch, descent) }
-        for _ in 0..<repeats {
-            for (index, network) in networks.enumerated() {
-                var report: StepReport?
-                let time = try clock.measure { report = try network.step(on: batch, descent) }
-                times[index].append(time / .milliseconds(1))
-                if phases, let report { reports[index].append(report) }
+        var timings = [StepTimings](repeating: StepTimings(), count: variants.count)
+        for index in 0..<(warmUp + repeats) {
+            for (position, network) in networks.enumerated() {
+                try timings[position].add(isTimed: index >= warmUp) { try network.step(on: batch, descent) }
             }
         }
-        for (index, variant) in variants.enumerated() {
-            let result = BenchResult(
-                model: name.rawValue, batchSize: batchSize, estimator: variant.estimator.rawValue,
-                workers: variant.workerCount, milliseconds: median(times[index]),
-                operationsPerExample: model.operationsPerExample, roofline: roofline,
-                phases: phases ? phaseMilliseconds(reports[index]) : nil)
-            print(json ? result.json : result.line)
+        let rate = roofline ? Roofline.floatingPointRate(threadCount: variants.map(\.workerCount).max()!) : nil
+        return zip(variants, timings).map { variant, timings in
+            BenchmarkResult(
+                model: work.name, batchSize: work.batchSize, estimator: variant.estimator.rawValue,
+                workers: variant.workerCount, warmUp: warmUp, repeats: repeats, timings: timings,
+                operationsPerExample: work.model.operationsPerExample, showsPhases: phases, roofline: rate,
+                batchBytes: batch.byteCount)
         }
-    }
-
-    private func phaseMilliseconds(_ reports: [StepReport]) -> [(StepPhase, Double)] {
-        StepPhase.allCases.map { phase in (phase, median(reports.map { $0.phaseSeconds[phase]! * 1e3 })) }
-    }
-
-    private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
-}
-
-/// The figures of one model, batch size and variant.
-private struct BenchResult {
-    let model: String
-    let batchSize: Int
-    let estimator: String
-    let workers: Int
-    let milliseconds: Double
-    let operationsPerExample: Int
-    let roofline: Double
-    let phases: [(StepPhase, Double)]?
-    /// The largest resident size of this process so far, in bytes.
-    let peakMemory = Self.measurePeakMemory()
-
-    var examplesPerSecond: Double { Double(batchSize) / milliseconds * 1e3 }
-    var gigaflops: Double { examplesPerSecond * Double(operationsPerExample) * 1e-9 }
-
-    var json: String {
-        var text = """
-            {"model": "\(model)", "batch_size": \(batchSize), "estimator": "\(estimator)", "workers": \(workers), \
-            "milliseconds_per_step": \(decimal(milliseconds, 4)), "examples_per_second": \(decimal(examplesPerSecond, 1)), \
-            "gigaflops": \(decimal(gigaflops, 1)), "roofline_gigaflops": \(decimal(roofline * 1e-9, 1)), \
-            "peak_memory_bytes": \(peakMemory)
-            """
-        if let phases {
-            let parts = phases.map { "\"\($0)\": \(decimal($1, 4))" }
-            text += ", \"phase_milliseconds\": {\(parts.joined(separator: ", "))}"
-        }
-        return text + "}"
-    }
-
-    var line: String {
-        var text =
-            model.padding(toLength: 22, withPad: " ", startingAt: 0)
-            + String(format: "%7d  ", batchSize) + estimator.padding(toLength: 9, withPad: " ", startingAt: 0)
-            + String(
-                format: "%9d %10.3f %11.0f %8.0f %9.0f %8.0f", workers, milliseconds, examplesPerSecond, gigaflops,
-                roofline * 1e-9, Double(peakMemory) / 1e6)
-        for (phase, time) in phases ?? [] {
-            text += String(
-                format: "\n    %@ %10.3f ms %5.1f %%", "\(phase)".padding(toLength: 16, withPad: " ", startingAt: 0),
-                time, time / milliseconds * 100)
-        }
-        return text
-    }
-
-    private static func measurePeakMemory() -> Int {
-        var usage = rusage()
-        #if os(Linux)
-            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            return usage.ru_maxrss * 1024
-        #else
-            getrusage(RUSAGE_SELF, &usage)
-            return usage.ru_maxrss
-        #endif
     }
 }
 
-extension ModelName {
-    /// The images that a benchmark feeds the model.
-    fileprivate var benchmarkInput: ExampleShape {
-        switch self {
+extension ModelConfiguration {
+    /// The images that a benchmark feeds a model known by name.
+    fileprivate var usualInput: ExampleShape? {
+        guard case .named(let name) = self else { return nil }
+        return switch name {
         case .cifar10TwoConvThreeDense, .cifar100FourConvTwoDense: .image(height: 24, width: 24, channels: 3)
         case .cifar10EightConvTwoDense, .svhnThreeConvTwoDense: .image(height: 32, width: 32, channels: 3)
         case .mnistTwoConvTwoDense, .logisticRegression: .image(height: 28, width: 28, channels: 1)
@@ -195,31 +168,8 @@ extension ModelName {
         }
     }
 
-    /// The number of classes that a benchmark has.
-    fileprivate var benchmarkOutputCount: Int { self == .cifar100FourConvTwoDense ? 100 : 10 }
-}
-
-/// Random images and classes.
-private struct RandomBatch: ExampleBatch {
-    let count: Int
-    let firstDraw: UInt64 = 0
-    private let inputs: [Float]
-    private let labels: [Int]
-
-    /// A few images serve again and again: their number changes nothing about the work.
-    private static let imageCount = 64
-
-    init(_ model: Model, count: Int) {
-        self.count = count
-        var random = RandomStream(seed: 0, purpose: .augmentation, index: 0)
-        inputs = (0..<(model.inputShape.count * Self.imageCount)).map { _ in Float(random.nextNormal()) }
-        labels = (0..<count).map { _ in random.nextInteger(below: model.outputCount) }
-    }
-
-    func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-        let first = position % Self.imageCount * input.count
-        for index in input.indices { input[index] = inputs[first + index] }
-        for index in target.indices { target[index] = 0 }
-        target[labels[position]] = 1
+    /// The number of classes that a benchmark has, of a model known by name.
+    fileprivate var usualOutputCount: Int {
+        if case .named(.cifar100FourConvTwoDense) = self { 100 } else { 10 }
     }
 }
