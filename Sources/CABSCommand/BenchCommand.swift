@@ -48,6 +48,11 @@ struct BenchCommand: AsyncParsableCommand {
             valueName: "dir"))
     var export: String?
 
+    @Flag(
+        help: "Time nothing; show the way that each layer's computations take, with oneDNN's names of what it compiled."
+    )
+    var plan = false
+
     @Flag(help: "Print a line of JSON for each.")
     var json = false
 
@@ -80,6 +85,15 @@ struct BenchCommand: AsyncParsableCommand {
             return size
         }
         let variants = try variants()
+        if plan {
+            for (name, model) in models {
+                for estimator in variants.map(\.estimator).uniqued {
+                    let table = PlanTable(name: name, model: model, estimator: estimator)
+                    print(try json ? table.json() : table.text())
+                }
+            }
+            return
+        }
         let works = models.lazy.flatMap { name, model in
             sizes.lazy.map { BenchmarkWork(name: name, model: model, batchSize: $0) }
         }
@@ -153,6 +167,14 @@ struct BenchCommand: AsyncParsableCommand {
                 operationsPerExample: work.model.operationsPerExample, showsPhases: phases, roofline: rate,
                 batchBytes: batch.byteCount)
         }
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each element once, where it stands first.
+    fileprivate var uniqued: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
     }
 }
 

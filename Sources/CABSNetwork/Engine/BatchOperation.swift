@@ -4,6 +4,8 @@ protocol BatchOperation: AnyObject, Sendable {
     var output: BatchMatrix { get }
     /// The operation's parameters, none for most.
     var parameters: [TrainableArray] { get }
+    /// What is computed, and how; nothing where there is no choice.
+    var computations: [PlannedComputation] { get }
     /// Computes this worker's tile of the output.
     func forward(_ worker: Worker, pass: ChunkPass)
     /// Computes this worker's parts of the gradients.
@@ -13,6 +15,7 @@ protocol BatchOperation: AnyObject, Sendable {
 }
 
 extension BatchOperation {
+    var computations: [PlannedComputation] { [] }
     func updatedParameters(in pass: ChunkPass) -> [Int] { [] }
 }
 

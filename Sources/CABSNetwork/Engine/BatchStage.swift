@@ -5,6 +5,8 @@ struct BatchStage: Sendable {
     /// What the example stage hands over, one example a row.
     let input: BatchMatrix
     let operations: [any BatchOperation]
+    /// How each layer is computed.
+    let plan: [PlannedLayer]
 
     /// What goes into the loss.
     var output: BatchMatrix { operations.last?.output ?? input }
@@ -22,6 +24,7 @@ struct BatchStage: Sendable {
         var operations: [any BatchOperation] = []
         var current = input
         var outputIsRead = false
+        var plan: [PlannedLayer] = []
         for placed in layers {
             let context = context(placed, !operations.isEmpty || exampleStage.hasParameters)
             if let dense = placed.layer as? Dense {
@@ -44,9 +47,11 @@ struct BatchStage: Sendable {
                         input: current, output: output, function: function))
                 outputIsRead = function.backwardReadsOutput
             }
+            plan.append(PlannedLayer(name: placed.name, computations: operations.last?.computations ?? []))
             current = operations.last?.output ?? input
         }
         self.input = input
+        self.plan = plan
         self.operations = operations
     }
 }

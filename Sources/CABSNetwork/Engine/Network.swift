@@ -25,7 +25,7 @@ public final class Network {
     private let pool: WorkerPool
     private let program: StepProgram
 
-    /// How the layers before the first dense layer are computed; from there on all is matrix products.
+    /// How each layer is computed.
     ///
     /// It follows from the model, the processor and the version of oneDNN alone.
     public var plan: [PlannedLayer] { program.plan }

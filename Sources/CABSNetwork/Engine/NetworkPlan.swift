@@ -2,7 +2,7 @@
 public struct PlannedLayer: Sendable, Hashable {
     /// The layer's name, such as `conv1`; `layout` for a change of memory layout between layers.
     public let name: String
-    /// What is computed for it, in no particular order.
+    /// What is computed for it; nothing for layers that treat every value by itself, in loops of our own.
     public let computations: [PlannedComputation]
 }
 

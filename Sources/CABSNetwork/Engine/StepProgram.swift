@@ -25,8 +25,8 @@ enum StepPurpose: Sendable {
 /// what others wrote only after a barrier. That is the proof behind `@unchecked Sendable`.
 final class StepProgram: @unchecked Sendable {
     let parameters: [TrainableArray]
-    /// How the layers before the first dense layer are computed.
-    var plan: [PlannedLayer] { exampleStage.plan }
+    /// How each layer is computed.
+    var plan: [PlannedLayer] { exampleStage.plan + batchStage.plan }
     private let model: Model
     private let loss: Loss
     private let estimator: GradientEstimator

@@ -21,6 +21,11 @@ final class DenseOperation: BatchOperation {
     private let products: [AlignedBuffer]
 
     var parameters: [TrainableArray] { [weight, bias] }
+    var computations: [PlannedComputation] {
+        ([.forward, .weightGradient] + (backpropagates ? [.inputGradient] : [])).map {
+            PlannedComputation($0, "matrix product of a chunk's examples")
+        }
+    }
 
     /// - Parameter inputForm: How the weights are stored where the input comes from the example stage: each unit's like one
     ///   of its images. Plainly where not given.
