@@ -18,7 +18,7 @@ extern int omp_get_max_threads(void);
 
 typedef struct cdnn_layout_handle *cdnn_layout;
 
-// Sliding-window geometry of a convolution or pooling, in the order height, width.
+// Sliding-window geometry of a convolution, in the order height, width.
 typedef struct {
     int64_t kernel[2];
     int64_t strides[2];
@@ -192,50 +192,6 @@ static inline dnnl_status_t cdnn_convolution_backward_weights(
             &operation, dnnl_convolution_direct, CDNN_DESC(source), CDNN_DESC(weights_gradient),
             CDNN_DESC(bias_gradient), CDNN_DESC(destination_gradient), window->strides,
             cdnn_no_dilation(), window->padding_low, window->padding_high),
-        forward);
-#endif
-}
-
-// Maximum, or average over the part of a window that lies inside the image.
-static inline dnnl_alg_kind_t cdnn_pooling_kind(bool average) {
-    return average ? dnnl_pooling_avg_exclude_padding : dnnl_pooling_max;
-}
-
-static inline dnnl_status_t cdnn_pooling_forward(
-    dnnl_primitive_desc_t *result, dnnl_engine_t engine, bool average, cdnn_layout source,
-    cdnn_layout destination, const cdnn_window *window) {
-#if DNNL_VERSION_MAJOR >= 3
-    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_pooling_forward_primitive_desc_create(
-        result, engine, dnnl_forward_training, cdnn_pooling_kind(average), CDNN_DESC(source),
-        CDNN_DESC(destination), window->strides, window->kernel, cdnn_no_dilation(),
-        window->padding_low, window->padding_high, attributes));
-#else
-    dnnl_pooling_desc_t operation;
-    CDNN_RETURN_FROM_OPERATION(
-        dnnl_pooling_forward_desc_init(
-            &operation, dnnl_forward_training, cdnn_pooling_kind(average), CDNN_DESC(source),
-            CDNN_DESC(destination), window->strides, window->kernel, window->padding_low,
-            window->padding_high),
-        NULL);
-#endif
-}
-
-static inline dnnl_status_t cdnn_pooling_backward(
-    dnnl_primitive_desc_t *result, dnnl_engine_t engine, bool average, cdnn_layout source_gradient,
-    cdnn_layout destination_gradient, const cdnn_window *window,
-    const_dnnl_primitive_desc_t forward) {
-#if DNNL_VERSION_MAJOR >= 3
-    CDNN_RETURN_WITH_ATTRIBUTES(dnnl_pooling_backward_primitive_desc_create(
-        result, engine, cdnn_pooling_kind(average), CDNN_DESC(source_gradient),
-        CDNN_DESC(destination_gradient), window->strides, window->kernel, cdnn_no_dilation(),
-        window->padding_low, window->padding_high, forward, attributes));
-#else
-    dnnl_pooling_desc_t operation;
-    CDNN_RETURN_FROM_OPERATION(
-        dnnl_pooling_backward_desc_init(
-            &operation, cdnn_pooling_kind(average), CDNN_DESC(source_gradient),
-            CDNN_DESC(destination_gradient), window->strides, window->kernel, window->padding_low,
-            window->padding_high),
         forward);
 #endif
 }

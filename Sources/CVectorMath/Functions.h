@@ -47,6 +47,17 @@
       (float *destination, size_t destination_stride, const float *source, size_t source_stride,             \
        size_t rows, size_t columns),                                                                         \
       (destination, destination_stride, source, source_stride, rows, columns))                               \
+    F(void, max_pool, (float *output, uint16_t *places, const float *input, const cvm_pooling *shape),       \
+      (output, places, input, shape))                                                                        \
+    F(void, max_pool_backward,                                                                               \
+      (float *input_gradient, const uint16_t *places, const float *output_gradient,                          \
+       const cvm_pooling *shape),                                                                            \
+      (input_gradient, places, output_gradient, shape))                                                      \
+    F(void, average_pool, (float *output, const float *input, const cvm_pooling *shape),                     \
+      (output, input, shape))                                                                                \
+    F(void, average_pool_backward,                                                                           \
+      (float *input_gradient, const float *output_gradient, const cvm_pooling *shape),                       \
+      (input_gradient, output_gradient, shape))                                                              \
     F(size_t, nonzeros_size, (const cvm_sparse_convolution *shape), (shape))                                 \
     F(void, list_nonzeros,                                                                                   \
       (void *nonzeros, size_t example, const float *gradient, const cvm_sparse_convolution *shape),          \

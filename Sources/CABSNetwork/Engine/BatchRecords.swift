@@ -1,5 +1,4 @@
 import CABS
-import CVectorMath
 
 /// What the workers write down in one step, each at its own places.
 final class BatchRecords: @unchecked Sendable {
@@ -117,28 +116,22 @@ final class WorkerMemory {
     var input: [Float]
     var target: [Float]
     var correctCount = 0
-    /// By place: whether all values of an example's input are numbers.
-    ///
-    /// The loss does not tell: a maximum passes over what is not a number.
-    private(set) var inputIsFinite: [Bool]
     private(set) var phaseSeconds = [Double](repeating: 0, count: StepPhase.allCases.count)
     private var phaseStart = ContinuousClock.now
 
-    init(_ model: Model, slotCount: Int) {
-        inputIsFinite = Array(repeating: true, count: slotCount)
+    init(_ model: Model) {
         input = Array(repeating: 0, count: model.inputShape.count)
         target = Array(repeating: 0, count: model.outputCount)
     }
 
-    /// Has an example decoded that goes into that place.
-    func decode(_ batch: some ExampleBatch, at position: Int, slot: Int) {
+    /// Has an example decoded.
+    func decode(_ batch: some ExampleBatch, at position: Int) {
         let (inputCount, targetCount) = (input.count, target.count)
         batch.copyExample(at: position, input: &input, target: &target)
         precondition(
             input.count == inputCount && target.count == targetCount,
             "\(type(of: batch)) gave \(input.count) input values and \(target.count) target values, "
                 + "where the model takes \(inputCount) and \(targetCount)")
-        inputIsFinite[slot] = cvm_sum(input, input.count).isFinite
     }
 
     /// Forgets the last step.

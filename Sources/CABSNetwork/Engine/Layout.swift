@@ -74,17 +74,23 @@ struct TensorLayout: Sendable {
     /// Whether the layout has places that belong to no value. They hold zero, always.
     var isPadded: Bool { storedCount != shape.count }
 
-    /// How many channels of an image lie side by side: 8 or 16 in blocks, 1 where each channel is an image by itself; none in other
-    /// layouts.
-    var channelBlock: Int? {
+    /// How many channels of an image lie side by side: 8 or 16 in blocks, 1 where channels come first, all where they come last; none in
+    /// other layouts.
+    var lanes: Int? {
         get throws(EngineError) {
             switch try layout.tag(of: 1, shape) {
             case dnnl_nchw: 1
+            case dnnl_nhwc: shape.channelCount
             case dnnl_nChw8c: 8
             case dnnl_nChw16c: 16
             default: nil
             }
         }
+    }
+
+    /// The same of blocks and of channels that come first; none in other layouts.
+    var channelBlock: Int? {
+        get throws(EngineError) { try layout.tag(of: 1, shape) == dnnl_nhwc ? nil : lanes }
     }
 
     /// The layout of several examples, one after the other. Only one where the layout has no name.

@@ -1,4 +1,5 @@
 import CDNN
+import CVectorMath
 
 extension SlidingWindow {
     /// The window over images of shape `input` in oneDNN's terms.
@@ -12,5 +13,15 @@ extension SlidingWindow {
             strides: (Int64(stride), Int64(stride)),
             padding_low: (Int64(rows.low), Int64(columns.low)),
             padding_high: (Int64(rows.high), Int64(columns.high)))
+    }
+
+    /// The window over images in the terms of our own loops.
+    func convolution(from input: ExampleShape, to output: ExampleShape) -> cvm_convolution {
+        guard case .image(let height, let width, _) = input,
+            case .image(let outputHeight, let outputWidth, _) = output
+        else { preconditionFailure("a window over a \(input)") }
+        return cvm_convolution(
+            height: height, width: width, output_height: outputHeight, output_width: outputWidth, kernel: size,
+            stride: stride, top: paddedLengths(for: height).low, left: paddedLengths(for: width).low)
     }
 }

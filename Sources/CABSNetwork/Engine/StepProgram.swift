@@ -77,7 +77,7 @@ final class StepProgram: @unchecked Sendable {
             try ExampleLane(exampleStage, worker: worker, slotCount: slotCount)
         }
         parameters = exampleStage.operations.flatMap(\.parameters) + batchStage.operations.flatMap(\.parameters)
-        workers = (0..<workerCount).map { _ in WorkerMemory(model, slotCount: slotCount) }
+        workers = (0..<workerCount).map { _ in WorkerMemory(model) }
         targets = BatchMatrix(rowCapacity: chunkCapacity, columnCount: model.outputCount)
         self.model = model
         self.loss = loss
@@ -173,7 +173,7 @@ final class StepProgram: @unchecked Sendable {
         let (lane, memory) = (lanes[worker.index], workers[worker.index])
         lane.forward(0..<rows.count, pass: pass.examples(from: rows.lowerBound)) { slot in
             let row = rows.lowerBound + slot
-            memory.decode(batch, at: pass.firstPosition + row, slot: slot)
+            memory.decode(batch, at: pass.firstPosition + row)
             lane.input[slot].update(from: memory.input, count: memory.input.count)
             targets.values(row: row).update(from: memory.target, count: memory.target.count)
         } finish: { slot in
@@ -193,8 +193,8 @@ final class StepProgram: @unchecked Sendable {
             let values = UnsafeBufferPointer(start: output.values(row: row), count: model.outputCount)
             let target = UnsafeBufferPointer(start: targets.values(row: row), count: model.outputCount)
             let gradient = UnsafeMutableBufferPointer(start: output.gradient(row: row), count: model.outputCount)
-            let value = loss.evaluate(output: values, target: target, gradient: gradient)
-            records.losses[pass.firstPosition + row] = memory.inputIsFinite[row - rows.lowerBound] ? value : .nan
+            records.losses[pass.firstPosition + row] = loss.evaluate(
+                output: values, target: target, gradient: gradient)
             if loss.isCorrect(output: values, target: target) { memory.correctCount += 1 }
         }
         // An elementwise layer's backward pass may come next, whose tiles are not the loss's rows; or the next chunk, which

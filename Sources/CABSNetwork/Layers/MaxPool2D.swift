@@ -28,7 +28,9 @@ public struct MaxPool2D: Layer {
 
     /// The image of the windows' results.
     public func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape {
-        try window.outputShape(for: input)
+        // A value's place in its window is kept in 16 bits.
+        guard poolSize <= 255 else { throw .invalidOption("pool-size", value: "\(poolSize)", allowed: "1 to 255") }
+        return try window.outputShape(for: input)
     }
 
     /// Reads `pool-size`, `stride` and `padding`; the last two may be left out.

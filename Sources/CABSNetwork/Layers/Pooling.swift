@@ -1,4 +1,5 @@
 import CDNN
+import CVectorMath
 
 /// What the pooling layers have in common: a window that slides over each channel.
 protocol Pooling: ExampleStageLayer {
@@ -15,15 +16,16 @@ extension Pooling {
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext
     ) throws(EngineError) -> any ExampleOperation {
-        func operation(_ input: TensorLayout) throws(EngineError) -> PoolingOperation {
-            try PoolingOperation(
-                input: input, shape: output, window: window.geometry(for: input.shape), averages: Self.averages,
-                backpropagates: context.backpropagates, name: context.name)
+        if let operation = try PoolingOperation(
+            input: input, shape: output, window: window, averages: Self.averages, backpropagates: context.backpropagates
+        ) {
+            return operation
         }
-        let asItComes = try operation(input)
-        if asItComes.isCompiled { return asItComes }
-        // Of plain images oneDNN has one that is not compiled either, but no reference.
-        return try operation(TensorLayout(shape: input.shape, layout: Layout.image(input.shape)))
+        // Blocks of another length, which hardly any convolution leaves.
+        let plain = TensorLayout(shape: input.shape, layout: try Layout.image(input.shape))
+        return try PoolingOperation(
+            input: plain, shape: output, window: window, averages: Self.averages, backpropagates: context.backpropagates
+        )!
     }
 }
 
@@ -52,99 +54,81 @@ struct PoolingOptions: Codable {
     }
 }
 
-/// Pooling of one example.
+/// Pooling of one example, in loops of our own: oneDNN's take five to ten times as long on single examples.
 private struct PoolingOperation: ExampleOperation {
     let input: TensorLayout
     let output: TensorLayout
     let averages: Bool
-    let forward: Primitive
-    let backward: Primitive?
-    /// Which value of each window was the largest, in oneDNN's own form; the mean needs no such memory.
-    let workspace: Layout?
+    let backpropagates: Bool
+    let shape: cvm_pooling
 
-    init(
-        input: TensorLayout, shape: ExampleShape, window: cdnn_window, averages: Bool, backpropagates: Bool,
-        name: String
+    /// - Returns: Nothing where our loops do not read the input's layout.
+    init?(
+        input: TensorLayout, shape: ExampleShape, window: SlidingWindow, averages: Bool, backpropagates: Bool
     ) throws(EngineError) {
-        var window = window
-        let anyLayout = try Layout.image(shape, dnnl_format_tag_any)
-        let forward = try Primitive("the pooling \(name)") {
-            cdnn_pooling_forward(&$0, $1, averages, input.layout.handle, anyLayout.handle, &window)
-        }
-        let outputLayout = try forward.layout(dnnl_query_dst_md)
+        guard let tag = try input.layout.tag(of: 1, input.shape), let lanes = try input.lanes else { return nil }
         self.input = input
-        output = TensorLayout(shape: shape, layout: outputLayout)
+        output = TensorLayout(shape: shape, layout: try Layout.image(shape, tag))
         self.averages = averages
-        self.forward = forward
-        workspace = averages ? nil : try forward.layout(dnnl_query_workspace_md)
-        backward =
-            backpropagates
-            ? try Primitive("the gradient of the pooling \(name)") {
-                cdnn_pooling_backward(
-                    &$0, $1, averages, input.layout.handle, outputLayout.handle, &window, forward.descriptor)
-            } : nil
+        self.backpropagates = backpropagates
+        self.shape = cvm_pooling(
+            geometry: window.convolution(from: input.shape, to: shape),
+            planes: (input.shape.channelCount + lanes - 1) / lanes, lanes: lanes)
     }
 
-    /// Whether oneDNN has more than a reference implementation.
-    var isCompiled: Bool { !forward.isReference && backward?.isReference != true }
-
     var computations: [PlannedComputation] {
-        let ways = [(PlannedComputation.Purpose.forward, Optional(forward)), (.inputGradient, backward)]
-        return ways.compactMap { purpose, primitive in
-            primitive.map { PlannedComputation(purpose, "one example at a time", implementations: [$0.implementation]) }
-        }
+        ([.forward] + (backpropagates ? [.inputGradient] : [])).map { PlannedComputation($0, "one example at a time") }
     }
 
     let backwardReadsInput = false
     let backwardReadsOutput = false
     let worksInPlace = false
-    var scratchByteCount: Int {
-        max(forward.scratch.byteCount, backward?.scratch.byteCount ?? 0)
-    }
+    let scratchByteCount = 0
 
-    func bind(to places: ExamplePlaces) throws(EngineError) -> any ExampleKernel {
-        try Kernel(self, places)
-    }
+    func bind(to places: ExamplePlaces) -> any ExampleKernel { Kernel(self, places) }
 
     private final class Kernel: ExampleKernel {
-        let forwardCall: PrimitiveCall
-        let backwardCall: PrimitiveCall?
-        let workspaceMemory: AlignedBuffer?
+        private var shape: cvm_pooling
+        private let averages: Bool
+        private let places: ExamplePlaces
+        /// Where in its window each largest value stood, example by example.
+        private var maximumPlaces: [UInt16]
+        private let maximumCount: Int
 
-        init(_ operation: PoolingOperation, _ places: ExamplePlaces) throws(EngineError) {
-            var remembered: [PrimitiveCall.Argument] = []
-            if let layout = operation.workspace {
-                let stride = ((layout.byteCount + 3) / 4).roundedUp(toMultipleOf: 16)
-                let memory = AlignedBuffer(count: stride * places.slotCount)
-                let tensor = ExampleTensor(
-                    memory.pointer, slotStride: stride, slotCount: places.slotCount)
-                remembered = [.init(DNNL_ARG_WORKSPACE, layout, tensor)]
-                workspaceMemory = memory
-            } else {
-                workspaceMemory = nil
-            }
-            forwardCall = try PrimitiveCall(
-                operation.forward, scratch: places.scratch,
-                [
-                    .init(DNNL_ARG_SRC, operation.input.layout, places.input),
-                    .init(DNNL_ARG_DST, operation.output.layout, places.output),
-                ] + remembered)
-            if let backward = operation.backward, let inputGradient = places.inputGradient {
-                backwardCall = try PrimitiveCall(
-                    backward, scratch: places.scratch,
-                    [
-                        .init(DNNL_ARG_DIFF_DST, operation.output.layout, places.outputGradient),
-                        .init(DNNL_ARG_DIFF_SRC, operation.input.layout, inputGradient),
-                    ] + remembered)
-            } else {
-                backwardCall = nil
+        init(_ operation: PoolingOperation, _ places: ExamplePlaces) {
+            shape = operation.shape
+            averages = operation.averages
+            self.places = places
+            maximumCount = averages ? 0 : operation.output.storedCount
+            maximumPlaces = Array(repeating: 0, count: maximumCount * places.slotCount)
+        }
+
+        func forward(_ slots: Range<Int>, pass: ExamplePass) {
+            for slot in slots {
+                if averages {
+                    cvm_average_pool(places.output[slot], places.input[slot], &shape)
+                } else {
+                    maximumPlaces.withUnsafeMutableBufferPointer { all in
+                        cvm_max_pool(
+                            places.output[slot], all.baseAddress! + slot * maximumCount, places.input[slot], &shape)
+                    }
+                }
             }
         }
 
-        func forward(_ slots: Range<Int>, pass: ExamplePass) { forwardCall.execute(slots) }
-
         func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally) {
-            backwardCall?.execute(slots)
+            guard let inputGradient = places.inputGradient else { return }
+            for slot in slots {
+                if averages {
+                    cvm_average_pool_backward(inputGradient[slot], places.outputGradient[slot], &shape)
+                } else {
+                    maximumPlaces.withUnsafeBufferPointer { all in
+                        cvm_max_pool_backward(
+                            inputGradient[slot], all.baseAddress! + slot * maximumCount, places.outputGradient[slot],
+                            &shape)
+                    }
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "Activations.h"
 #include "Convolution.h"
 #include "Dense.h"
+#include "Pooling.h"
 #include "SparseConvolution.h"
 #include "Sums.h"
 

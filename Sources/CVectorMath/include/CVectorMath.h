@@ -8,6 +8,7 @@
 #define CVECTORMATH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -98,6 +99,29 @@ void cvm_add_patches(
 void cvm_copy_rows(
     float *destination, size_t destination_stride, const float *source, size_t source_stride, size_t rows,
     size_t columns);
+
+// MARK: Pooling
+//
+// Over the part of each window that lies inside the image. An image is [planes, height, width, lanes]: in blocks of 8 or 16
+// channels, or channels first (lanes 1), or last (planes 1).
+
+typedef struct {
+    cvm_convolution geometry;  // its kernel is the window
+    size_t planes, lanes;
+} cvm_pooling;
+
+// The largest value of each window, the first of equal ones, and its place in the window, row by row. What is not a number is larger
+// than all that is.
+void cvm_max_pool(float *output, uint16_t *places, const float *input, const cvm_pooling *shape);
+
+// Hands each window's gradient to the pixel in its place.
+void cvm_max_pool_backward(
+    float *input_gradient, const uint16_t *places, const float *output_gradient, const cvm_pooling *shape);
+
+// The mean of each window, and its gradient.
+void cvm_average_pool(float *output, const float *input, const cvm_pooling *shape);
+void cvm_average_pool_backward(
+    float *input_gradient, const float *output_gradient, const cvm_pooling *shape);
 
 // MARK: Convolutions whose output gradients are mostly zero
 //

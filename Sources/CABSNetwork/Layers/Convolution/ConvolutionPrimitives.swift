@@ -135,16 +135,7 @@ struct ConvolutionPrimitives: Sendable {
     }
 
     /// The positions of the kernel as our own loops take them.
-    var geometry: cvm_convolution {
-        guard case .image(let height, let width, _) = input.shape,
-            case .image(let outputHeight, let outputWidth, _) = output.shape
-        else { preconditionFailure("a convolution from a \(input.shape)") }
-        let window = layer.window
-        return cvm_convolution(
-            height: height, width: width, output_height: outputHeight, output_width: outputWidth,
-            kernel: window.size, stride: window.stride, top: window.paddedLengths(for: height).low,
-            left: window.paddedLengths(for: width).low)
-    }
+    var geometry: cvm_convolution { layer.window.convolution(from: input.shape, to: output.shape) }
 
     /// The number of places that the kernel takes on an image.
     var positionCount: Int { output.shape.count / layer.filters }
