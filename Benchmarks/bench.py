@@ -67,6 +67,7 @@ class Benchmark:
         self.rows = []
 
     def add(self, row):
+        row = rounded(row)
         self.rows.append(row)
         low, middle, high = targets.spread(row)
         print(f"{row['part']:<11} {targets.subject(row):<27} {middle:>8} ({low} to {high}) {targets.bound(row):>8}  "
@@ -147,6 +148,15 @@ class Benchmark:
         self.training()
 
 
+def rounded(value):
+    """All numbers to five digits, which is more than any timing has."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def step_options(counts):
     return "--warm-up", counts["warm_up"], "--repeats", counts["repeats"]
 
@@ -175,7 +185,7 @@ def main():
             "rows": benchmark.rows}
     output = options.output or here / "results" / machine.file_name(run)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(run, indent=1) + "\n")
+    output.write_text(json.dumps(rounded(run), indent=1) + "\n")
     missed = [row for row in benchmark.rows if not targets.holds(row)]
     print(f"{len(benchmark.rows) - len(missed)} of {len(benchmark.rows)} targets hold, after {run['minutes']:.0f} minutes; "
           f"every figure is in {output}")

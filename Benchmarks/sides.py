@@ -5,7 +5,7 @@ from typing import NamedTuple
 here = pathlib.Path(__file__).resolve().parent
 cabs = here.parent / ".build" / "release" / "cabs"
 
-# What limits each side to an instruction set: ours oneDNN, PyTorch its own loops, its oneDNN and its MKL.
+# What limits each side to an instruction set: ours oneDNN, which our own loops follow; PyTorch its loops, its oneDNN and its MKL.
 limits = {
     None: ({}, {}),
     "sse41": ({"DNNL_MAX_CPU_ISA": "SSE41"},
@@ -73,9 +73,10 @@ class Peer:
     def __init__(self, python, work_file, mode, memory_format, instruction_set, threads):
         self.mode, self.format = mode, memory_format
         self.errors = tempfile.TemporaryFile("w+")
-        # What torch.compile makes goes where the work file is.
+        # What torch.compile makes goes where the work file is, and no compiling process stays to wait for more.
         environment = os.environ | limits[instruction_set][1] | {
-            "TORCHINDUCTOR_CACHE_DIR": str(work_file.parent / "compiled"), "OMP_NUM_THREADS": str(threads)}
+            "TORCHINDUCTOR_CACHE_DIR": str(work_file.parent / "compiled"), "TORCHINDUCTOR_COMPILE_THREADS": "1",
+            "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
             [python, here / "peers.py", work_file, "--mode", mode, "--format", memory_format, "--threads", str(threads)],
             env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)

@@ -123,9 +123,6 @@ import Testing
         (["train", "--batch-size", "constant:99999999999"], "99999999999"),
         (["train", "--learning-rate=-1"], "learning rate"),
         (["train", "--learning-rate", "fast"], "fast"),
-        (["bench", "--batch-sizes", "16,x"], "\"x\""),
-        (["bench", "--models", "resnet"], "resnet"),
-        (["bench", "--repeats", "0"], "0 repeats"),
         (["evaluate"], "path"),
         (["report"], "path"),
         (["evaluate", "Package.swift"], "add --dataset and --model"),
@@ -196,19 +193,6 @@ import Testing
                 ["train", "--dataset", "digits", "--initial-parameters", "o/checkpoints/final.safetensors"], in: folder)
             #expect(result.code == 1)
             #expect(result.errors.contains("parameter dense1.weight has shape [10, 64]"), "\(result.errors)")
-        }
-    }
-
-    @Test func `a benchmark prints the peers' keys`() throws {
-        let result = try Self.run(["bench", "--models", "mlp", "--batch-sizes", "4,8", "--repeats", "2", "--json"])
-        #expect(result.code == 0, "\(result.errors)")
-        let lines = result.output.split(separator: "\n")
-        #expect(lines.count == 2)
-        for line in lines {
-            let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-            for key in ["model", "batch_size", "milliseconds_per_step", "examples_per_second", "peak_memory_bytes"] {
-                #expect(object[key] != nil, "\(key)")
-            }
         }
     }
 

@@ -47,13 +47,24 @@ import Testing
     static let examples = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Examples")
 
+    /// LeNet-5 is a model, the others are configurations.
+    static let modelFile = "lenet5.yaml"
+
     @Test(
-        arguments: try FileManager.default.contentsOfDirectory(atPath: examples.path).filter { $0.hasSuffix(".yaml") })
+        arguments: try FileManager.default.contentsOfDirectory(atPath: examples.path)
+            .filter { $0.hasSuffix(".yaml") && $0 != modelFile })
     func `the examples are right`(name: String) throws {
         let file = Self.examples.appending(path: name)
         let configuration = try TrainingConfiguration(TrainingOptions(contentsOf: file))
         if configuration.dataset == .digits {
             _ = try configuration.makeTrainer()
         }
+    }
+
+    /// The sizes of the paper, with each map of the second convolution connected to all of the first.
+    @Test func `LeNet-5 has 61,706 parameters`() throws {
+        let model = try TrainingOptions.model(contentsOf: Self.examples.appending(path: Self.modelFile))
+            .model(input: .image(height: 28, width: 28, channels: 1), outputCount: 10, seed: 0)
+        #expect(model.parameterCount == 61_706)
     }
 }
