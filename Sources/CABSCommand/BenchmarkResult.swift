@@ -31,7 +31,7 @@ struct StepTimings {
         let start = clock.now
         let report = try step()
         let time = clock.now - start
-        guard report.isSound() else {
+        guard report.isSound else {
             throw Failure.updateNotMade(step: stepCount, loss: report.statistics.meanLoss)
         }
         if firstLosses.count < 2 { firstLosses.append(report.statistics.meanLoss) }

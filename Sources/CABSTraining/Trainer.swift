@@ -95,7 +95,7 @@ public actor Trainer {
             on: batch,
             GradientDescent(
                 learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound))
-        guard report.isSound(within: lossBound) else {
+        guard report.isSound else {
             throw TrainingError.diverged(
                 Divergence(
                     step: before.stepCount, loss: report.statistics.meanLoss,

@@ -152,6 +152,7 @@ import Testing
         (["train", "--dataset", "digits", "--output", "."], "exists already"),
         (["train", "--dataset", "digits", "--trace", "no/such/folder.jsonl"], "cannot write"),
         (["train", "--dataset", "digits", "--learning-rate", "1e30"], "the loss is"),
+        (["train", "--dataset", "digits", "--batch-size", "constant:256", "--loss-bound", "2.0"], "step 0"),
         (["train", "--resume", "nowhere"], "cannot read"),
         (["compare", ".", "--rules", "cabs"], "exists already"),
         (["compare", "o", "--config", "garbage"], "garbage"),

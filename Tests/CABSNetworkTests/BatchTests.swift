@@ -139,25 +139,117 @@ import Testing
         #expect(report.exampleSquaredNorms.isEmpty)
     }
 
-    /// Batches with which no step must be made: a value that is not a number, a gradient whose norm overflows, and a loss above
-    /// the bound.
+    static let estimators: [GradientEstimator] = [.exact, .reference, .unmeasured]
+
+    /// Batches with which no step must be made: a value that is not a number, an example whose gradient's norm overflows, and a
+    /// loss above the bound.
     @Test(arguments: [(Float.nan, 1e6), (1e25, 1e30), (1, 1e-3)], [1, 2])
     func `a step that is not sound changes nothing`(value: (input: Float, bound: Double), workers: Int) throws {
         for model in [try Self.model(), try Self.wideModel()] {
-            for count in [5, 200] {
+            for (count, estimator) in [5, 200].flatMap({ count in Self.estimators.map { (count, $0) } }) {
+                // The gradient itself may be zero there, and is not refused.
+                if estimator == .unmeasured, value.input == 1e25 { continue }
                 let good = ArrayBatch.random(model, count: count)
                 var inputs = good.inputs
                 inputs[count / 2] = inputs[count / 2].map { _ in value.input }
-                let network = try Network(model, workerCount: workers, dividesAlways: true)
+                let network = try Network(model, estimator: estimator, workerCount: workers, dividesAlways: true)
                 let before = try network.parameters()
-                let report = try network.step(
+                let isSound = try network.step(
                     on: ArrayBatch(inputs: inputs, targets: good.targets),
-                    GradientDescent(learningRate: 0.1, lossBound: value.bound))
-                #expect(!report.isSound(within: value.bound))
+                    GradientDescent(learningRate: 0.1, lossBound: value.bound)
+                ).isSound
+                #expect(!isSound)
                 #expect(try network.parameters() == before)
-                #expect(try network.step(on: good, GradientDescent(learningRate: 0.1)).isSound())
+                #expect(try network.step(on: good, GradientDescent(learningRate: 0.1)).isSound)
                 #expect(try network.parameters() != before)
             }
+        }
+    }
+
+    /// Only the first layer's gradient overflows: the layers behind it see values of usual size, and could be updated.
+    @Test(arguments: [1, 2], estimators)
+    func `a gradient that overflows in one layer stops the update of all`(
+        workers: Int, estimator: GradientEstimator
+    ) throws {
+        let model = try Model(input: .vector(4), seed: 1) {
+            Dense(units: 640)
+            Tanh()
+            Dense(units: 640)
+            Dense(units: 3)
+        }
+        let network = try Network(model, estimator: estimator, workerCount: workers, dividesAlways: true)
+        let elements = try network.parameters().elements.map { name, tensor in
+            let factor: Float = name == "dense1.weight" ? 1e-25 : 1
+            return (name: name, tensor: Tensor(shape: tensor.shape, values: tensor.values.map { $0 * factor }))
+        }
+        try network.load(ParameterSet(elements))
+        let before = try network.parameters()
+        let usual = ArrayBatch.random(model, count: 5)
+        let huge = ArrayBatch(inputs: usual.inputs.map { $0.map { $0 * 1e25 } }, targets: usual.targets)
+        let report = try network.step(on: huge, GradientDescent(learningRate: 0.1, lossBound: 100))
+        #expect(report.statistics.meanLoss < 10)
+        #expect(!report.isSound)
+        #expect(report.firstUnsoundParameter == "dense1.weight")
+        #expect(report.parameters.filter { !$0.gradientSquaredNorm.isFinite }.count == 1)
+        #expect(try network.parameters() == before)
+    }
+
+    /// A batch of three chunks, the examples of largest loss in the first or in the last: what the first finds says nothing of
+    /// the whole.
+    @Test(arguments: [1, 2], [false, true])
+    func `the bound is for the mean loss of the whole batch`(workers: Int, largestFirst: Bool) throws {
+        let model = try Model(input: .vector(6), seed: 3) { Dense(units: 3) }
+        let count = 3 * 64 * workers
+        let random = ArrayBatch.random(model, count: count)
+        let network = try Network(model, workerCount: workers, dividesAlways: true)
+        let before = try network.parameters()
+        let losses = try network.gradient(of: random).report.exampleLosses
+        let order = (0..<count).sorted { largestFirst ? losses[$0] > losses[$1] : losses[$0] < losses[$1] }
+        let batch = ArrayBatch(inputs: order.map { random.inputs[$0] }, targets: order.map { random.targets[$0] })
+        let (measured, gradient) = try network.gradient(of: batch)
+        func mean(_ losses: some Collection<Double>) -> Double { losses.reduce(0, +) / Double(losses.count) }
+        let (whole, first) = (mean(measured.exampleLosses), mean(measured.exampleLosses.prefix(count / 3)))
+        #expect(largestFirst == (first > whole))
+
+        // Between the two: on one side of it is the first chunk, on the other the batch.
+        let report = try network.step(
+            on: batch, GradientDescent(learningRate: 0.1, lossBound: (whole + first) / 2))
+        #expect(report.isSound == largestFirst)
+        #expect(report.exampleLosses == measured.exampleLosses)
+        #expect(report.exampleSquaredNorms == measured.exampleSquaredNorms)
+        #expect(agree(report.statistics.gradientSquaredNorm, measured.statistics.gradientSquaredNorm))
+        let after = try network.parameters()
+        for (name, tensor) in after.elements {
+            for (index, value) in tensor.values.enumerated() {
+                let old = Double(before[name]!.values[index])
+                let expected = largestFirst ? old - 0.1 * Double(gradient[name]!.values[index]) : old
+                #expect(agree(Double(value), expected, absolute: 1e-7, relative: 1e-6))
+            }
+        }
+    }
+
+    @Test(arguments: [0, 100, 191], estimators)
+    func `one example that is not a number, in any chunk, stops the step`(
+        position: Int, estimator: GradientEstimator
+    ) throws {
+        // Without a maximum, which passes over what is not a number.
+        let model = try Model(input: .vector(6), seed: 3) {
+            Dense(units: 20)
+            ReLU()
+            Dense(units: 3)
+        }
+        let good = ArrayBatch.random(model, count: 192)
+        var inputs = good.inputs
+        inputs[position] = inputs[position].map { _ in .nan }
+        let network = try Network(model, estimator: estimator, workerCount: 1)
+        let before = try network.parameters()
+        let losses = try network.gradient(of: good).report.exampleLosses
+        let report = try network.step(
+            on: ArrayBatch(inputs: inputs, targets: good.targets), GradientDescent(learningRate: 0.1))
+        #expect(!report.isSound)
+        #expect(try network.parameters() == before)
+        for (index, loss) in report.exampleLosses.enumerated() {
+            #expect(index == position ? !loss.isFinite : loss == losses[index])
         }
     }
 

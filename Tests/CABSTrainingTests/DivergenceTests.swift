@@ -71,6 +71,28 @@ import Testing
         #expect(try run.directory.summary()?.status == .diverged)
     }
 
+    /// The bound is below the first loss, near ln 10, and the batch is larger than what the workers take at a time.
+    @Test(arguments: [1, 2])
+    func `a bound that the first batch exceeds stops the run before any step`(workers: Int) async throws {
+        let folder = try TemporaryFolder()
+        let options = Self.options { ($0.batchSize, $0.lossBound, $0.workers) = ("constant:256", 2, workers) }
+        let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
+        let before = try await run.trainer.parameters()
+        let error = await #expect(throws: TrainingError.self) {
+            _ = try await run.run { event in if case .step = event { Issue.record("a step was made") } }
+        }
+        guard case .diverged(let divergence) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        let loss = try #require(divergence.loss)
+        #expect(divergence.step == 0 && divergence.batchSize == 256 && divergence.parameter == nil)
+        #expect(loss > 2 && loss < 4)
+        #expect(try await run.trainer.parameters() == before)
+        #expect(try Data(contentsOf: run.directory.metricsFile).isEmpty)
+        #expect(try run.directory.summary()?.status == .diverged)
+    }
+
     @Test func `options that contradict each other are refused`() {
         #expect(throws: TrainingError.self) { try TrainingConfiguration(Self.options { $0.rewinds = 2 }) }
         #expect(throws: TrainingError.self) {

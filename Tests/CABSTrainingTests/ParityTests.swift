@@ -36,8 +36,6 @@ import Testing
         let loss_average: Double
         let variance: Double
         let variance_average: Double
-        let batch_size_raw: Double
-        let next_batch_size: Int
     }
 
     struct Exact: Decodable {
@@ -78,45 +76,74 @@ import Testing
         return (try TrainingConfiguration(options).makeTrainer(), settings)
     }
 
+    /// How closely a trace is followed, relative to the authors' values.
+    ///
+    /// CIFAR-10's trace stays within 1e-6 to its end, final norms within 5e-8. MNIST's does not, and that is rounding alone: the
+    /// first batch agrees with Float64 to 3e-7, whatever the instruction set and the number of workers, and every run follows the
+    /// trace to 2e-4 until an activation or a maximum falls to its other side, which sets the networks apart by a finite amount.
+    /// After step 25, largest relative differences from the authors' trace, oneDNN 2.6.3:
+    ///
+    /// | | losses, variances | averages | final norms |
+    /// |---|---|---|---|
+    /// | SSE4.1, 2 workers | 3e-5 | 2e-6 | 5e-6 |
+    /// | AVX2, 1 worker | 8e-5 | 1e-5 | 9e-6 |
+    /// | AVX2, 2 workers | 2e-2 | 1e-3 | 3e-4 |
+    /// | SSE4.1, 2 workers, every initial parameter changed at random by at most 1e-7 of itself | 6e-3 | 4e-4 | 6e-4 |
+    /// | AVX2, 2 workers, the same | 3e-2 | 2e-3 | 6e-4 |
+    struct Closeness {
+        /// The steps in which every value is compared, and batch sizes are the same.
+        let comparedSteps: Range<Int>
+        let values: Double
+        /// For the averages after those steps, up to the first batch whose size differs; sizes differ by at most one.
+        let averages: Double
+        let finalNorms: Double
+
+        static let ofFixtures = [
+            "mnist-warm": Closeness(comparedSteps: 0..<25, values: 1e-3, averages: 1e-2, finalNorms: 2e-3),
+            "cifar10-warm": Closeness(comparedSteps: 0..<60, values: 1e-5, averages: 1e-5, finalNorms: 1e-6),
+        ]
+    }
+
     @Test(.enabled(if: isThere, "the authors' traces are not there"), arguments: ["mnist-warm", "cifar10-warm"])
     func `the authors' trace is reproduced`(fixture: String) async throws {
         let (trainer, settings) = try Self.trainer(fixture, estimator: .reference, workers: 2)
+        let closeness = try #require(Closeness.ofFixtures[fixture])
         let text = try String(
             contentsOf: Self.shared.appending(path: "parity/\(fixture).trace.jsonl"), encoding: .utf8)
         let lines = try text.split(separator: "\n").map {
             try JSONDecoder().decode(TraceLine.self, from: Data($0.utf8))
         }
-        // Rounding grows along MNIST's trace: another order of sums gives other sizes in the end.
-        let exactSteps = fixture == "mnist-warm" ? 25 : settings.steps
         var count = 0
         var sizesAgree = true
         for try await step in trainer.train(for: .steps(settings.steps)) {
             let line = lines[step.index]
-            let isExact = step.index < exactSteps
-            sizesAgree = sizesAgree && step.batchSize == line.batch_size
-            func check(_ ours: Double?, _ theirs: Double, _ what: String) {
-                let (ours, tolerance) = (ours ?? .nan, isExact ? 1e-3 : 1e-2)
+            func check(_ ours: Double?, _ theirs: Double, within tolerance: Double, _ what: String) {
+                let ours = ours ?? .nan
                 #expect(
                     abs(ours - theirs) <= tolerance * abs(theirs), "\(what) at step \(step.index): \(ours), \(theirs)")
             }
-            if isExact {
-                check(step.loss, line.loss, "loss")
-                check(step.report.statistics.withinBatchVariance, line.variance, "variance")
-                #expect(step.batchSize == line.batch_size)
+            let isCompared = closeness.comparedSteps.contains(step.index)
+            sizesAgree = sizesAgree && step.batchSize == line.batch_size
+            #expect(
+                abs(step.batchSize - line.batch_size) <= (isCompared ? 0 : 1),
+                "size at step \(step.index): \(step.batchSize), \(line.batch_size)")
+            if isCompared {
+                check(step.loss, line.loss, within: closeness.values, "loss")
+                check(
+                    step.report.statistics.withinBatchVariance, line.variance, within: closeness.values, "variance")
             }
-            if isExact || sizesAgree {
-                check(step.decision.smoothedLoss, line.loss_average, "average loss")
-                check(step.decision.smoothedVariance, line.variance_average, "average variance")
+            if sizesAgree {
+                let tolerance = isCompared ? closeness.values : closeness.averages
+                check(step.decision.smoothedLoss, line.loss_average, within: tolerance, "average loss")
+                check(step.decision.smoothedVariance, line.variance_average, within: tolerance, "average variance")
             }
-            #expect(abs(step.batchSize - line.batch_size) <= 1)
-            #expect(abs(step.decision.nextBatchSize - line.next_batch_size) <= 1)
             count += 1
         }
         #expect(count == lines.count)
         for (name, tensor) in try await trainer.parameters().elements {
             let norm = tensor.values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
             let expected = try #require(settings.final_parameter_l2[name])
-            #expect(abs(norm - expected) < (fixture == "mnist-warm" ? 1e-2 : 1e-4) * expected, "norm of \(name)")
+            #expect(abs(norm - expected) < closeness.finalNorms * expected, "norm of \(name): \(norm), \(expected)")
         }
     }
 

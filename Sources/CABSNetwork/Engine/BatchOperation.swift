@@ -10,13 +10,17 @@ protocol BatchOperation: AnyObject, Sendable {
     func forward(_ worker: Worker, pass: ChunkPass)
     /// Computes this worker's parts of the gradients.
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally)
-    /// The parameters, by their places among the network's, that the backward pass has updated already.
-    func updatedParameters(in pass: ChunkPass) -> [Int]
+    /// The parameters whose gradient the backward pass formed. The others' is in what the pass left, for
+    /// ``update(_:pass:descent:)`` to take it from there.
+    func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray]
+    /// Computes this worker's part of the update of the others.
+    func update(_ worker: Worker, pass: ChunkPass, descent: GradientDescent)
 }
 
 extension BatchOperation {
     var computations: [PlannedComputation] { [] }
-    func updatedParameters(in pass: ChunkPass) -> [Int] { [] }
+    func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray] { parameters }
+    func update(_ worker: Worker, pass: ChunkPass, descent: GradientDescent) {}
 }
 
 /// Values and gradients of one layer for the examples of a chunk, [rows, columns] in row-major order.
@@ -54,8 +58,8 @@ struct ChunkPass {
     let firstDraw: UInt64
     /// Whether this is a training step, and not an evaluation.
     let isTraining: Bool
-    /// The update that follows, where the chunk is the whole batch: a layer may make it at once.
-    let descent: GradientDescent?
+    /// Whether the chunk is the whole batch of a step of descent: gradients are then of use to the update alone.
+    let isWholeDescent: Bool
 
     /// Whether gradient sums start with this chunk.
     var isFirst: Bool { firstPosition == 0 }

@@ -12,6 +12,8 @@ final class BatchRecords: @unchecked Sendable {
     let gradientSquaredNorms: UnsafeMutablePointer<Double>
     /// By worker and parameter: the sum over that worker's examples.
     let parameterSquaredNorms: UnsafeMutablePointer<Double>
+    /// Whether the batch is one to make a step with, as ``decide(within:)`` found it.
+    private(set) var isSound = false
     /// By worker.
     private let correctCounts: UnsafeMutablePointer<Int>
     /// By worker and phase.
@@ -57,15 +59,21 @@ final class BatchRecords: @unchecked Sendable {
             from: memory.phaseSeconds, count: memory.phaseSeconds.count)
     }
 
-    /// Whether the mean loss of these examples is a number not above the bound.
-    func lossesAreSound(in examples: Range<Int>, bound: Double) -> Bool {
-        // Written so that "not a number" is not sound.
-        examples.reduce(0) { $0 + losses[$1] } / Double(examples.count) <= bound
+    /// Decides for the whole batch whether it is one to make a step with: its mean loss is finite and not above the bound, and
+    /// so are the squared norms, of the examples' gradients or of the batch's, as far as they are noted by now. One worker calls it,
+    /// between two barriers.
+    func decide(within lossBound: Double) {
+        let norms = [
+            UnsafeBufferPointer(start: squaredNorms, count: exampleCount),
+            UnsafeBufferPointer(start: gradientSquaredNorms, count: workerCount * parameterCount),
+        ]
+        isSound =
+            meanLoss.isFinite && meanLoss <= lossBound
+            && norms.allSatisfy { $0.allSatisfy(\.isSquareOfFiniteFloats) }
     }
 
-    /// Whether all examples' gradients, as far as they are measured, are finite.
-    var squaredNormsAreFinite: Bool {
-        UnsafeBufferPointer(start: squaredNorms, count: exampleCount).allSatisfy(\.isFinite)
+    private var meanLoss: Double {
+        UnsafeBufferPointer(start: losses, count: exampleCount).reduce(0, +) / Double(exampleCount)
     }
 
     /// Adds everything up, in the order of examples and of workers.
@@ -87,7 +95,7 @@ final class BatchRecords: @unchecked Sendable {
                 gradientSquaredNorm: isTraining ? gradientSquaredNorm : .nan)
         }
         let statistics = StepStatistics(
-            exampleCount: exampleCount, meanLoss: sum(losses, exampleCount) / count,
+            exampleCount: exampleCount, meanLoss: meanLoss,
             secondMoment: measures ? sum(squaredNorms, exampleCount) / count : .nan,
             gradientSquaredNorm: parameters.reduce(0) { $0 + $1.gradientSquaredNorm })
         return StepReport(
@@ -97,6 +105,7 @@ final class BatchRecords: @unchecked Sendable {
             exampleLosses: Array(UnsafeBufferPointer(start: losses, count: exampleCount)),
             exampleSquaredNorms: measures
                 ? Array(UnsafeBufferPointer(start: squaredNorms, count: exampleCount)) : [],
+            isSound: isSound,
             phaseSeconds: phaseMeans())
     }
 

@@ -120,11 +120,6 @@ struct GradientTally {
     /// By parameter: the worker's part of the squared norm of the batch's mean gradient.
     let gradientSquaredNorms: UnsafeMutablePointer<Double>
 
-    /// Whether the norms of the first examples, as far as they are summed, are finite.
-    func isFinite(exampleCount: Int) -> Bool {
-        UnsafeBufferPointer(start: exampleSquaredNorms, count: exampleCount).allSatisfy(\.isFinite)
-    }
-
     func add(_ squaredNorm: Double, parameter: Int, example: Int) {
         exampleSquaredNorms[example] += squaredNorm
         parameterSquaredNorms[parameter] += squaredNorm

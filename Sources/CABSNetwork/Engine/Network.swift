@@ -81,9 +81,8 @@ public final class Network {
 
     /// Takes one step of gradient descent on a batch.
     ///
-    /// The step is not made where the loss is not a number or above the descent's bound, or where the gradient of an example is measured
-    /// and not finite: ``StepReport/isSound(within:)`` is false then. (Where a gradient overflows though the loss does not, dense
-    /// layers behind the one where it does may have been updated.)
+    /// The step is not made, and nothing changes, where the batch's mean loss is not finite or above the descent's bound, or where
+    /// the squared norm of its gradient, or of an example's that is measured, is not finite: ``StepReport/isSound`` is false then.
     ///
     /// - Parameters:
     ///   - batch: The examples.

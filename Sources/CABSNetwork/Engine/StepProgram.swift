@@ -38,6 +38,7 @@ final class StepProgram: @unchecked Sendable {
     /// What one worker or another brings up to date at a step's end.
     private let convertedParameters: [TrainableArray]
     private let trainableOperations: [any ExampleOperation]
+    private let exampleParameters: [TrainableArray]
     private let dividesAlways: Bool
     private let operationsPerExample: Double
 
@@ -76,7 +77,8 @@ final class StepProgram: @unchecked Sendable {
         lanes = try (0..<workerCount).map { [exampleStage] worker throws(EngineError) in
             try ExampleLane(exampleStage, worker: worker, slotCount: slotCount)
         }
-        parameters = exampleStage.operations.flatMap(\.parameters) + batchStage.operations.flatMap(\.parameters)
+        exampleParameters = exampleStage.operations.flatMap(\.parameters)
+        parameters = exampleParameters + batchStage.operations.flatMap(\.parameters)
         workers = (0..<workerCount).map { _ in WorkerMemory(model) }
         targets = BatchMatrix(rowCapacity: chunkCapacity, columnCount: model.outputCount)
         self.model = model
@@ -140,30 +142,22 @@ final class StepProgram: @unchecked Sendable {
         if purpose.isTraining { lanes[worker.index].beginStep() }
         let capacity = Self.slotCount * worker.count
         let chunkCount = (batch.count + capacity - 1) / capacity
-        var updated: Set<Int> = []
-        var isSound = true
         for chunk in 0..<chunkCount {
             // Chunks of equal size: a last one of few examples would run the matrix products slowly.
             let examples = evenPart(chunk, of: chunkCount, total: batch.count)
             let pass = ChunkPass(
                 rowCount: examples.count, firstPosition: examples.lowerBound,
                 firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining,
-                descent: chunkCount == 1 ? purpose.descent : nil)
+                isWholeDescent: chunkCount == 1 && purpose.descent != nil)
             let rows = worker.share(of: examples.count)
             examplesForward(batch, pass, rows, worker)
             batchForward(pass, rows, records, worker)
-            // Every worker reads the same losses, behind a barrier: all go on or none.
-            if let descent = purpose.descent, !records.lossesAreSound(in: examples, bound: descent.lossBound) {
-                isSound = false
-                break
-            }
             if purpose.isTraining {
                 batchBackward(pass, records, worker)
-                updated = Set(batchStage.operations.flatMap { $0.updatedParameters(in: pass) })
                 examplesBackward(pass, rows, records, worker)
+                if chunk == chunkCount - 1 { finish(purpose, pass, records, worker) }
             }
         }
-        if purpose.isTraining, isSound { finish(purpose, records, worker, except: updated) }
         records.store(memory, worker: worker.index)
     }
 
@@ -226,33 +220,36 @@ final class StepProgram: @unchecked Sendable {
         workers[worker.index].endPhase(.examplesBackward)
     }
 
-    /// From the workers' sums to the gradient and the update. This is the one place where gradients of different
+    /// From the workers' sums to the gradient, the decision and the update. This is the one place where gradients of different
     /// workers meet.
     ///
-    /// - Parameter updated: The parameters that have been updated already.
-    private func finish(
-        _ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker, except updated: Set<Int>
-    ) {
-        worker.wait()
-        if purpose.descent != nil, !records.squaredNormsAreFinite { return }
-        for array in parameters { array.reduceShare(worker) }
-        if !convertedParameters.isEmpty {
-            worker.wait()
-            worker.forEachInTurn(convertedParameters) { $0.convert() }
-            worker.wait()
-        }
+    /// - Parameter pass: The last chunk's.
+    private func finish(_ purpose: StepPurpose, _ pass: ChunkPass, _ records: BatchRecords, _ worker: Worker) {
+        let summed = exampleParameters + batchStage.operations.flatMap { $0.parametersWithGradient(after: pass) }
         let scale = 1 / Float(records.exampleCount)
-        for (index, array) in parameters.enumerated() where !updated.contains(index) {
-            let squaredNorm =
-                switch purpose {
-                case .descend(let descent): array.descendShare(worker, scale: scale, descent: descent)
-                case .measure, .evaluate: array.scaleShare(worker, scale: scale)
-                }
-            records.gradientSquaredNorms[worker.index * parameters.count + index] = squaredNorm
+        let gradientSquaredNorms = records.gradientSquaredNorms + worker.index * parameters.count
+        worker.wait()
+        for array in summed {
+            array.reduceShare(worker)
+            // The examples' norms bound that of the gradient, which the update then gives along the way. Without them it must be
+            // known before the decision.
+            if estimator == .unmeasured {
+                gradientSquaredNorms[array.identity.index] = array.squaredNormShare(worker, scale: scale)
+            }
         }
-        if case .descend = purpose {
+        worker.wait()
+        if worker.index == 0 { records.decide(within: purpose.descent?.lossBound ?? .greatestFiniteMagnitude) }
+        worker.forEachInTurn(convertedParameters) { $0.convert() }
+        worker.wait()
+        if let descent = purpose.descent, records.isSound {
+            for array in summed {
+                gradientSquaredNorms[array.identity.index] = array.descendShare(worker, scale: scale, descent: descent)
+            }
+            for operation in batchStage.operations { operation.update(worker, pass: pass, descent: descent) }
             worker.wait()
             worker.forEachInTurn(trainableOperations) { $0.parametersDidChange() }
+        } else {
+            for array in summed { gradientSquaredNorms[array.identity.index] = array.scaleShare(worker, scale: scale) }
         }
         workers[worker.index].endPhase(.update)
     }

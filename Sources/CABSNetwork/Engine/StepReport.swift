@@ -13,21 +13,26 @@ public struct StepReport: Sendable {
     /// The squared norm of each example's own gradient; with the reference estimator its approximation, and
     /// empty where it was not measured.
     public let exampleSquaredNorms: [Double]
-    /// Whether loss and gradients are finite, as far as they are measured, and the loss is not above a bound.
-    public func isSound(within lossBound: Double = .greatestFiniteMagnitude) -> Bool {
-        statistics.meanLoss <= lossBound && statistics.gradientSquaredNorm.isFinite
-            && exampleSquaredNorms.allSatisfy(\.isFinite)
-    }
+    /// Whether the batch's mean loss and the squared norms of its gradients are finite, and the loss is not above the descent's
+    /// bound. A step of descent was made where this is so, and only there.
+    public let isSound: Bool
 
     /// The first parameter whose gradient is not finite, if any.
     public var firstUnsoundParameter: String? {
         parameters.first {
-            !$0.gradientSquaredNorm.isFinite || (!exampleSquaredNorms.isEmpty && !$0.secondMoment.isFinite)
+            !$0.gradientSquaredNorm.isSquareOfFiniteFloats
+                || (!exampleSquaredNorms.isEmpty && !$0.secondMoment.isSquareOfFiniteFloats)
         }?.name
     }
 
     /// The time that each phase of the step took, in seconds, waiting included: the mean over the workers.
     public let phaseSeconds: [StepPhase: Double]
+}
+
+extension Double {
+    /// Whether a sum of squares is that of Floats that are finite, and could be a Float itself: sums and products of such values do
+    /// not overflow either. "Not a number" is none.
+    var isSquareOfFiniteFloats: Bool { self <= Double(Float.greatestFiniteMagnitude) }
 }
 
 /// The phases of a step, in their order.

@@ -127,7 +127,7 @@ final class TrainableArray: Sendable {
         Tensor(shape: identity.shape, values: try valueForm.read(gradient))
     }
 
-    // MARK: From sums to an update. Each worker does its share; barriers stand between the three.
+    // MARK: From sums to an update. Each worker does its share; barriers stand between sum, conversion and update.
 
     /// Adds all workers' sums into the first, in the order of the workers.
     func reduceShare(_ worker: Worker) {
@@ -135,6 +135,13 @@ final class TrainableArray: Sendable {
         for other in gradientSums.prefix(worker.count).dropFirst() {
             cvm_add(gradientSums[0].pointer + share.lowerBound, other.pointer + share.lowerBound, share.count)
         }
+    }
+
+    /// The share's part of the squared norm of the mean gradient, before that is converted.
+    func squaredNormShare(_ worker: Worker, scale: Float) -> Double {
+        let share = worker.share(of: gradientSums[0].count, unit: 16)
+        let sum = cvm_squared_norm(gradientSums[0].pointer + share.lowerBound, share.count)
+        return sum * Double(scale) * Double(scale)
     }
 
     /// Whether ``convert()`` has anything to do.

@@ -13,7 +13,7 @@ final class DenseOperation: BatchOperation {
     let bias: TrainableArray
     private let backpropagates: Bool
     private let measures: Bool
-    /// The largest batch for which the gradient's product updates the weights itself.
+    /// The largest batch for which the gradient's product is added to the weights at once.
     private let largestUpdatedRowCount: Int
     /// Each worker's rows of X Xᵀ and Δ Δᵀ for such a batch.
     private let gramMatrices: [(AlignedBuffer, AlignedBuffer)]
@@ -81,23 +81,27 @@ final class DenseOperation: BatchOperation {
         worker.wait()
         if measures { measure(worker, pass: pass, tally: tally) }
         if backpropagates { computeInputGradient(worker, pass: pass) }
-        if let descent = pass.descent, pass.rowCount <= largestUpdatedRowCount {
+        if updatesFromPass(pass) {
             addGradientNorm(worker, pass: pass, tally: tally)
-            // The others' input gradients are made with the weights as they were.
-            worker.wait()
-            // What has overflowed must not get into the weights. All workers read the same norms.
-            if measures, !tally.isFinite(exampleCount: pass.rowCount) { return }
-            let rate = descent.learningRate / Double(pass.rowCount)
-            addGradient(
-                worker, pass: pass, to: weight.values, alpha: Float(-rate),
-                beta: Float(1 - descent.learningRate * descent.weightDecay))
         } else {
-            addGradient(worker, pass: pass, to: weight.gradientSums[0], alpha: 1, beta: pass.isFirst ? 0 : 1)
+            addProduct(worker, pass: pass, to: weight.gradientSums[0], alpha: 1, beta: pass.isFirst ? 0 : 1)
         }
+        addBiasGradient(worker, pass: pass)
     }
 
-    func updatedParameters(in pass: ChunkPass) -> [Int] {
-        pass.descent != nil && pass.rowCount <= largestUpdatedRowCount ? [weight.identity.index] : []
+    private func updatesFromPass(_ pass: ChunkPass) -> Bool {
+        pass.isWholeDescent && pass.rowCount <= largestUpdatedRowCount
+    }
+
+    func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray] {
+        updatesFromPass(pass) ? [bias] : parameters
+    }
+
+    func update(_ worker: Worker, pass: ChunkPass, descent: GradientDescent) {
+        guard updatesFromPass(pass) else { return }
+        addProduct(
+            worker, pass: pass, to: weight.values, alpha: Float(-descent.learningRate / Double(pass.rowCount)),
+            beta: Float(1 - descent.learningRate * descent.weightDecay))
     }
 
     /// ‖(1/m) Δᵀ X‖² = (1/m²) Σᵢ Σⱼ (aᵢ · aⱼ) (δᵢ · δⱼ), this worker's rows of it.
@@ -126,19 +130,18 @@ final class DenseOperation: BatchOperation {
         }
     }
 
-    /// T ← β T + α Δᵀ X for this worker's part of T, so nothing has to be summed over workers; and the sums for the biases.
-    private func addGradient(
+    /// The part of the weights, units by columns, that a worker's gradient is.
+    private func gradientTile(of worker: Worker) -> (units: Range<Int>, columns: Range<Int>) {
+        MatrixTile.cutsColumns(output.columnCount, workerCount: worker.count)
+            ? (worker.share(of: output.columnCount, unit: 16), 0..<input.columnCount)
+            : (0..<output.columnCount, worker.share(of: input.columnCount, unit: 16))
+    }
+
+    /// T ← β T + α Δᵀ X for this worker's part of T, so nothing has to be summed over workers.
+    private func addProduct(
         _ worker: Worker, pass: ChunkPass, to target: AlignedBuffer, alpha: Float, beta: Float
     ) {
-        let cutsUnits = MatrixTile.cutsColumns(output.columnCount, workerCount: worker.count)
-        let units =
-            cutsUnits
-            ? worker.share(of: output.columnCount, unit: 16)
-            : 0..<output.columnCount
-        let columns =
-            cutsUnits
-            ? 0..<input.columnCount
-            : worker.share(of: input.columnCount, unit: 16)
+        let (units, columns) = gradientTile(of: worker)
         guard !units.isEmpty, !columns.isEmpty else { return }
         multiply(
             transposed: (true, false), (units.count, columns.count, pass.rowCount),
@@ -146,12 +149,16 @@ final class DenseOperation: BatchOperation {
             input.values.pointer + columns.lowerBound, input.columnCount,
             target.pointer + units.lowerBound * input.columnCount + columns.lowerBound, input.columnCount,
             alpha: alpha, beta: beta)
-        // Where the inputs are cut, every worker has all units, and the first sees to the biases.
-        if cutsUnits || columns.lowerBound == 0 {
-            cvm_column_sums(
-                bias.gradientSums[0].pointer + units.lowerBound, output.gradients.pointer + units.lowerBound,
-                output.columnCount, pass.rowCount, units.count, pass.isFirst ? 0 : 1)
-        }
+    }
+
+    /// The bias gradients of this worker's units.
+    private func addBiasGradient(_ worker: Worker, pass: ChunkPass) {
+        let (units, columns) = gradientTile(of: worker)
+        // Where the inputs are cut, every worker has all units, and the one with the first inputs sees to the biases.
+        guard !units.isEmpty, !columns.isEmpty, columns.lowerBound == 0 else { return }
+        cvm_column_sums(
+            bias.gradientSums[0].pointer + units.lowerBound, output.gradients.pointer + units.lowerBound,
+            output.columnCount, pass.rowCount, units.count, pass.isFirst ? 0 : 1)
     }
 
     /// The input gradient, Δ W, for this worker's tile of it.
