@@ -58,28 +58,32 @@
     F(void, average_pool_backward,                                                                           \
       (float *input_gradient, const float *output_gradient, const cvm_pooling *shape),                       \
       (input_gradient, output_gradient, shape))                                                              \
-    F(size_t, nonzeros_size, (const cvm_sparse_convolution *shape), (shape))                                 \
+    F(size_t, nonzeros_size, (const cvm_padded_convolution *shape), (shape))                                 \
     F(void, list_nonzeros,                                                                                   \
-      (void *nonzeros, size_t example, const float *gradient, const cvm_sparse_convolution *shape),          \
+      (void *nonzeros, size_t example, const float *gradient, const cvm_padded_convolution *shape),          \
       (nonzeros, example, gradient, shape))                                                                  \
-    F(size_t, padded_count, (const cvm_sparse_convolution *shape), (shape))                                  \
-    F(void, pad_image, (float *padded, const float *image, const cvm_sparse_convolution *shape),             \
+    F(size_t, padded_count, (const cvm_padded_convolution *shape), (shape))                                  \
+    F(void, pad_image, (float *padded, const float *image, const cvm_padded_convolution *shape),             \
       (padded, image, shape))                                                                                \
-    F(void, unpad_image, (float *image, const float *padded, const cvm_sparse_convolution *shape),           \
+    F(void, unpad_image, (float *image, const float *padded, const cvm_padded_convolution *shape),           \
       (image, padded, shape))                                                                                \
-    F(size_t, row_vectors, (const cvm_sparse_convolution *shape), (shape))                                   \
+    F(void, direct_weight_gradient,                                                                          \
+      (float *weights, float *biases, const float *padded, const float *gradient,                            \
+       const cvm_padded_convolution *shape),                                                                 \
+      (weights, biases, padded, gradient, shape))                                                            \
+    F(size_t, row_vectors, (const cvm_padded_convolution *shape), (shape))                                   \
     F(void, sparse_weight_gradient,                                                                          \
       (float *sum, double *squared_norms, const float *padded, const void *nonzeros, size_t examples,        \
-       const cvm_sparse_convolution *shape),                                                                 \
+       const cvm_padded_convolution *shape),                                                                 \
       (sum, squared_norms, padded, nonzeros, examples, shape))                                               \
     F(double, sparse_bias_gradient,                                                                          \
-      (float *sum, const void *nonzeros, size_t example, const cvm_sparse_convolution *shape),               \
+      (float *sum, const void *nonzeros, size_t example, const cvm_padded_convolution *shape),               \
       (sum, nonzeros, example, shape))                                                                       \
-    F(void, pack_kernel_rows, (float *packed, const float *weights, const cvm_sparse_convolution *shape),    \
+    F(void, pack_kernel_rows, (float *packed, const float *weights, const cvm_padded_convolution *shape),    \
       (packed, weights, shape))                                                                              \
     F(void, sparse_input_gradient,                                                                           \
       (float *padded, const void *nonzeros, size_t examples, const float *packed_weights,                    \
-       const cvm_sparse_convolution *shape),                                                                 \
+       const cvm_padded_convolution *shape),                                                                 \
       (padded, nonzeros, examples, packed_weights, shape))
 
 #define CVM_POINTER(result, name, parameters, arguments) result(*name) parameters;

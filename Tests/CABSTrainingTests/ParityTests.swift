@@ -81,25 +81,26 @@ import Testing
     /// CIFAR-10's trace stays within 1e-6 to its end, final norms within 5e-8. MNIST's does not, and that is rounding alone: the
     /// first batch agrees with Float64 to 3e-7, whatever the instruction set and the number of workers, and every run follows the
     /// trace to 2e-4 until an activation or a maximum falls to its other side, which sets the networks apart by a finite amount.
-    /// After step 25, largest relative differences from the authors' trace, oneDNN 2.6.3:
+    /// Largest relative differences of the losses from the authors' trace, oneDNN 2.6.3, up to the first batch whose size differs:
     ///
-    /// | | losses, variances | averages | final norms |
-    /// |---|---|---|---|
-    /// | SSE4.1, 2 workers | 3e-5 | 2e-6 | 5e-6 |
-    /// | AVX2, 1 worker | 8e-5 | 1e-5 | 9e-6 |
-    /// | AVX2, 2 workers | 2e-2 | 1e-3 | 3e-4 |
-    /// | SSE4.1, 2 workers, every initial parameter changed at random by at most 1e-7 of itself | 6e-3 | 4e-4 | 6e-4 |
-    /// | AVX2, 2 workers, the same | 3e-2 | 2e-3 | 6e-4 |
+    /// | | steps 0 to 24 | 25 to 59 |
+    /// |---|---|---|
+    /// | SSE4.1, 1 and 2 workers | 3e-5 | 5e-5 |
+    /// | SSE4.1, 3 workers | 3e-5 | 5e-3 |
+    /// | AVX2, 1 worker | 1e-4 | 2e-2 |
+    /// | AVX2, 2 and 3 workers | 1e-4 | 5e-2, where a size differs |
+    ///
+    /// Changing every initial parameter at random by at most 1e-7 of itself does the same to a run on SSE4.1: 6e-3 instead of 3e-5.
     struct Closeness {
         /// The steps in which every value is compared, and batch sizes are the same.
         let comparedSteps: Range<Int>
         let values: Double
-        /// For the averages after those steps, up to the first batch whose size differs; sizes differ by at most one.
+        /// For the averages after those steps, up to the first batch whose size differs. From there on the batches hold other examples.
         let averages: Double
         let finalNorms: Double
 
         static let ofFixtures = [
-            "mnist-warm": Closeness(comparedSteps: 0..<25, values: 1e-3, averages: 1e-2, finalNorms: 2e-3),
+            "mnist-warm": Closeness(comparedSteps: 0..<25, values: 1e-3, averages: 1e-2, finalNorms: 1e-2),
             "cifar10-warm": Closeness(comparedSteps: 0..<60, values: 1e-5, averages: 1e-5, finalNorms: 1e-6),
         ]
     }
@@ -123,9 +124,11 @@ import Testing
                     abs(ours - theirs) <= tolerance * abs(theirs), "\(what) at step \(step.index): \(ours), \(theirs)")
             }
             let isCompared = closeness.comparedSteps.contains(step.index)
+            let sizesAgreed = sizesAgree
             sizesAgree = sizesAgree && step.batchSize == line.batch_size
+            let largestDifference = isCompared ? 0 : sizesAgreed ? 1 : 2
             #expect(
-                abs(step.batchSize - line.batch_size) <= (isCompared ? 0 : 1),
+                abs(step.batchSize - line.batch_size) <= largestDifference,
                 "size at step \(step.index): \(step.batchSize), \(line.batch_size)")
             if isCompared {
                 check(step.loss, line.loss, within: closeness.values, "loss")

@@ -1,5 +1,6 @@
 // Every function of Functions.h for one instruction set, with the table of them. The file that includes this sets the target of
-// the compiler, CVM_TABLE and CVM_ACCUMULATORS, the number of vectors that stay in registers while a loop adds to them.
+// the compiler, CVM_TABLE, CVM_ACCUMULATORS, the number of vectors that stay in registers while a loop adds to them, and CVM_PERMUTES
+// where there are instructions to gather some of a vector's values.
 
 #include "../Functions.h"
 #include "Internal.h"
@@ -7,6 +8,8 @@
 #include "Activations.h"
 #include "Convolution.h"
 #include "Dense.h"
+#include "PaddedImages.h"
+#include "DirectConvolution.h"
 #include "Pooling.h"
 #include "SparseConvolution.h"
 #include "Sums.h"

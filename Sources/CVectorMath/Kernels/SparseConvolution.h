@@ -1,130 +1,115 @@
 // Gradients of a convolution from the values of its output gradient that are not zero: what does not depend on the length of a vector.
 
-static inline size_t padded_height(const cvm_convolution *s) { return (s->output_height - 1) * s->stride + s->kernel; }
-static inline size_t padded_width(const cvm_convolution *s) { return (s->output_width - 1) * s->stride + s->kernel; }
-static inline size_t position_count(const cvm_convolution *s) { return s->output_height * s->output_width; }
-static inline size_t rounded(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
-
-// Floats of one row of a padded plane.
-static inline size_t row_count(const cvm_sparse_convolution *s) { return padded_width(&s->geometry) * s->pixel; }
-
-// Floats of one padded plane. The last window's last vector may reach beyond its pixels.
-static inline size_t plane_count(const cvm_sparse_convolution *s) {
-    size_t beyond = s->pixel == s->lanes ? 0 : s->lanes;
-    return rounded(padded_height(&s->geometry) * row_count(s) + beyond, 16);
-}
-
-static size_t vectorized_row_vectors(const cvm_sparse_convolution *s) {
+static size_t vectorized_row_vectors(const cvm_padded_convolution *s) {
     return (s->geometry.kernel * s->pixel + s->lanes - 1) / s->lanes;
 }
 
-static size_t vectorized_padded_count(const cvm_sparse_convolution *s) { return s->planes * plane_count(s); }
-
-// The values that are not zero, listed twice: for each unit, and for each position.
+// One value that is not zero: where its window begins in a padded plane, and the value.
 typedef struct {
-    int *unit_counts;
-    // For each unit room for all positions: where the window begins in a padded plane, and the value.
-    int *offsets;
-    float *unit_values;
+    int offset;
+    float value;
+} nonzero;
+
+// The values that are not zero, listed twice.
+typedef struct {
+    // For each unit the start of its entries.
+    int *unit_starts;
+    nonzero *unit_entries;
     // For each position the start of its entries: units and values.
     int *position_starts;
     int *units;
     float *position_values;
 } nonzero_lists;
 
-// From one unit's list to the next: an odd number of cache lines, so that the lists' ends do not compete for one place in the cache.
-static inline size_t list_stride(const cvm_sparse_convolution *s) {
-    return (rounded(position_count(&s->geometry), 16) / 16 | 1) * 16;
+// Room for all values, and for those that are not kept behind the last.
+static inline size_t list_room(const cvm_padded_convolution *s) {
+    return rounded(s->units * position_count(&s->geometry), 16) + 16;
 }
 
-static size_t vectorized_nonzeros_size(const cvm_sparse_convolution *s) {
-    size_t all = s->units * list_stride(s);
-    return (rounded(s->units, 16) + 4 * all + rounded(position_count(&s->geometry) + 1, 16)) * sizeof(float);
+static inline size_t starts_room(size_t count) { return rounded(count + 1, 16); }
+
+static size_t vectorized_nonzeros_size(const cvm_padded_convolution *s) {
+    size_t starts = starts_room(s->units) + starts_room(position_count(&s->geometry));
+    return (starts + 4 * list_room(s)) * sizeof(float);
 }
 
-static inline nonzero_lists lists_in(const void *memory, size_t example, const cvm_sparse_convolution *s) {
-    size_t all = s->units * list_stride(s);
-    int *start = (int *)((char *)memory + example * vectorized_nonzeros_size(s));
+static inline nonzero_lists lists_in(const void *memory, size_t example, const cvm_padded_convolution *s) {
+    size_t all = list_room(s);
     nonzero_lists l;
-    l.unit_counts = start;
-    l.offsets = l.unit_counts + rounded(s->units, 16);
-    l.unit_values = (float *)(l.offsets + all);
-    l.units = (int *)(l.unit_values + all);
+    l.unit_starts = (int *)((char *)memory + example * vectorized_nonzeros_size(s));
+    l.position_starts = l.unit_starts + starts_room(s->units);
+    l.units = l.position_starts + starts_room(position_count(&s->geometry));
     l.position_values = (float *)(l.units + all);
-    l.position_starts = (int *)(l.position_values + all);
+    l.unit_entries = (nonzero *)(l.position_values + all);
     return l;
 }
 
-// Whether the lists by position are needed: by the input gradient, which images in blocks of channels alone have.
-static inline bool lists_by_position(const cvm_sparse_convolution *s) { return s->pixel == s->lanes; }
-
 // Where the window of a position begins in a padded plane.
-static inline int window_offset(size_t position, const cvm_sparse_convolution *s) {
+static inline int window_offset(size_t position, const cvm_padded_convolution *s) {
     const cvm_convolution *g = &s->geometry;
     size_t y = position / g->output_width, x = position % g->output_width;
     return (int)(y * g->stride * row_count(s) + x * g->stride * s->pixel);
 }
 
+// Writes the nonzero ones of eight values, the first of which is unit `first`'s, and their units; more may be written behind them.
+// Returns their number.
+#if defined(CVM_PERMUTES)
+// Without a branch: which ones are zero is not to be foretold, and a processor that guesses loses more time than this takes.
+ALWAYS_INLINE int append_nonzeros(int *units, float *kept, const float *values, int first) {
+    __m256 all = _mm256_loadu_ps(values);
+    unsigned bits = (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(all, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+    // A byte for each value that is kept: its number.
+    uint64_t chosen = _pext_u64(0x0706050403020100, _pdep_u64(bits, 0x0101010101010101) * 0xff);
+    __m256i lanes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)chosen));
+    _mm256_storeu_ps(kept, _mm256_permutevar8x32_ps(all, lanes));
+    _mm256_storeu_si256((__m256i *)units, _mm256_add_epi32(lanes, _mm256_set1_epi32(first)));
+    return __builtin_popcount(bits);
+}
+#else
+ALWAYS_INLINE int append_nonzeros(int *units, float *kept, const float *values, int first) {
+    int found = 0;
+    for (int lane = 0; lane < 8; lane++) {
+        units[found] = first + lane;
+        kept[found] = values[lane];
+        found += values[lane] != 0;
+    }
+    return found;
+}
+#endif
+
+// Makes the lists by unit from those by position.
+static inline void sort_by_unit(const nonzero_lists *l, const cvm_padded_convolution *s) {
+    size_t positions = position_count(&s->geometry);
+    int *starts = l->unit_starts, found = l->position_starts[positions];
+    memset(starts, 0, (s->units + 1) * sizeof(int));
+    for (int n = 0; n < found; n++) starts[l->units[n]]++;
+    int end = 0;
+    for (size_t unit = 0; unit <= s->units; unit++) {
+        end += starts[unit];
+        starts[unit] = end;
+    }
+    // From behind, so that each unit's end becomes its start.
+    for (size_t position = positions; position-- > 0;) {
+        int offset = window_offset(position, s);
+        for (int n = l->position_starts[position + 1]; n-- > l->position_starts[position];)
+            l->unit_entries[--starts[l->units[n]]] = (nonzero){offset, l->position_values[n]};
+    }
+}
+
 static double vectorized_sparse_bias_gradient(
-    float *sum, const void *nonzeros, size_t example, const cvm_sparse_convolution *s) {
+    float *sum, const void *nonzeros, size_t example, const cvm_padded_convolution *s) {
     nonzero_lists l = lists_in(nonzeros, example, s);
     double squared_norm = 0;
     for (size_t unit = 0; unit < s->units; unit++) {
-        const float *values = l.unit_values + unit * list_stride(s);
         float gradient = 0;
-        for (int n = 0; n < l.unit_counts[unit]; n++) gradient += values[n];
+        for (int n = l.unit_starts[unit]; n < l.unit_starts[unit + 1]; n++) gradient += l.unit_entries[n].value;
         sum[unit] += gradient;
         squared_norm += (double)gradient * gradient;
     }
     return squared_norm;
 }
 
-// The rows and columns of an image that some window covers.
-static inline size_t covered(size_t padded, size_t before, size_t length) {
-    return padded - before < length ? padded - before : length;
-}
-
-// Calls `copy` with each row of the image in blocks of channels, and its place in the padded image, that some window covers.
-#define FOR_EACH_COVERED_ROW(image, padded, s, copy)                                                         \
-    do {                                                                                                     \
-        const cvm_convolution *g = &(s)->geometry;                                                           \
-        size_t columns = covered(padded_width(g), g->left, g->width);                                        \
-        size_t rows = covered(padded_height(g), g->top, g->height);                                          \
-        for (size_t plane = 0; plane < (s)->planes; plane++)                                                 \
-            for (size_t y = 0; y < rows; y++) {                                                              \
-                float *outside = (image) + (plane * g->height + y) * g->width * (s)->lanes;                  \
-                float *inside = (padded) + plane * plane_count(s) + (y + g->top) * row_count(s)              \
-                    + g->left * (s)->lanes;                                                                  \
-                size_t size = columns * (s)->lanes * sizeof(float);                                          \
-                copy;                                                                                        \
-            }                                                                                                \
-    } while (0)
-
-// From channels first to channels side by side.
-static void interleave_image(float *padded, const float *image, const cvm_sparse_convolution *s) {
-    const cvm_convolution *g = &s->geometry;
-    size_t columns = covered(padded_width(g), g->left, g->width), rows = covered(padded_height(g), g->top, g->height);
-    for (size_t channel = 0; channel < s->pixel; channel++)
-        for (size_t y = 0; y < rows; y++) {
-            const float *from = image + (channel * g->height + y) * g->width;
-            float *to = padded + (y + g->top) * row_count(s) + g->left * s->pixel + channel;
-            for (size_t x = 0; x < columns; x++) to[x * s->pixel] = from[x];
-        }
-}
-
-static void vectorized_pad_image(float *padded, const float *image, const cvm_sparse_convolution *s) {
-    if (s->pixel == s->lanes)
-        FOR_EACH_COVERED_ROW((float *)image, padded, s, memcpy(inside, outside, size));
-    else
-        interleave_image(padded, image, s);
-}
-
-static void vectorized_unpad_image(float *image, const float *padded, const cvm_sparse_convolution *s) {
-    memset(image, 0, s->planes * s->lanes * s->geometry.height * s->geometry.width * sizeof(float));
-    FOR_EACH_COVERED_ROW(image, (float *)padded, s, memcpy(outside, inside, size));
-}
-
-static void vectorized_pack_kernel_rows(float *packed, const float *weights, const cvm_sparse_convolution *s) {
+static void vectorized_pack_kernel_rows(float *packed, const float *weights, const cvm_padded_convolution *s) {
     size_t k = s->geometry.kernel, row = vectorized_row_vectors(s) * s->lanes;
     for (size_t plane = 0; plane < s->planes; plane++)
         for (size_t r = 0; r < k; r++)
@@ -141,23 +126,20 @@ static void vectorized_pack_kernel_rows(float *packed, const float *weights, con
 
 // From an output gradient with channels first; by unit alone.
 static void list_plain_nonzeros(
-    void *memory, size_t example, const float *gradient, const cvm_sparse_convolution *s) {
-    size_t positions = position_count(&s->geometry), stride = list_stride(s);
+    void *memory, size_t example, const float *gradient, const cvm_padded_convolution *s) {
+    size_t positions = position_count(&s->geometry);
     nonzero_lists l = lists_in(memory, example, s);
+    int found = 0;
     for (size_t unit = 0; unit < s->units; unit++) {
-        const float *values = gradient + unit * positions;
-        int found = 0;
-        for (size_t position = 0; position < positions; position++) {
-            if (values[position] == 0) continue;
-            l.offsets[unit * stride + found] = window_offset(position, s);
-            l.unit_values[unit * stride + found++] = values[position];
-        }
-        l.unit_counts[unit] = found;
+        l.unit_starts[unit] = found;
+        for (size_t position = 0; position < positions; position++, gradient++)
+            if (*gradient != 0) l.unit_entries[found++] = (nonzero){window_offset(position, s), *gradient};
     }
+    l.unit_starts[s->units] = found;
 }
 
 static void vectorized_list_nonzeros(
-    void *nonzeros, size_t example, const float *gradient, const cvm_sparse_convolution *s) {
+    void *nonzeros, size_t example, const float *gradient, const cvm_padded_convolution *s) {
     switch (s->unit_block) {
     case 1: list_plain_nonzeros(nonzeros, example, gradient, s); break;
     case 8: list_nonzeros_8(nonzeros, example, gradient, s); break;
@@ -167,11 +149,11 @@ static void vectorized_list_nonzeros(
 
 static void vectorized_sparse_weight_gradient(
     float *sum, double *squared_norms, const float *padded, const void *nonzeros, size_t examples,
-    const cvm_sparse_convolution *s) {
+    const cvm_padded_convolution *s) {
     (s->lanes == 8 ? weight_gradient_8 : weight_gradient_16)(sum, squared_norms, padded, nonzeros, examples, s);
 }
 
 static void vectorized_sparse_input_gradient(
-    float *padded, const void *nonzeros, size_t examples, const float *packed, const cvm_sparse_convolution *s) {
+    float *padded, const void *nonzeros, size_t examples, const float *packed, const cvm_padded_convolution *s) {
     (s->lanes == 8 ? input_gradient_8 : input_gradient_16)(padded, nonzeros, examples, packed, s);
 }

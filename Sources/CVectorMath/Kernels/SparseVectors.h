@@ -2,58 +2,37 @@
 
 #define NAME(name) JOIN(JOIN(name, _), LANES)
 #define VECTOR NAME(vector)
-#define MASK NAME(mask)
-#define BITS NAME(bits)
 
 // Aligned as floats are: a window over interleaved channels begins anywhere.
 typedef float VECTOR __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float))));
-typedef bool MASK __attribute__((ext_vector_type(LANES)));
-typedef JOIN(JOIN(uint, LANES), _t) BITS;
-
-ALWAYS_INLINE unsigned NAME(nonzero_bits)(const float *values) {
-    MASK differs = __builtin_convertvector(*(const VECTOR *)values != 0, MASK);
-    BITS bits;
-    memcpy(&bits, &differs, sizeof bits);
-    return bits;
-}
 
 // From an output gradient in blocks of LANES channels.
 static void NAME(list_nonzeros)(
-    void *memory, size_t example, const float *gradient, const cvm_sparse_convolution *s) {
-    size_t positions = position_count(&s->geometry), stride = list_stride(s);
+    void *memory, size_t example, const float *gradient, const cvm_padded_convolution *s) {
+    size_t positions = position_count(&s->geometry);
     nonzero_lists l = lists_in(memory, example, s);
-    bool by_position = lists_by_position(s);
-    memset(l.unit_counts, 0, s->units * sizeof(int));
     int found = 0;
     for (size_t position = 0; position < positions; position++) {
-        int offset = window_offset(position, s);
         l.position_starts[position] = found;
         for (size_t first = 0; first < s->units; first += LANES) {
             const float *values = gradient + first * positions + position * LANES;
-            for (unsigned left = NAME(nonzero_bits)(values); left; left &= left - 1) {
-                int lane = __builtin_ctz(left);
-                size_t unit = first + lane;
-                size_t entry = unit * stride + l.unit_counts[unit]++;
-                l.offsets[entry] = offset;
-                l.unit_values[entry] = values[lane];
-                if (!by_position) continue;
-                l.units[found] = (int)unit;
-                l.position_values[found++] = values[lane];
-            }
+            for (int part = 0; part < LANES; part += 8)
+                found += append_nonzeros(l.units + found, l.position_values + found, values + part, (int)first + part);
         }
     }
     l.position_starts[positions] = found;
+    sort_by_unit(&l, s);
 }
 
 // Some rows of the gradient of one unit's weights for one plane: they stay in registers while all positions pass.
 ALWAYS_INLINE void NAME(gradient_rows)(
-    const int rows, const int vectors, float *sum, VECTOR *squares, const float *plane, size_t row, const int *offsets,
-    const float *values, int count, const VECTOR *inside) {
+    const int rows, const int vectors, float *sum, VECTOR *squares, const float *plane, size_t row,
+    const nonzero *entries, int count, const VECTOR *inside) {
     VECTOR gradient[CVM_ACCUMULATORS];
     UNROLLED for (int i = 0; i < rows * vectors; i++) gradient[i] = (VECTOR){0};
     for (int n = 0; n < count; n++) {
-        const float *window = plane + offsets[n];
-        float value = values[n];
+        const float *window = plane + entries[n].offset;
+        float value = entries[n].value;
         UNROLLED for (int r = 0; r < rows; r++) {
             UNROLLED for (int v = 0; v < vectors; v++)
                 gradient[r * vectors + v] += value * ((const VECTOR *)(window + r * row))[v];
@@ -76,8 +55,7 @@ ALWAYS_INLINE void NAME(gradient_rows)(
 #define GRADIENT_ROWS(rows, vectors)                                                                         \
     case rows * 8 + vectors:                                                                                 \
         if (rows * vectors <= CVM_ACCUMULATORS)                                                              \
-            NAME(gradient_rows)(                                                                             \
-                rows, vectors, to, &squares, from, row, offsets, values, count, &inside);                    \
+            NAME(gradient_rows)(rows, vectors, to, &squares, from, row, entries, count, &inside);            \
         break;
 #define GRADIENT_ROWS_OF(vectors)                                                                            \
     GRADIENT_ROWS(1, vectors)                                                                                \
@@ -88,7 +66,7 @@ ALWAYS_INLINE void NAME(gradient_rows)(
 
 // Adds one unit's gradient for one plane and returns its squared norm.
 static float NAME(add_unit)(
-    float *to, const float *plane, const int *offsets, const float *values, int count, const cvm_sparse_convolution *s) {
+    float *to, const float *plane, const nonzero *entries, int count, const cvm_padded_convolution *s) {
     int k = (int)s->geometry.kernel, vectors = (int)vectorized_row_vectors(s);
     size_t row = row_count(s);
     VECTOR squares = {0}, inside;
@@ -116,8 +94,7 @@ static float NAME(add_unit)(
 
 static void NAME(weight_gradient)(
     float *sum, double *squared_norms, const float *padded, const void *nonzeros, size_t examples,
-    const cvm_sparse_convolution *s) {
-    size_t stride = list_stride(s);
+    const cvm_padded_convolution *s) {
     size_t unit_count = s->geometry.kernel * vectorized_row_vectors(s) * LANES;
     for (size_t plane = 0; plane < s->planes; plane++)
         for (size_t example = 0; example < examples; example++) {
@@ -126,8 +103,8 @@ static void NAME(weight_gradient)(
             double norm = 0;
             for (size_t unit = 0; unit < s->units; unit++)
                 norm += NAME(add_unit)(
-                    sum + (unit * s->planes + plane) * unit_count, from, l.offsets + unit * stride,
-                    l.unit_values + unit * stride, l.unit_counts[unit], s);
+                    sum + (unit * s->planes + plane) * unit_count, from, l.unit_entries + l.unit_starts[unit],
+                    l.unit_starts[unit + 1] - l.unit_starts[unit], s);
             squared_norms[example] += norm;
         }
 }
@@ -135,7 +112,7 @@ static void NAME(weight_gradient)(
 // Some rows of the input gradient under each position stay in registers while the position's units pass.
 ALWAYS_INLINE void NAME(window_rows)(
     const int k, const int rows, float *padded, const nonzero_lists *l, const float *packed,
-    const cvm_sparse_convolution *s) {
+    const cvm_padded_convolution *s) {
     const cvm_convolution *g = &s->geometry;
     size_t positions = position_count(g), row = row_count(s);
     for (size_t position = 0; position < positions; position++) {
@@ -167,7 +144,7 @@ ALWAYS_INLINE void NAME(window_rows)(
 
 // Examples innermost: a group of them reads the same rows of kernels.
 static void NAME(input_gradient)(
-    float *padded, const void *nonzeros, size_t examples, const float *packed, const cvm_sparse_convolution *s) {
+    float *padded, const void *nonzeros, size_t examples, const float *packed, const cvm_padded_convolution *s) {
     int k = (int)s->geometry.kernel;
     memset(padded, 0, examples * vectorized_padded_count(s) * sizeof(float));
     // So many rows of all units' kernels as fit the first-level cache, with as many sums as the processor adds to at a time.
@@ -201,7 +178,5 @@ static void NAME(input_gradient)(
 #undef WINDOW_ROWS
 #undef GRADIENT_ROWS_OF
 #undef GRADIENT_ROWS
-#undef BITS
-#undef MASK
 #undef VECTOR
 #undef NAME

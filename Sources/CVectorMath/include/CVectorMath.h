@@ -123,19 +123,12 @@ void cvm_average_pool(float *output, const float *input, const cvm_pooling *shap
 void cvm_average_pool_backward(
     float *input_gradient, const float *output_gradient, const cvm_pooling *shape);
 
-// MARK: Convolutions whose output gradients are mostly zero
-//
-// A maximum over windows hands its gradient to one value of each window, so at most one in four values of the output
-// gradient before a 2x2 pooling differs from zero. These functions take the others as given: their time is proportional to
-// the values that differ.
+// MARK: Convolutions of padded images
 //
 // An image comes in blocks of channels, [planes, height, width, lanes], or, where it has fewer channels than a vector has lanes,
 // channels first, [pixel, height, width]. Output gradients are in blocks of channels, [blocks, height, width, unit_block], or
-// channels first; these only where the image has few channels.
-// Values in such blocks that belong to no channel are zero. Padded images are [planes, rows, columns, pixel]: zeros around
-// the image, down to the last window's end.
-
-enum { cvm_largest_row_vectors = 5 };
+// channels first; these only for sparse gradients against few channels. Values in blocks that belong to no channel are zero.
+// Padded images are [planes, rows, columns, pixel]: zeros around the image, down to the last window's end.
 
 typedef struct {
     cvm_convolution geometry;
@@ -144,44 +137,59 @@ typedef struct {
     size_t lanes;       // floats of a vector: 8 or 16
     size_t planes;      // of a padded image: blocks of channels, or one
     size_t pixel;       // floats of one pixel in a plane: `lanes`, or all channels
-} cvm_sparse_convolution;
-
-// The vectors that hold one row of a window, at most cvm_largest_row_vectors.
-size_t cvm_row_vectors(const cvm_sparse_convolution *shape);
-
-// The bytes that lists of one example's values take.
-size_t cvm_nonzeros_size(const cvm_sparse_convolution *shape);
-
-// Lists the values of an output gradient that differ from zero, in memory for several examples.
-void cvm_list_nonzeros(void *nonzeros, size_t example, const float *gradient, const cvm_sparse_convolution *shape);
+} cvm_padded_convolution;
 
 // The floats of a padded image.
-size_t cvm_padded_count(const cvm_sparse_convolution *shape);
+size_t cvm_padded_count(const cvm_padded_convolution *shape);
 
 // Copies an image into a padded one, whose border is left as it is.
-void cvm_pad_image(float *padded, const float *image, const cvm_sparse_convolution *shape);
+void cvm_pad_image(float *padded, const float *image, const cvm_padded_convolution *shape);
 
 // Copies the inside of a padded image in blocks of channels out; zero where no window reaches.
-void cvm_unpad_image(float *image, const float *padded, const cvm_sparse_convolution *shape);
+void cvm_unpad_image(float *image, const float *padded, const cvm_padded_convolution *shape);
+
+// The weight gradient of one example against an image of few channels, in the order [units / unit_block, channels, kernel, kernel,
+// unit_block], for kernels up to cvm_largest_direct_kernel; and that of the biases.
+enum { cvm_largest_direct_kernel = 7 };
+void cvm_direct_weight_gradient(
+    float *weights, float *biases, const float *padded, const float *gradient,
+    const cvm_padded_convolution *shape);
+
+// MARK: Convolutions whose output gradients are mostly zero
+//
+// A maximum over windows hands its gradient to one value of each window, so at most one in four values of the output
+// gradient before a 2x2 pooling differs from zero. These functions take the others as given: their time is proportional to
+// the values that differ.
+
+enum { cvm_largest_row_vectors = 5 };
+
+// The vectors that hold one row of a window, at most cvm_largest_row_vectors.
+size_t cvm_row_vectors(const cvm_padded_convolution *shape);
+
+// The bytes that lists of one example's values take.
+size_t cvm_nonzeros_size(const cvm_padded_convolution *shape);
+
+// Lists the values of an output gradient that differ from zero, in memory for several examples.
+void cvm_list_nonzeros(void *nonzeros, size_t example, const float *gradient, const cvm_padded_convolution *shape);
 
 // For each of some padded images, one after the other: adds the weight gradient to `sum`, in the order [units, planes, kernel,
 // row_vectors, lanes], where a row of the kernel has its pixels side by side, and its squared norm to squared_norms[example].
 void cvm_sparse_weight_gradient(
     float *sum, double *squared_norms, const float *padded, const void *nonzeros, size_t examples,
-    const cvm_sparse_convolution *shape);
+    const cvm_padded_convolution *shape);
 
 // sum[unit] += the bias gradient of one example; returns its squared norm.
 double cvm_sparse_bias_gradient(
-    float *sum, const void *nonzeros, size_t example, const cvm_sparse_convolution *shape);
+    float *sum, const void *nonzeros, size_t example, const cvm_padded_convolution *shape);
 
 // Brings weights from the order of the weight gradient into the one that the input gradient reads:
 // [planes, kernel, units, row_vectors, lanes].
-void cvm_pack_kernel_rows(float *packed, const float *weights, const cvm_sparse_convolution *shape);
+void cvm_pack_kernel_rows(float *packed, const float *weights, const cvm_padded_convolution *shape);
 
 // The input gradients of some examples, padded and one after the other, for images in blocks of channels.
 void cvm_sparse_input_gradient(
     float *padded, const void *nonzeros, size_t examples, const float *packed_weights,
-    const cvm_sparse_convolution *shape);
+    const cvm_padded_convolution *shape);
 
 // MARK: Updates
 

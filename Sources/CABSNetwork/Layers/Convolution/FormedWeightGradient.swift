@@ -11,6 +11,7 @@ struct FormedWeightGradient: WeightGradientPlan {
     /// What forms the gradient.
     private enum Former {
         case primitive(ConvolutionPrimitives, PrimitiveFamily, Layout)
+        case direct(DirectWeightGradient)
         case product(ConvolutionProduct)
 
         func bind(
@@ -22,6 +23,8 @@ struct FormedWeightGradient: WeightGradientPlan {
                 try primitives.bindBackwardWeights(
                     family, layout, input: input, outputGradient: outputGradient, weight: weight, bias: bias,
                     scratch: scratch)
+            case .direct(let direct):
+                direct.bind(input: input, outputGradient: outputGradient, weight: weight, bias: bias)
             case .product(let product):
                 try product.bindWeightGradient(
                     input: input, outputGradient: outputGradient, weight: weight, bias: bias, scratch: scratch)
@@ -34,6 +37,9 @@ struct FormedWeightGradient: WeightGradientPlan {
         if let (family, layout) = try primitives.makeBackwardWeights(singly: true) {
             former = .primitive(primitives, family, layout)
             self.layout = layout
+        } else if let direct = try DirectWeightGradient(primitives) {
+            former = .direct(direct)
+            layout = direct.layout
         } else {
             former = .product(try ConvolutionProduct(primitives))
             layout = try Layout(primitives.weightShape, dnnl_oihw)
@@ -43,6 +49,7 @@ struct FormedWeightGradient: WeightGradientPlan {
     var scratchByteCount: Int {
         switch former {
         case .primitive(_, let family, _): family.scratchByteCount
+        case .direct: 0
         case .product(let product): product.scratchByteCount
         }
     }
@@ -51,6 +58,7 @@ struct FormedWeightGradient: WeightGradientPlan {
         switch former {
         case .primitive(_, let family, _):
             PlannedComputation(.weightGradient, "formed", implementations: [family.implementation])
+        case .direct: PlannedComputation(.weightGradient, "formed in loops over few channels")
         case .product(let product):
             PlannedComputation(
                 .weightGradient, "formed by \(ConvolutionProduct.way)", implementations: product.implementations)

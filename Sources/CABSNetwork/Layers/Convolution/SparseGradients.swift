@@ -8,7 +8,7 @@ import CVectorMath
 /// (Zen 4, 64 channels on 12x12 with a 5x5 kernel: weight gradient 76 µs against 220, input gradient 90 against 207).
 /// Each example's weight gradient is formed in registers, so its norm costs nothing.
 struct SparseGradients: ConvolutionGradients {
-    private let shape: cvm_sparse_convolution
+    private let shape: cvm_padded_convolution
     private let measures: Bool
     private let weights: Weights?
     /// How many examples pass while a part of the weights is in the core's cache.
@@ -29,7 +29,7 @@ struct SparseGradients: ConvolutionGradients {
 
     /// - Parameter shape: What ``shape(_:in:)`` gave.
     init(
-        _ primitives: ConvolutionPrimitives, _ shape: cvm_sparse_convolution, weight: TrainableArray,
+        _ primitives: ConvolutionPrimitives, _ shape: cvm_padded_convolution, weight: TrainableArray,
         in context: StageContext
     ) throws(EngineError) {
         self.shape = shape
@@ -54,7 +54,7 @@ struct SparseGradients: ConvolutionGradients {
     /// The layout of the weight gradient, [out, blocks, kernel, kernel, block], or for channels side by side [out, kernel, kernel · in]
     /// with each row of the kernel filled up to whole vectors.
     static func weightLayout(
-        _ weightShape: [Int], _ shape: cvm_sparse_convolution
+        _ weightShape: [Int], _ shape: cvm_padded_convolution
     ) throws(EngineError) -> Layout {
         if shape.pixel == shape.lanes {
             return try Layout(weightShape, shape.lanes == 16 ? dnnl_aBcd16b : dnnl_aBcd8b)
@@ -73,19 +73,19 @@ struct SparseGradients: ConvolutionGradients {
     ///   or have few channels and need no gradient.
     static func shape(
         _ primitives: ConvolutionPrimitives, in context: StageContext
-    ) throws(EngineError) -> cvm_sparse_convolution? {
+    ) throws(EngineError) -> cvm_padded_convolution? {
         guard context.outputGradientIsSparse, context.estimator != .reference, primitives.positionCount >= 32,
             let unitBlock = try primitives.output.channelBlock
         else { return nil }
         let channelCount = primitives.input.shape.channelCount
-        let shape: cvm_sparse_convolution
+        let shape: cvm_padded_convolution
         switch try primitives.input.channelBlock {
         case let block? where block > 1 && unitBlock > 1:
-            shape = cvm_sparse_convolution(
+            shape = cvm_padded_convolution(
                 geometry: primitives.geometry, units: primitives.layer.filters, unit_block: unitBlock, lanes: block,
                 planes: (channelCount + block - 1) / block, pixel: block)
         case 1 where channelCount <= largestInterleavedCount && !context.backpropagates:
-            shape = cvm_sparse_convolution(
+            shape = cvm_padded_convolution(
                 geometry: primitives.geometry, units: primitives.layer.filters, unit_block: unitBlock, lanes: 8,
                 planes: 1, pixel: channelCount)
         default: return nil
@@ -108,7 +108,7 @@ struct SparseGradients: ConvolutionGradients {
     }
 
     private final class Kernel: ConvolutionGradientKernel {
-        private var shape: cvm_sparse_convolution
+        private var shape: cvm_padded_convolution
         private let measures: Bool
         private let groupSize: Int
         private let weight: (parameter: Int, sum: AlignedBuffer)
