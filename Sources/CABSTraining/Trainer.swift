@@ -72,25 +72,29 @@ public actor Trainer {
 
     /// The steps of a run, each made when it is asked for.
     ///
-    /// The length counts from the run's beginning. Where it is in examples or epochs, the last batch is cut so that it
-    /// is kept exactly.
+    /// The length counts from the run's beginning. Where it is in examples or epochs it is kept exactly: what is left for the last
+    /// steps is shared out among them, no batch larger than the policy chose. Where less than half of that is left for the last
+    /// step, its learning rate is smaller in proportion.
     public nonisolated func train(for length: TrainingLength) -> TrainingSteps {
         TrainingSteps(trainer: self, length: length)
     }
 
     /// Makes one step.
     ///
-    /// - Parameter exampleLimit: The largest number of examples to draw, whatever the policy chose.
+    /// - Parameter examplesLeft: How many examples are left before the run's end; the last batches are then as
+    ///   ``train(for:)`` says.
     /// - Throws: ``TrainingError/diverged(_:)`` where loss or gradients are not finite or the loss is above its bound; the
     ///   parameters are then as they were. And
-    ///   `EngineError/emptyBatch` where the limit is below one.
-    public func step(exampleLimit: Int = .max) throws -> TrainingStep {
+    ///   `EngineError/emptyBatch` where no example is left.
+    public func step(examplesLeft: Int = .max) throws -> TrainingStep {
+        guard examplesLeft >= 1 else { throw EngineError.emptyBatch }
         let start = ContinuousClock.now
-        let learningRate = learningRateFactor * optimizer.schedule.learningRate(at: progress)
+        let allotment = BatchAllotment(wanted: batchSize, of: examplesLeft)
+        let scheduledRate = learningRateFactor * optimizer.schedule.learningRate(at: progress)
+        let learningRate = scheduledRate * allotment.learningRateFactor
         let before = progress
         let batch = DatasetBatch(
-            data.training, indices: order.next(max(min(batchSize, exampleLimit), 0)),
-            firstDraw: UInt64(before.exampleCount))
+            data.training, indices: order.next(allotment.exampleCount), firstDraw: UInt64(before.exampleCount))
         let report = try network.step(
             on: batch,
             GradientDescent(
@@ -102,22 +106,23 @@ public actor Trainer {
                     parameter: report.firstUnsoundParameter, learningRate: learningRate, batchSize: batch.count,
                     examples: batch.indices))
         }
-        let decision = policy.observe(report.statistics, learningRate: learningRate)
+        // The rate that later steps have: a run that goes on must not find a batch size that belongs to a smaller one.
+        let decision = policy.observe(report.statistics, learningRate: scheduledRate)
         batchSize = decision.nextBatchSize
         progress.stepCount += 1
         progress.exampleCount += batch.count
         lastBatch = batch
         progress.seconds += (ContinuousClock.now - start) / .seconds(1)
         return TrainingStep(
-            index: before.stepCount, learningRate: learningRate, report: report, decision: decision,
-            progress: progress)
+            index: before.stepCount, learningRate: learningRate, scheduledLearningRate: scheduledRate, report: report,
+            decision: decision, progress: progress)
     }
 
     /// Makes one step unless the length is reached.
     func step(within length: TrainingLength) throws -> TrainingStep? {
         try length.validate()
         if length.isCompleted(by: progress) { return nil }
-        return try step(exampleLimit: length.examplesLeft(after: progress) ?? .max)
+        return try step(examplesLeft: length.examplesLeft(after: progress) ?? .max)
     }
 
     /// Computes the loss and accuracy on the test part of the data.
@@ -201,8 +206,10 @@ extension BatchSizePolicy {
 public struct TrainingStep: Sendable {
     /// The step's number, counted from 0.
     public let index: Int
-    /// The learning rate of the step.
+    /// The learning rate of the update.
     public let learningRate: Double
+    /// The learning rate by the schedule, which the policy reads: that of the update, but for a last step on a remnant.
+    public let scheduledLearningRate: Double
     /// What was computed, before the update.
     public let report: StepReport
     /// What the batch-size policy made of it.
@@ -235,7 +242,7 @@ public struct TrainingSteps: AsyncSequence, Sendable {
 
         /// Makes the next step; none once the length is reached.
         ///
-        /// - Throws: What ``Trainer/step(exampleLimit:)`` throws, and `CancellationError` where the task is cancelled.
+        /// - Throws: What ``Trainer/step(examplesLeft:)`` throws, and `CancellationError` where the task is cancelled.
         public mutating func next() async throws -> TrainingStep? {
             try Task.checkCancellation()
             return try await trainer.step(within: length)
