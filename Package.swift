@@ -20,8 +20,9 @@ let package = Package(
             name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMatio", providers: [.apt(["libmatio-dev"]), .brew(["libmatio"])]),
+        .target(name: "CThreads"),
         .target(name: "CVectorMath"),
-        .target(name: "CABSNetwork", dependencies: ["CABS", "CDNN", "CVectorMath"]),
+        .target(name: "CABSNetwork", dependencies: ["CABS", "CDNN", "CThreads", "CVectorMath"]),
         .target(
             name: "CABSData", dependencies: ["CABSNetwork", "CCrypto", "CMatio", "CZlib"],
             resources: [

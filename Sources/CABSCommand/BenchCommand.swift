@@ -33,7 +33,9 @@ struct BenchCommand: AsyncParsableCommand {
     var estimator = "exact"
 
     @Option(
-        help: ArgumentHelp("Threads that compute, with commas between. (default: one for each core)", valueName: "n"))
+        help: ArgumentHelp(
+            "Threads that compute, with commas between. (default: one for each processor that may be used)",
+            valueName: "n"))
     var workers: String?
 
     @Option(help: "How many steps are made first and not timed.")
@@ -101,6 +103,7 @@ struct BenchCommand: AsyncParsableCommand {
             for work in works { print("work \(try work.write(to: URL(filePath: export)).relativePath)") }
             return
         }
+        WorkerNotice.print(workers: variants.map(\.workerCount).max()!)
         if !json { print(BenchmarkResult.header) }
         for work in works {
             for result in try measure(work, variants) { print(try json ? result.json() : result.line) }

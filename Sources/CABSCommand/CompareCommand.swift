@@ -46,7 +46,7 @@ struct CompareCommand: AsyncParsableCommand {
     @Option(help: "How many evaluations on the test examples, spread evenly over each run.")
     var evaluations: Int?
 
-    @Option(help: "Threads that compute. (default: one for each core)")
+    @Option(help: "Threads that compute. (default: one for each processor that may be used)")
     var workers: Int?
 
     func run() async throws {
@@ -54,6 +54,7 @@ struct CompareCommand: AsyncParsableCommand {
         let comparison = try checkingUsage { try Comparison(grid, in: URL(filePath: output)) }
         let display = GridProgressDisplay(comparison.runs.count)
         Interruption.install()
+        WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
         for run in comparison.runs {
             if try comparison.hasEnded(run) {
                 display.skip()

@@ -21,7 +21,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The model; the run's own where not given.", valueName: "name"))
     var model: ModelArgument?
 
-    @Option(help: "Threads that compute. (default: one for each core)")
+    @Option(help: "Threads that compute. (default: one for each processor that may be used)")
     var workers: Int?
 
     func run() async throws {

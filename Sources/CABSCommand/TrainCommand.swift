@@ -21,6 +21,7 @@ struct TrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         let training = try await makeRun()
+        WorkerNotice.print(workers: training.configuration.options.workers!)
         let display = ProgressDisplay(training.configuration.length)
         display.start(training.configuration)
         Interruption.install()
@@ -262,7 +263,7 @@ struct RunArguments: ParsableArguments {
     @Option(help: "The largest mean loss of a batch with which its step is still made. (default: 1e6)")
     var lossBound: Double?
 
-    @Option(help: "Threads that compute. (default: one for each core)")
+    @Option(help: "Threads that compute. (default: one for each processor that may be used)")
     var workers: Int?
 
     @Option(help: ArgumentHelp("The run's folder. (default: one below runs)", valueName: "dir"))

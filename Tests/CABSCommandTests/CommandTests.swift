@@ -13,10 +13,10 @@ import Testing
     static let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "cabs")
 
     static func run(
-        _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:]
+        _ arguments: [String], of executable: URL = program, in folder: URL? = nil, environment: [String: String] = [:]
     ) throws -> Result {
         let process = Process()
-        process.executableURL = program
+        process.executableURL = executable
         process.arguments = arguments
         process.currentDirectoryURL = folder
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

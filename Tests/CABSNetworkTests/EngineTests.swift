@@ -30,7 +30,7 @@ import Testing
     func `tiles cover a matrix once`(workers: Int, columns: Int) {
         var covered = [Int](repeating: 0, count: 5 * columns)
         for worker in 0..<workers {
-            let worker = Worker(index: worker, count: workers, barrier: Barrier(count: 1, spins: false))
+            let worker = Worker(index: worker, count: workers, barrier: Barrier(count: 1))
             let tile = MatrixTile(of: worker, rowCount: 5, columnCount: columns)
             for row in tile.rows { for column in tile.columns { covered[row * columns + column] += 1 } }
         }

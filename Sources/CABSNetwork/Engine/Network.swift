@@ -17,9 +17,9 @@ public final class Network {
     /// The number of threads that compute; a step with too little work to divide runs on one of them.
     public var workerCount: Int { pool.workerCount }
 
-    /// One worker for each core, as far as that is possible.
+    /// One worker for each processor that this process may use, as far as that is possible.
     public static var defaultWorkerCount: Int {
-        min(ProcessInfo.processInfo.activeProcessorCount, EngineError.workerCounts.upperBound)
+        min(AvailableProcessors.count, EngineError.workerCounts.upperBound)
     }
 
     private let pool: WorkerPool
@@ -36,7 +36,7 @@ public final class Network {
     ///   - model: The architecture.
     ///   - loss: What training makes small.
     ///   - estimator: How the second moment of the gradients is measured.
-    ///   - workerCount: The number of threads that compute; one for each core where not given.
+    ///   - workerCount: The number of threads that compute; one for each processor that may be used where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     /// - Throws: ``EngineError`` where the network cannot be set up, ``ModelError`` where the parameters are not the
     ///   model's.

@@ -113,7 +113,7 @@ final class StepProgram: @unchecked Sendable {
 
     /// Runs a step on a batch, on one worker alone where the work is too little to be worth dividing.
     func run(_ batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool) -> StepReport {
-        let dividesWork = isWorthDividing(exampleCount: batch.count, on: pool)
+        let dividesWork = isWorthDividing(exampleCount: batch.count, workerCount: pool.workerCount)
         let records = BatchRecords(
             exampleCount: batch.count, parameterCount: parameters.count,
             workerCount: dividesWork ? pool.workerCount : 1)
@@ -126,12 +126,15 @@ final class StepProgram: @unchecked Sendable {
             names: parameters.map(\.identity.name), estimator: estimator, isTraining: purpose.isTraining)
     }
 
-    /// Whether several workers are faster than one. A step has about ten barriers. Awake workers pass one within a
-    /// microsecond; more workers than cores must sleep, which costs some ten microseconds each time.
-    private func isWorthDividing(exampleCount: Int, on pool: WorkerPool) -> Bool {
-        let minimum = pool.hasCoreForEach ? 1e6 * Double(pool.workerCount) : 3e8
-        return dividesAlways || Double(exampleCount) * operationsPerExample >= minimum
+    /// Whether a step is worth dividing between several workers: about a millisecond of one.
+    ///
+    /// A step has about ten barriers. Workers with a core each pass one within a microsecond; those that share cores take some
+    /// ten microseconds. The number of cores that are free has no say: the sums of workers differ from those of one by rounding.
+    private func isWorthDividing(exampleCount: Int, workerCount: Int) -> Bool {
+        dividesAlways || workerCount > 1 && Double(exampleCount) * operationsPerExample >= Self.leastDividedOperations
     }
+
+    private static let leastDividedOperations = 5e7
 
     /// Runs a worker's part of a step.
     private func run(

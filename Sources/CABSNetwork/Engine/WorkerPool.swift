@@ -1,25 +1,20 @@
+import CThreads
 import CDNN
-import CVectorMath
 import Foundation
-import Synchronization
 
 /// Threads that run one program together: every worker runs the same function, and a barrier inside it makes all
 /// wait for the last.
 ///
-/// The caller's thread is worker 0, so that as many threads are awake as there are workers. A step has several
-/// phases a millisecond or less apart, so a waiting worker spins briefly before it sleeps.
+/// The caller's thread is worker 0, so that as many threads are awake as there are workers.
 final class WorkerPool: Sendable {
     let workerCount: Int
-    /// Whether every worker can have a core to itself.
-    let hasCoreForEach: Bool
     private let state: State
-    private let lonelyBarrier = Barrier(count: 1, spins: false)
+    private let lonelyBarrier = Barrier(count: 1)
 
     init(workerCount: Int) throws(EngineError) {
         guard EngineError.workerCounts.contains(workerCount) else { throw .workerCountOutOfRange(workerCount) }
         self.workerCount = workerCount
-        hasCoreForEach = workerCount <= ProcessInfo.processInfo.activeProcessorCount
-        let state = State(barrier: Barrier(count: workerCount, spins: hasCoreForEach))
+        let state = State(barrier: Barrier(count: workerCount))
         self.state = state
         for worker in 1..<workerCount {
             // A thread holds the state, not the pool, so that the pool's end can end the thread.
@@ -118,41 +113,18 @@ func evenPart(_ part: Int, of parts: Int, total: Int, unit: Int = 1) -> Range<In
 }
 
 /// A point that a number of threads must all reach before any goes on.
-final class Barrier: Sendable {
-    private let count: Int
-    private let spinLimit: Int
-    private let arrived = Atomic<Int>(0)
-    private let generation = Atomic<Int>(0)
-    private let sleeperCount = Atomic<Int>(0)
-    private let condition = NSCondition()
+final class Barrier: @unchecked Sendable {
+    // The handle is never changed after init, and what it stands for is made for any thread: the proof of Sendable.
+    private let handle: OpaquePointer
 
-    /// - Parameter spins: Whether a waiting thread keeps its core for some tenths of a millisecond before it
-    ///   sleeps; not where threads outnumber cores.
-    init(count: Int, spins: Bool) {
-        self.count = count
-        spinLimit = spins ? 20_000 : 0
+    init(count: Int) {
+        guard let handle = cthreads_barrier_create(UInt32(count)) else {
+            preconditionFailure("no memory for a barrier")
+        }
+        self.handle = handle
     }
 
-    func wait() {
-        let phase = generation.load(ordering: .acquiring)
-        guard arrived.add(1, ordering: .acquiringAndReleasing).newValue < count else {
-            arrived.store(0, ordering: .relaxed)
-            // Sequentially consistent, as is the sleepers' side: either the last to arrive sees a sleeper, or the
-            // sleeper sees the new generation.
-            generation.add(1, ordering: .sequentiallyConsistent)
-            if sleeperCount.load(ordering: .sequentiallyConsistent) > 0 {
-                condition.withLock { condition.broadcast() }
-            }
-            return
-        }
-        for _ in 0..<spinLimit {
-            if generation.load(ordering: .acquiring) != phase { return }
-            cvm_pause()
-        }
-        condition.withLock {
-            sleeperCount.add(1, ordering: .sequentiallyConsistent)
-            while generation.load(ordering: .sequentiallyConsistent) == phase { condition.wait() }
-            sleeperCount.subtract(1, ordering: .sequentiallyConsistent)
-        }
-    }
+    deinit { cthreads_barrier_destroy(handle) }
+
+    func wait() { cthreads_barrier_wait(handle) }
 }

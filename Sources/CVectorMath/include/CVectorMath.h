@@ -10,10 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 // MARK: Instruction sets
 
 // Each function is compiled for each of these.
@@ -202,16 +198,5 @@ double cvm_scale_with_squared_norm(float *gradient, float scale, size_t count);
 double cvm_descend(
     float *weights, const float *gradient_sum, float scale, float learning_rate, float weight_decay,
     size_t count);
-
-// MARK: Waiting
-
-// Tells the core that this is a spin loop.
-static inline void cvm_pause(void) {
-#if defined(__x86_64__)
-    _mm_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
 
 #endif
