@@ -1,5 +1,5 @@
 # Draws docs/run.svg from a run's metrics:
-#   cabs train --epochs 15 --output run && gnuplot -c docs/run.gnuplot run/metrics.jsonl docs/run.svg
+#   cabs train --output run && gnuplot -c docs/run.gnuplot run/metrics.jsonl docs/run.svg
 metrics = ARG1
 set terminal svg size 860,360 font "sans-serif,13" background "white"
 set output ARG2
@@ -17,8 +17,8 @@ set ytics add ("0.02" 0.02, "0.05" 0.05, "0.2" 0.2, "0.5" 0.5)
 set ylabel "training loss (running average)"
 plot values("epoch", "loss_average") using 1:2 with lines linewidth 2 linecolor "#0060ad" notitle
 unset logscale y
-set ytics autofreq
-set ytics add ("0.02" 0.02, "0.05" 0.05, "0.2" 0.2, "0.5" 0.5)
+unset ytics
+set ytics nomirror autofreq
 set ylabel "batch size"
 set yrange [0:*]
 plot values("epoch", "batch_size") using 1:2 with lines linewidth 2 linecolor "#d95319" notitle

@@ -49,6 +49,12 @@ final class ProgressDisplay {
         output.print(
             "\(summary.steps) steps, \(summary.examples) examples in \(TerminalLine.time(summary.seconds)), "
                 + "\(decimal(summary.examplesPerSecond, 0)) examples/s while training")
+        if let (first, last) = pair(summary.firstBatchSize, summary.nextBatchSize) {
+            output.print("batch size \(first) at the start, \(last) at the end")
+        }
+        if let (first, last) = pair(summary.firstLoss, summary.trainingLoss) {
+            output.print("training loss \(decimal(first, 4)) at the start, \(decimal(last, 4)) over the last tenth")
+        }
         if let accuracy = summary.testAccuracy { output.print("test accuracy \(decimal(accuracy, 4))") }
         output.print("run directory \(directory.url.relativePath)")
     }
@@ -57,6 +63,11 @@ final class ProgressDisplay {
         let folder = directory.url.relativePath
         output.print(
             "stopped after \(interruption.stepCount) steps; go on with: cabs train --resume \(folder)")
+    }
+
+    private func pair<Value>(_ first: Value?, _ last: Value?) -> (Value, Value)? {
+        guard let first, let last else { return nil }
+        return (first, last)
     }
 
     private func average(_ average: inout ExponentialAverage?, _ value: Double) {

@@ -9,7 +9,7 @@ struct TrainCommand: AsyncParsableCommand {
         abstract: "Train a model.",
         usage: "cabs train [<options>]",
         discussion: """
-            Without options: mnist-2conv-2dense on Fashion-MNIST for three epochs at learning rate 0.1, with CABS; on the \
+            Without options: mnist-2conv-2dense on Fashion-MNIST for six epochs at learning rate 0.2, with CABS; on the \
             digits that come with this program, with mlp, where Fashion-MNIST is missing.
             """)
 
@@ -136,7 +136,7 @@ struct ModelArguments: ParsableArguments {
 
 /// Options of plain SGD.
 struct LearningRateArguments: ParsableArguments {
-    @Option(help: "The learning rate, at first. (default: 0.1)")
+    @Option(help: "The learning rate, at first. (default: 0.2 for MNIST and Fashion-MNIST, else 0.1)")
     var learningRate: Double?
 
     @Option(

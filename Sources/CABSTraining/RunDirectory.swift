@@ -158,8 +158,12 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public let trainingSeconds: Double
     /// Examples drawn in a second of training, evaluations not counted.
     public let examplesPerSecond: Double
-    /// The size of the batch that would have come next.
+    /// The size of the first batch; nothing in runs of versions that did not note it.
+    public let firstBatchSize: Int?
+    /// The size that the rule wanted for the batch that would have come next.
     public let nextBatchSize: Int?
+    /// The loss of the first batch, before the first update.
+    public let firstLoss: Double?
     /// The mean loss of the training examples drawn in the last tenth of the run, each before the update that it had a part in.
     public let trainingLoss: Double?
     /// The mean loss on the test examples.

@@ -8,6 +8,9 @@ struct RunRecord: Codable {
     private(set) var learningRate = 0.0
     private(set) var batchSize = 0
     private var nextBatchSize: Int?
+    /// The first step's loss and batch size.
+    private var firstLoss: Double?
+    private var firstBatchSize: Int?
     /// The evaluation that followed the last step, if one did.
     var evaluation: Evaluation?
     /// How many times the run has gone back.
@@ -26,6 +29,7 @@ struct RunRecord: Codable {
     ///
     /// - Parameter length: The run's length: the losses of its last tenth are kept.
     mutating func add(_ step: TrainingStep, lateFrom length: TrainingLength) {
+        if step.index == 0 { (firstLoss, firstBatchSize) = (step.loss, step.batchSize) }
         progress = step.progress
         learningRate = step.learningRate
         batchSize = step.batchSize
@@ -42,7 +46,7 @@ struct RunRecord: Codable {
             steps: progress.stepCount, examples: progress.exampleCount, epochs: progress.epochs, seconds: seconds,
             trainingSeconds: progress.seconds,
             examplesPerSecond: Double(progress.exampleCount) / max(progress.seconds, 1e-9),
-            nextBatchSize: nextBatchSize,
+            firstBatchSize: firstBatchSize, nextBatchSize: nextBatchSize, firstLoss: firstLoss,
             trainingLoss: lateExampleCount > 0 ? lateLossSum / Double(lateExampleCount) : nil,
             testLoss: evaluation?.meanLoss, testAccuracy: evaluation?.accuracy)
     }

@@ -42,6 +42,7 @@ public struct TrainingConfiguration: Sendable {
         options.workers = given.workers ?? Network.defaultWorkerCount
         options.estimator = given.estimator ?? .exact
         length = try Self.length(&options)
+        options.learningRate = given.learningRate ?? Self.defaultLearningRate(for: dataset)
         optimizer = try Self.optimizer(&options, length: length)
         rule = try Self.rule(&options)
         shadows = try Self.shadows(&options, beside: rule)
@@ -73,6 +74,16 @@ public struct TrainingConfiguration: Sendable {
         }
     }
 
+    /// So large a rate that CABS has batches grow within a few epochs; images in colour are noisier.
+    private static func defaultLearningRate(for dataset: DatasetName) -> Double {
+        switch dataset {
+        case .mnist, .fashionMNIST: 0.2
+        case .cifar10, .cifar100, .cifar100Coarse, .svhn, .digits: 0.1
+        }
+    }
+
+    private static let defaultEpochs = 6.0
+
     private static func length(_ options: inout TrainingOptions) throws -> TrainingLength {
         let lengths: [TrainingLength] = [
             options.steps.map { .steps($0) }, options.examples.map { .examples($0) },
@@ -82,16 +93,15 @@ public struct TrainingConfiguration: Sendable {
             throw TrainingError.contradiction(
                 "steps, examples, epochs and seconds each set the run's length; give one of them")
         }
-        if lengths.isEmpty { options.epochs = 3 }
-        let length = lengths.first ?? .epochs(3)
+        if lengths.isEmpty { options.epochs = defaultEpochs }
+        let length = lengths.first ?? .epochs(defaultEpochs)
         try length.validate()
         return length
     }
 
     private static func optimizer(_ options: inout TrainingOptions, length: TrainingLength) throws -> SGD {
-        let rate = options.learningRate ?? 0.1
+        let rate = options.learningRate!
         let name = options.learningRateSchedule ?? "constant"
-        options.learningRate = rate
         options.learningRateSchedule = name
         options.weightDecay = options.weightDecay ?? 0
         let parts = name.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
