@@ -12,7 +12,7 @@ func withoutOpenMPThreads<Value, Failure: Error>(
     return try body()
 }
 
-/// What every oneDNN call needs: the engine, made once for the process.
+/// What every oneDNN call needs: the engine, made once for the process. Our own loops use the same instruction set from then on.
 struct DNNLEngine: @unchecked Sendable {
     // oneDNN's CPU engine has no state that its functions change: the proof of Sendable.
     let handle: dnnl_engine_t

@@ -46,6 +46,9 @@ final class StepProgram: @unchecked Sendable {
     init(
         _ model: Model, loss: Loss, estimator: GradientEstimator, workerCount: Int, dividesAlways: Bool
     ) throws(EngineError) {
+        // Before the first of our loops runs: those of another instruction set would give other bits, and a network of dense layers
+        // alone has no primitive that asks for the engine.
+        _ = try DNNLEngine.shared.get()
         let split = model.layers.firstIndex { $0.layer is Dense } ?? model.layers.count
         let indices = Dictionary(
             uniqueKeysWithValues: model.parameters.enumerated().map { ($1.name, $0) })
