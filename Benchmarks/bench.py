@@ -51,7 +51,7 @@ whole_plan = Plan(
     statistics=[(work, 1.03) for work in works(paper, [16, 64, 256, 1024])]
     + [(work, 1.05) for work in works(deep[:1], [16, 64, 256])],
     memory=works(paper, [8192]), training=works(paper[:1], [16, 64, 256, 1024]), workers=works(paper, [64, 256, 1024]),
-    rounds=3, round_seconds=1.5, candidate_seconds=0.4)
+    rounds=3, round_seconds=1, candidate_seconds=0.5)
 quick_plan = Plan(
     comparisons=[(work, 1.5, 5) for work in works(paper[1:], [16])]
     + [(work, 1.5, None) for work in works(lenet5, [16], "28x28x1")] + [(work, 1, None) for work in works(small[:1], [16])],

@@ -23,7 +23,7 @@ class Way(NamedTuple):
         return f"{self.peer.mode}, {self.peer.format}, {self.optimizer}"
 
 
-def step_counts(milliseconds, seconds, least=3):
+def step_counts(milliseconds, seconds, least=2):
     """How many steps to make: some without timing, then some timed, of which one takes so many milliseconds."""
     repeats = max(least, min(1000, round(seconds * 1e3 / milliseconds)))
     return {"warm_up": max(1, min(100, repeats // 5)), "repeats": repeats}
@@ -59,13 +59,16 @@ class Comparison:
         work_file = self.ours.export(work, self.folder)
         with contextlib.ExitStack() as stack:
             stack.callback(work_file.unlink)
-            picked, optimizers = [], ["sgd", "fused-sgd"]
+            picked, optimizer = [], None
             for rival in rivals:
                 peers = self.start(work_file, rival.modes, stack)
-                way, times = self.pick(work, [Way(peer, name) for peer in peers for name in optimizers], ours)
-                picked.append((rival, way, times))
-                # The update is the same for all rivals, so that the first has found the faster one.
-                optimizers = [way.optimizer]
+                times = {}
+                way = self.pick(work, [Way(peer, optimizer or "sgd") for peer in peers], ours, times)
+                if optimizer is None:
+                    # The update is the same whatever made the gradients, so that the first rival finds the faster one.
+                    way = self.pick(work, [way, Way(way.peer, "fused-sgd")], ours, times)
+                    optimizer = way.optimizer
+                picked.append((rival, way, {str(way): found for way, found in times.items()}))
                 for peer in peers:
                     if peer is not way.peer:
                         peer.close()
@@ -80,25 +83,21 @@ class Comparison:
             self.description = peer.answer()
         return peers
 
-    def pick(self, work, ways, ours):
-        """The fastest way, and what a step took each way, in milliseconds, in the order of the turns."""
-        counts, times = {}, {way: [] for way in ways}
+    def pick(self, work, ways, ours, times):
+        """The fastest way. Adds what a step took each way to `times`, in milliseconds, in the order of the turns."""
         for way in ways:
             answer = way.measure({"warm_up": 1, "repeats": 1})
             check_same_work(work, ours, answer, way)
-            counts[way] = step_counts(answer["milliseconds_per_step"], self.candidate_seconds, least=2)
-
-        def turn(among):
-            for way in among:
-                times[way].append(way.measure(counts[way])["milliseconds_per_step"])
-
-        turn(ways)
-        nearly = [way for way in ways if times[way][0] <= 1.1 * min(times.values())[0]]
+            times.setdefault(way, []).append(answer["milliseconds_per_step"])
+        # One step is enough to leave out what takes half as long again, if it is not a short one. Minima, since all that disturbs
+        # makes steps longer.
+        first = min(min(times[way]) for way in ways)
+        nearly = [way for way in ways if min(times[way]) <= 1.5 * max(first, self.candidate_seconds * 1e3 / 5)]
         if len(nearly) > 1:
-            turn(nearly)
-            turn(nearly)
-        best = min(nearly, key=lambda way: statistics.median(times[way]))
-        return best, {str(way): found for way, found in times.items()}
+            counts = step_counts(first, self.candidate_seconds, least=1)
+            for way in nearly:
+                times[way].append(way.measure(counts)["milliseconds_per_step"])
+        return min(nearly, key=lambda way: min(times[way]))
 
     def take_turns(self, work, ours, picked):
         slowest = max([ours["milliseconds_per_step"], *(min(times[str(way)]) for _, way, times in picked)])

@@ -168,8 +168,8 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     peer = Peer(options.work, options.mode, formats[options.format])
-    for optimizer in peer.optimizers.values():
-        peer.step(optimizer)
+    if options.mode == "compiled":
+        peer.step(peer.optimizers["sgd"])
     print(json.dumps({"threads": torch.get_num_threads(), "instruction_set": torch.backends.cpu.get_cpu_capability().lower(),
                       "pytorch": version("torch"), "backpack": version("backpack-for-pytorch"),
                       "onednn": re.search(r"MKL-DNN v([0-9.]+)", torch.__config__.show())[1]}), flush=True)
