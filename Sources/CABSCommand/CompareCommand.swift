@@ -87,19 +87,27 @@ struct CompareCommand: AsyncParsableCommand {
             } else {
                 ComparisonGrid(rules: [], learningRates: [0.1])
             }
+        var options = grid.options ?? TrainingOptions()
         if let rules { grid.rules = split(rules).map { ComparisonGrid.Rule($0) } }
+        // What is given here goes before what the file has for all runs, too.
         if let learningRates { grid.learningRates = try parse(learningRates, "learning rate", Double.init) }
-        if let seeds { grid.seeds = try parse(seeds, "seed", { UInt64($0) }) }
-        if let datasets { grid.datasets = try parse(datasets, "data set", DatasetName.init(rawValue:)) }
-        if let models { grid.models = try split(models).map { try ModelArgument(argument: $0).configuration() } }
+        if let seeds { (grid.seeds, options.seed) = (try parse(seeds, "seed", { UInt64($0) }), nil) }
+        if let datasets {
+            (grid.datasets, options.dataset) = (try parse(datasets, "data set", DatasetName.init(rawValue:)), nil)
+        }
+        if let models {
+            grid.models = try split(models).map { try ModelArgument(argument: $0).configuration() }
+            options.model = nil
+        }
         if budgetExamples != nil || budgetSeconds != nil {
             (grid.budgetExamples, grid.budgetSeconds) = (budgetExamples, budgetSeconds)
+            (options.steps, options.examples, options.epochs, options.seconds) = (nil, nil, nil, nil)
         }
         var given = TrainingOptions()
         given.data = data
         given.evaluations = evaluations
         given.workers = workers
-        grid.options = try (grid.options ?? TrainingOptions()).overridden(by: given)
+        grid.options = try options.overridden(by: given).options
         guard !grid.rules.isEmpty else {
             throw ValidationError("no rules to compare; add --rules, for example --rules cabs,constant:32,constant:128")
         }

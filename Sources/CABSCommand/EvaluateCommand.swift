@@ -57,7 +57,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             var options = try TrainingOptions(contentsOf: directory.configurationFile)
             // Of the machine that trained, not of this one.
             options.workers = nil
-            return (try options.overridden(by: given), directory.finalParametersFile)
+            return (try options.overridden(by: given).options, directory.finalParametersFile)
         }
         guard dataset != nil, model != nil else {
             throw ValidationError("a parameter file says nothing of its data and model; add --dataset and --model")

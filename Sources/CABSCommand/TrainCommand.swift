@@ -69,7 +69,13 @@ struct TrainCommand: AsyncParsableCommand {
     private func mergedOptions() throws -> TrainingOptions {
         let given = try givenOptions()
         guard let file = runArguments.config else { return given }
-        return try TrainingOptions(contentsOf: URL(filePath: file)).overridden(by: given)
+        let (options, omitted) = try TrainingOptions(contentsOf: URL(filePath: file)).overridden(by: given)
+        if !omitted.isEmpty {
+            Self.warn(
+                "\(omitted.joined(separator: ", ")) of \(file) would mean nothing with the options given here; left out"
+            )
+        }
+        return options
     }
 
     private func givenOptions() throws -> TrainingOptions {

@@ -71,21 +71,28 @@ public enum BatchSizeRule: Sendable, Hashable {
         }
     }
 
+    /// The options that belong to rules.
+    static let options: Set<TrainingOptions.CodingKeys> = [
+        .minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon, .lossFloor,
+    ]
+
+    /// Whether an option means something beside this rule.
+    func reads(_ option: TrainingOptions.CodingKeys) -> Bool {
+        switch option {
+        case .minimumBatchSize, .maximumBatchSize, .initialBatchSize: isAdaptive
+        case .smoothing: smooths
+        case .factor, .epsilon, .lossFloor: self == .cabs
+        default: true
+        }
+    }
+
     /// Fills in the defaults of the options that belong to the rule.
     ///
     /// - Throws: ``TrainingError/contradiction(_:)`` where an option is given that the rule does not read.
-    func fillDefaults(_ options: inout TrainingOptions) throws(TrainingError) {
-        let given: [(String, Bool, isRead: Bool)] = [
-            ("minimum-batch-size", options.minimumBatchSize != nil, isAdaptive),
-            ("maximum-batch-size", options.maximumBatchSize != nil, isAdaptive),
-            ("initial-batch-size", options.initialBatchSize != nil, isAdaptive),
-            ("smoothing", options.smoothing != nil, smooths),
-            ("factor", options.factor != nil, self == .cabs),
-            ("epsilon", options.epsilon != nil, self == .cabs),
-            ("loss-floor", options.lossFloor != nil, self == .cabs),
-        ]
-        if let (option, _, _) = given.first(where: { $0.1 && !$0.isRead }) {
-            throw .contradiction("\(option) means nothing with batch-size \(name)")
+    func fillDefaults(_ options: inout TrainingOptions) throws {
+        let given = try options.given
+        if let option = TrainingOptions.CodingKeys.allCases.first(where: { given.contains($0) && !reads($0) }) {
+            throw TrainingError.contradiction("\(option.rawValue) means nothing with batch-size \(name)")
         }
         options.batchSize = name
         guard isAdaptive else { return }

@@ -111,22 +111,42 @@ struct CheckpointFolder {
 
     /// Writes a checkpoint, and removes all but the newest.
     ///
-    /// - Parameter keptCount: How many stay.
+    /// - Parameters:
+    ///   - keptCount: How many stay.
+    ///   - interval: When an undisturbed run writes them: the newest of these stays in any case, as ``newest(by:onDamage:)`` may ask
+    ///     for it.
     /// - Returns: The checkpoint's file.
     /// - Throws: ``TrainingError/unwritable(path:reason:)``; then all earlier ones are still there.
-    func write(_ checkpoint: Checkpoint, keeping keptCount: Int) throws(TrainingError) -> URL {
+    func write(
+        _ checkpoint: Checkpoint, keeping keptCount: Int, by interval: CheckpointInterval
+    ) throws(TrainingError) -> URL {
         let file = file(stepCount: checkpoint.state.trainer.progress.stepCount)
         try checkpoint.write(to: file)
-        for old in files().dropFirst(keptCount) { try? FileManager.default.removeItem(at: old.file) }
+        let files = files()
+        let undisturbed = files.first { interval.mayFall(on: $0.stepCount) }
+        for old in files.dropFirst(keptCount) where old.stepCount != undisturbed?.stepCount {
+            try? FileManager.default.removeItem(at: old.file)
+        }
         return file
+    }
+
+    /// Removes the checkpoints after so many updates, which a run that went back leaves behind.
+    func removeAll(after stepCount: Int) {
+        for later in files() where later.stepCount > stepCount { try? FileManager.default.removeItem(at: later.file) }
     }
 
     /// The newest checkpoint that is whole.
     ///
-    /// - Parameter onDamage: Told of each one that is passed over.
+    /// - Parameters:
+    ///   - interval: Only checkpoints of this interval, as an undisturbed run has them, as long as there are any.
+    ///   - onDamage: Told of each one that is passed over for its damage.
     /// - Throws: ``TrainingError/noCheckpoint(path:reason:)`` where none is left.
-    func newest(onDamage: (TrainingError) -> Void) throws(TrainingError) -> Checkpoint {
-        let files = files()
+    func newest(
+        by interval: CheckpointInterval? = nil, onDamage: (TrainingError) -> Void
+    ) throws(TrainingError) -> Checkpoint {
+        let all = files()
+        let ofInterval = all.filter { interval?.mayFall(on: $0.stepCount) ?? true }
+        let files = ofInterval.isEmpty ? all : ofInterval
         for (_, file) in files {
             do throws(TrainingError) {
                 return try Checkpoint(contentsOf: file)

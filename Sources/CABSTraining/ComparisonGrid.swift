@@ -118,11 +118,7 @@ public struct ComparisonGrid: Sendable, Codable {
         else {
             throw TrainingError.contradiction("a grid needs at least one rule, learning rate, seed, data set and model")
         }
-        guard options?.hasBatchSizeOptions != true else {
-            throw TrainingError.contradiction(
-                "options of the batch-size rule belong to the rules of a grid: {name: ..., options: {batch-size: ..., ...}}"
-            )
-        }
+        try checkOptions()
         guard budgetExamples == nil || budgetSeconds == nil else {
             throw TrainingError.contradiction("budget-examples and budget-seconds exclude each other; give one of them")
         }
@@ -147,19 +143,53 @@ public struct ComparisonGrid: Sendable, Codable {
         return runs
     }
 
+    /// Checks that the options of all runs and of the rules give nothing that the grid itself sets, in whose place it would vanish.
+    private func checkOptions() throws {
+        let lengths: [TrainingOptions.CodingKeys] = [.steps, .examples, .epochs, .seconds]
+        var setByGrid: [TrainingOptions.CodingKeys: CodingKeys] = [.learningRate: .learningRates]
+        if datasets != nil { setByGrid[.dataset] = .datasets }
+        if models != nil { setByGrid[.model] = .models }
+        if budgetExamples != nil { for length in lengths { setByGrid[length] = .budgetExamples } }
+        if budgetSeconds != nil { for length in lengths { setByGrid[length] = .budgetSeconds } }
+        func check(_ options: TrainingOptions, of owner: String) throws {
+            for option in try options.given.sorted(by: { $0.rawValue < $1.rawValue }) {
+                guard let setter = setByGrid[option] else { continue }
+                throw TrainingError.contradiction(
+                    "\(option.rawValue) in the options of \(owner) contradicts the grid's \(setter.rawValue); give one of them"
+                )
+            }
+        }
+        // Each rule runs with all seeds; those of all runs may be the one in the options.
+        for rule in rules { setByGrid[.seed] = .seeds; try check(rule.options, of: "the rule \(rule.name)") }
+        setByGrid[.seed] = seeds == nil ? nil : .seeds
+        try check(options ?? TrainingOptions(), of: "all runs")
+        if let option = try options?.given.first(where: { $0 == .batchSize || BatchSizeRule.options.contains($0) }) {
+            throw TrainingError.contradiction(
+                "\(option.rawValue) and other options of a batch-size rule belong to the rules of a grid: "
+                    + "{name: ..., options: {batch-size: ..., ...}}")
+        }
+    }
+
     private func run(
         _ rule: Rule, _ dataset: DatasetName?, _ model: ModelConfiguration?, _ learningRate: Double, _ seed: UInt64
     ) throws -> Run {
         var own = TrainingOptions()
         own.dataset = dataset
-        // A data set's folder is given for all of them.
-        own.data = options?.data
         own.model = model
         own.learningRate = learningRate
         own.seed = seed
         own.examples = budgetExamples
         own.seconds = budgetSeconds
-        let all = try (options ?? TrainingOptions()).overridden(by: rule.options).overridden(by: own)
+        var all = TrainingOptions()
+        for options in [options ?? TrainingOptions(), rule.options, own] {
+            let (overridden, omitted) = try all.overridden(by: options)
+            guard omitted.isEmpty else {
+                throw TrainingError.contradiction(
+                    "\(omitted.joined(separator: ", ")) in the options of all runs means nothing with those of the rule "
+                        + "\(rule.name); give it with the rules")
+            }
+            all = overridden
+        }
         let configuration = try TrainingConfiguration(all)
         let parts = [
             configuration.dataset.rawValue, configuration.model.name, rule.name, "\(learningRate.shortest)", "\(seed)",

@@ -68,13 +68,14 @@ public struct RunDirectory: Sendable {
         try DurableFile.write(Data(text.utf8), to: configurationFile)
     }
 
-    /// Takes back what came out, where the run goes on.
-    func removeSummary() throws(TrainingError) {
-        guard FileManager.default.fileExists(atPath: summaryFile.path) else { return }
-        do {
-            try FileManager.default.removeItem(at: summaryFile)
-        } catch {
-            throw .unwritable(path: summaryFile.path, reason: error.localizedDescription)
+    /// Takes back what came out, where the run goes on: the summary, and the parameters at what was its end.
+    func removeEnd() throws(TrainingError) {
+        for file in [summaryFile, finalParametersFile] where FileManager.default.fileExists(atPath: file.path) {
+            do {
+                try FileManager.default.removeItem(at: file)
+            } catch {
+                throw .unwritable(path: file.path, reason: error.localizedDescription)
+            }
         }
     }
 

@@ -17,37 +17,31 @@ struct RunRecord: Codable {
     var rewindCount = 0
     /// The time since the run began, evaluations included, pauses between processes not.
     var seconds = 0.0
-    /// The sum of the losses of the last tenth's examples, and their number.
-    private var lateLossSum = 0.0
-    private var lateExampleCount = 0
 
     init(examplesPerEpoch: Int) {
         progress = TrainingProgress(examplesPerEpoch: examplesPerEpoch)
     }
 
     /// Takes a step in.
-    ///
-    /// - Parameter length: The run's length: the losses of its last tenth are kept.
-    mutating func add(_ step: TrainingStep, lateFrom length: TrainingLength) {
+    mutating func add(_ step: TrainingStep) {
         if step.index == 0 { (firstLoss, firstBatchSize) = (step.loss, step.batchSize) }
         progress = step.progress
         learningRate = step.learningRate
         batchSize = step.batchSize
         nextBatchSize = step.decision.nextBatchSize
         evaluation = nil
-        guard length.fractionCompleted(step.progress) > 0.9 else { return }
-        lateLossSum += step.loss * Double(step.batchSize)
-        lateExampleCount += step.batchSize
     }
 
-    func summary(_ status: RunSummary.Status, _ configuration: TrainingConfiguration) -> RunSummary {
+    func summary(
+        _ status: RunSummary.Status, _ configuration: TrainingConfiguration, trainingLoss: Double?
+    ) -> RunSummary {
         RunSummary(
             status: status, dataset: configuration.dataset.rawValue, model: configuration.model.name,
             steps: progress.stepCount, examples: progress.exampleCount, epochs: progress.epochs, seconds: seconds,
             trainingSeconds: progress.seconds,
             examplesPerSecond: Double(progress.exampleCount) / max(progress.seconds, 1e-9),
             firstBatchSize: firstBatchSize, nextBatchSize: nextBatchSize, firstLoss: firstLoss,
-            trainingLoss: lateExampleCount > 0 ? lateLossSum / Double(lateExampleCount) : nil,
+            trainingLoss: trainingLoss,
             testLoss: evaluation?.meanLoss, testAccuracy: evaluation?.accuracy)
     }
 }

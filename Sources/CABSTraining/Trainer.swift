@@ -169,8 +169,11 @@ public actor Trainer {
         lastBatch = nil
     }
 
-    /// Halves the learning rate from here on.
-    func halveLearningRate() { learningRateFactor /= 2 }
+    /// Goes on after going back: the time that was spent is spent, and the learning rate is halved so many times.
+    func goOn(afterSeconds seconds: Double, halvingLearningRate count: Int) {
+        progress.seconds = seconds
+        for _ in 0..<count { learningRateFactor /= 2 }
+    }
 
     /// The parameters as they are now.
     ///

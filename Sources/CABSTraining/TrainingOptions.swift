@@ -131,16 +131,9 @@ public struct TrainingOptions: Sendable, Codable {
         case rewinds
     }
 
-    /// Options that belong together: giving one of the first kind anew leaves none of the second standing.
-    private static let groups: [(leading: Set<CodingKeys>, members: Set<CodingKeys>)] = [
-        ([.steps, .examples, .epochs, .seconds], [.steps, .examples, .epochs, .seconds]),
-        ([.evaluateEvery, .evaluations], [.evaluateEvery, .evaluations]),
-        (
-            [.batchSize],
-            [.minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon, .lossFloor]
-        ),
-        ([.order], [.firstExample]),
-        ([.dataset], [.data]),
+    /// Options of which one stands for all: one given anew takes the place of the others.
+    private static let alternatives: [Set<CodingKeys>] = [
+        [.steps, .examples, .epochs, .seconds], [.evaluateEvery, .evaluations],
     ]
 
     /// Reads a configuration file.
@@ -157,23 +150,42 @@ public struct TrainingOptions: Sendable, Codable {
         try ConfigurationFile.decode(ModelConfiguration.self, from: file)
     }
 
-    /// These options, with those that `other` gives in their place.
-    ///
-    /// What cannot stand beside a newly given option goes: another length, another rule's options, another data set's
-    /// folder.
+    /// These options, with those that `other` gives in their place, and the names of those that are left out because they would mean
+    /// nothing beside them: another rule's options, another data set's folder.
     ///
     /// - Throws: An encoding error, which only a defect of this type can cause.
-    public func overridden(by other: TrainingOptions) throws -> TrainingOptions {
+    public func overridden(by other: TrainingOptions) throws -> (options: TrainingOptions, omitted: [String]) {
         var result = try dictionary()
         let given = try other.dictionary()
-        for group in Self.groups where group.leading.contains(where: { given[$0.rawValue] != nil }) {
-            for key in group.members { result[key.rawValue] = nil }
+        for group in Self.alternatives where group.contains(where: { given[$0.rawValue] != nil }) {
+            for key in group { result[key.rawValue] = nil }
         }
         result.merge(given) { $1 }
+        let omitted = CodingKeys.allCases.filter {
+            result[$0.rawValue] != nil && given[$0.rawValue] == nil && !keepsMeaning($0, beside: other)
+        }
+        for key in omitted { result[key.rawValue] = nil }
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return try decoder.decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result))
+        return (
+            try decoder.decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result)),
+            omitted.map(\.rawValue)
+        )
+    }
+
+    /// Whether one of these options can stand beside others that are given anew.
+    private func keepsMeaning(_ key: CodingKeys, beside other: TrainingOptions) -> Bool {
+        switch key {
+        case .data: other.dataset == nil || dataset == nil || other.dataset == dataset
+        case .firstExample: other.order != .shuffled
+        default: other.batchSize.flatMap { try? BatchSizeRule($0) }?.reads(key) ?? true
+        }
+    }
+
+    /// The options that are given.
+    var given: Set<CodingKeys> {
+        get throws { Set(try dictionary().keys.compactMap { CodingKeys(rawValue: $0) }) }
     }
 
     /// The options that differ from others, by name, each with both values.
@@ -189,12 +201,6 @@ public struct TrainingOptions: Sendable, Codable {
             let (a, b) = (try text(other[key]), try text(own[key]))
             return a == b ? nil : (key, a, b)
         }
-    }
-
-    /// Whether the batch-size rule, or an option of one, is given.
-    var hasBatchSizeOptions: Bool {
-        batchSize != nil || minimumBatchSize != nil || maximumBatchSize != nil || initialBatchSize != nil
-            || smoothing != nil || factor != nil || epsilon != nil || lossFloor != nil
     }
 
     private func dictionary() throws -> [String: Any] {

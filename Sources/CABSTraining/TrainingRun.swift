@@ -10,7 +10,7 @@ public struct TrainingRun: Sendable {
     public let trainer: Trainer
     /// The run's folder.
     public let directory: RunDirectory
-    private let traceFile: URL?
+    let traceFile: URL?
     private let lock: RunLock
     /// Where the run goes on from; its beginning where there is none.
     private let start: RunState?
@@ -58,7 +58,7 @@ public struct TrainingRun: Sendable {
         onDamage: (TrainingError) -> Void = { _ in }
     ) async throws {
         let before = try TrainingConfiguration(TrainingOptions(contentsOf: directory.configurationFile))
-        configuration = try TrainingConfiguration(before.options.overridden(by: given))
+        configuration = try TrainingConfiguration(before.options.overridden(by: given).options)
         try configuration.checkContinuation(of: before)
         lock = try RunLock(directory.url)
         let checkpoint = try directory.checkpoints.newest(onDamage: onDamage)
@@ -70,7 +70,7 @@ public struct TrainingRun: Sendable {
         }
         try await trainer.restore(checkpoint.state.trainer, checkpoint.parameters)
         try directory.writeConfiguration(configuration)
-        try directory.removeSummary()
+        try directory.removeEnd()
         self.directory = directory
         self.traceFile = traceFile
         start = checkpoint.state
@@ -89,10 +89,8 @@ public struct TrainingRun: Sendable {
         onEvent: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
     ) async throws -> RunSummary {
         var session = try RunSession(self, from: start)
-        // So that there is something to go back to.
-        if start == nil, configuration.options.onDivergence == .rewind {
-            _ = try await checkpoint(session, onEvent)
-        }
+        // So that there is always something to go on from, or back to.
+        if start == nil { _ = try await checkpoint(session, onEvent) }
         while true {
             do {
                 try await train(&session, shouldStop, onEvent)
@@ -101,7 +99,7 @@ public struct TrainingRun: Sendable {
                 guard case .diverged(let divergence) = error else { throw error }
                 try directory.write(divergence)
                 guard session.record.rewindCount < configuration.options.rewinds ?? 0 else {
-                    try directory.write(session.record.summary(.diverged, configuration))
+                    try directory.write(summary(.diverged, session))
                     throw error
                 }
                 session = try await rewind(session)
@@ -110,9 +108,17 @@ public struct TrainingRun: Sendable {
         }
         let last = try await checkpoint(session, onEvent)
         try DurableFile.link(last, as: directory.finalParametersFile)
-        let summary = session.record.summary(.finished, configuration)
+        let summary = try summary(.finished, session)
         try directory.write(summary)
         return summary
+    }
+
+    private func summary(_ status: RunSummary.Status, _ session: RunSession) throws -> RunSummary {
+        session.record.summary(
+            status, configuration,
+            trainingLoss: try LateLoss.mean(
+                in: directory.metricsFile, of: configuration.length,
+                examplesPerEpoch: session.record.progress.examplesPerEpoch))
     }
 
     private func train(
@@ -120,7 +126,7 @@ public struct TrainingRun: Sendable {
     ) async throws {
         for try await step in trainer.train(for: configuration.length) {
             let isDue = evaluationIsDue(after: step, before: session.record.progress)
-            session.record.add(step, lateFrom: configuration.length)
+            session.record.add(step)
             onEvent(.step(step, secondsOfTraining: step.progress.seconds))
             if isDue { onEvent(.evaluation(try await evaluate(&session.record), after: step.progress)) }
             try session.log(step)
@@ -129,29 +135,30 @@ public struct TrainingRun: Sendable {
                 _ = try await checkpoint(session, onEvent)
                 throw RunInterruption(stepCount: step.progress.stepCount)
             }
-            if session.checkpointIsDue(configuration.checkpointInterval) {
-                _ = try await checkpoint(session, onEvent)
-                session.didCheckpoint()
-            }
+            if session.checkpointIsDue { _ = try await checkpoint(session, onEvent) }
         }
         if session.record.evaluation == nil { _ = try await evaluate(&session.record) }
     }
 
-    /// Goes back to the last checkpoint, at half the learning rate.
+    /// Goes back to the last checkpoint that an undisturbed run has too, at half the learning rate. The clocks go on.
     private func rewind(_ session: RunSession) async throws -> RunSession {
-        let checkpoint = try directory.checkpoints.newest { _ in }
+        let checkpoint = try directory.checkpoints.newest(by: configuration.checkpointInterval) { _ in }
+        let seconds = await trainer.progress.seconds
         try await trainer.restore(checkpoint.state.trainer, checkpoint.parameters)
-        var earlier = try RunSession(self, from: checkpoint.state)
+        directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount)
+        var earlier = try RunSession(self, from: checkpoint.state, after: session)
         earlier.record.rewindCount = session.record.rewindCount + 1
         // As often as the run went back from there: the checkpoint may be older than the last time.
-        for _ in checkpoint.state.record.rewindCount..<earlier.record.rewindCount { await trainer.halveLearningRate() }
+        let halvings = earlier.record.rewindCount - checkpoint.state.record.rewindCount
+        await trainer.goOn(afterSeconds: seconds, halvingLearningRate: halvings)
         return earlier
     }
 
     private func checkpoint(_ session: RunSession, _ onEvent: (Event) -> Void) async throws -> URL {
         let state = try session.state(trainer: await trainer.state())
         let file = try directory.checkpoints.write(
-            Checkpoint(await trainer.parameters(), state), keeping: configuration.keptCheckpointCount)
+            Checkpoint(await trainer.parameters(), state), keeping: configuration.keptCheckpointCount,
+            by: configuration.checkpointInterval)
         onEvent(.checkpoint(stepCount: state.trainer.progress.stepCount))
         return file
     }
@@ -181,85 +188,10 @@ public struct TrainingRun: Sendable {
         }
         return progress.exampleCount / progress.examplesPerEpoch > before.exampleCount / before.examplesPerEpoch
     }
-
-    /// Starts to write, or goes on.
-    fileprivate func openLogs(at state: RunState?) throws -> (
-        metrics: LineFile, trace: LineFile?, estimators: LineFile?
-    ) {
-        func file(_ url: URL, at length: UInt64?) throws -> LineFile {
-            if let length { try LineFile(continuing: url, at: length) } else { try LineFile(creating: url) }
-        }
-        return (
-            try file(directory.metricsFile, at: state?.metricsLength),
-            try traceFile.map { url throws in try LineFile(creating: url) },
-            configuration.options.compareEstimators == nil
-                ? nil : try file(directory.estimatorsFile, at: state?.estimatorsLength)
-        )
-    }
 }
 
 /// A run stopped after a step as it was asked to, with a checkpoint to resume it from.
 public struct RunInterruption: Error, Hashable {
     /// The number of updates made.
     public let stepCount: Int
-}
-
-/// What a run keeps and writes while this process makes it.
-private struct RunSession {
-    var record: RunRecord
-    private var shadows: ShadowRules
-    private let metrics: LineFile
-    private let trace: LineFile?
-    private let estimators: LineFile?
-    private let comparisonInterval: Int?
-    private let data: DataFingerprint
-    /// The time of the run before this process.
-    private let secondsBefore: Double
-    private let begin = ContinuousClock.now
-    private var lastCheckpoint = (time: ContinuousClock.now, stepCount: 0)
-
-    init(_ run: TrainingRun, from state: RunState?) throws {
-        let examplesPerEpoch = run.trainer.data.training.count
-        record = state?.record ?? RunRecord(examplesPerEpoch: examplesPerEpoch)
-        shadows = try run.configuration.makeShadows(examplesPerEpoch: examplesPerEpoch)
-        if let state { try shadows.restore(state.shadows) }
-        (metrics, trace, estimators) = try run.openLogs(at: state)
-        comparisonInterval = run.configuration.options.compareEstimators
-        data = DataFingerprint(run.trainer.data)
-        secondsBefore = record.seconds
-        lastCheckpoint.stepCount = record.progress.stepCount
-    }
-
-    /// Writes a step's line.
-    mutating func log(_ step: TrainingStep) throws {
-        record.seconds = secondsBefore + (ContinuousClock.now - begin) / .seconds(1)
-        let line = MetricsLine(
-            step, seconds: record.seconds, evaluation: record.evaluation, shadows: shadows.observe(step))
-        try metrics.append(line.data)
-        try trace?.append(line.data)
-    }
-
-    /// Compares the estimators, and writes what came out, where that is due.
-    func compareEstimators(_ trainer: Trainer) async throws {
-        guard let comparisonInterval, let estimators, record.progress.stepCount % comparisonInterval == 0,
-            let comparison = try await trainer.compareEstimators()
-        else { return }
-        try estimators.append(comparison.line)
-    }
-
-    func checkpointIsDue(_ interval: CheckpointInterval) -> Bool {
-        switch interval {
-        case .steps(let count): record.progress.stepCount - lastCheckpoint.stepCount >= count
-        case .minutes(let count): ContinuousClock.now - lastCheckpoint.time >= .seconds(60 * count)
-        }
-    }
-
-    mutating func didCheckpoint() { lastCheckpoint = (.now, record.progress.stepCount) }
-
-    /// The run's state, with all that was written before it on the disk.
-    func state(trainer: TrainerState) throws -> RunState {
-        RunState(
-            trainer: trainer, record: record, shadows: try shadows.state(), metricsLength: try metrics.sync(),
-            estimatorsLength: try estimators?.sync(), data: data)
-    }
 }

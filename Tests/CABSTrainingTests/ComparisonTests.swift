@@ -38,6 +38,19 @@ import Testing
         ("rules: [cabs]\nlearning-rates: [1]\nbudget: 5", "budget"),
         ("rules: [cabs]\nlearning-rates: [1]\noptions: {sed: 5}", "sed"),
         ("rules: [{name: a, option: {}}]\nlearning-rates: [1]", "option"),
+        (
+            "rules: [{name: slow, options: {learning-rate: 0.001}}]\nlearning-rates: [1]",
+            "learning-rate in the options of the rule slow"
+        ),
+        ("rules: [{name: a, options: {seed: 7}}]\nlearning-rates: [1]", "seed in the options of the rule a"),
+        ("rules: [cabs]\nlearning-rates: [1]\nseeds: [1]\noptions: {seed: 7}", "seed in the options of all runs"),
+        ("rules: [cabs]\nlearning-rates: [1]\ndatasets: [mnist]\noptions: {dataset: digits}", "dataset in the options"),
+        ("rules: [cabs]\nlearning-rates: [1]\nmodels: [mlp]\noptions: {model: mlp}", "model in the options"),
+        ("rules: [cabs]\nlearning-rates: [1]\nbudget-examples: 5\noptions: {steps: 3}", "steps in the options"),
+        (
+            "rules: [{name: a, options: {dataset: svhn}}]\nlearning-rates: [1]\noptions: {dataset: digits, data: here}",
+            "data in the options of all runs means nothing"
+        ),
     ])
     func `a grid that is wrong is refused`(text: String, mentions: String) throws {
         let error = #expect(throws: TrainingError.self) { try Self.grid(text).runs() }

@@ -52,13 +52,45 @@ import Testing
     @Test func `a run goes back and on at half the learning rate`() async throws {
         let folder = try TemporaryFolder()
         let options = Self.options { ($0.learningRate, $0.onDivergence, $0.rewinds) = (8, .rewind, 20) }
-        let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
+        let trace = folder.url.appending(path: "trace.jsonl")
+        let run = try TrainingRun(
+            TrainingConfiguration(options), output: folder.url.appending(path: "run"), traceFile: trace)
         var rewinds = 0
-        let summary = try await run.run { if case .rewind = $0 { rewinds += 1 } }
+        var clock = 0.0
+        let summary = try await run.run { event in
+            switch event {
+            case .rewind: rewinds += 1
+            case .step(_, let seconds):
+                #expect(seconds > clock)
+                clock = seconds
+            default: break
+            }
+        }
+        #expect(summary.trainingSeconds == clock && summary.seconds > clock)
+        #expect(try Data(contentsOf: trace) == Data(contentsOf: run.directory.metricsFile))
         #expect(rewinds >= 1 && summary.status == .finished && summary.steps == 60)
         let lines = try ResumeTests.lines(run.directory.metricsFile)
         #expect(lines.compactMap { $0["step"] as? Int } == Array(0..<60))
         #expect(lines.last?["learning_rate"] as? Double == 8 / pow(2, Double(rewinds)))
+    }
+
+    /// Where a run goes back to depends on its options alone, not on where it was interrupted. This one goes back from step 5, twice.
+    @Test(arguments: [2, 3, 33])
+    func `a run that was interrupted goes back to where an undisturbed one does`(steps: Int) async throws {
+        let folder = try TemporaryFolder()
+        let (whole, parts) = (folder.url.appending(path: "whole"), folder.url.appending(path: "parts"))
+        let options = Self.options {
+            ($0.batchSize, $0.learningRate, $0.lossBound) = ("constant:2", 0.2, 3)
+            ($0.onDivergence, $0.rewinds, $0.checkpointEvery, $0.keepCheckpoints) = (.rewind, 20, "25", 1)
+        }
+        try await ResumeTests.run(options, in: whole)
+        try await ResumeTests.run(options, in: parts, stoppingAfter: steps)
+        let directory = RunDirectory(existing: parts)
+        try await ResumeTests.finish(TrainingRun(resuming: directory), stoppingAfter: steps + 1)
+        try await ResumeTests.finish(TrainingRun(resuming: directory))
+        let files = try [whole, parts].map { try ResumeTests.lines(RunDirectory(existing: $0).metricsFile) }
+        #expect(files[0].count == 60 && files[0] == files[1])
+        #expect(files[0].last?["learning_rate"] as? Double == 0.05)
     }
 
     @Test func `a run that goes wrong again and again ends`() async throws {

@@ -80,37 +80,6 @@ import Testing
         #expect(model.parameters[0].specification.shape == [3, 1, 3, 3])
     }
 
-    @Test func `what is given later goes before, and groups are replaced whole`() throws {
-        var file = TrainingOptions()
-        file.epochs = 3
-        file.seed = 4
-        file.batchSize = "cabs"
-        file.minimumBatchSize = 8
-        var given = TrainingOptions()
-        given.steps = 100
-        given.batchSize = "constant:64"
-        let merged = try file.overridden(by: given)
-        #expect(merged.steps == 100 && merged.epochs == nil && merged.seed == 4)
-        #expect(merged.minimumBatchSize == nil)
-        var smaller = TrainingOptions()
-        smaller.minimumBatchSize = 4
-        #expect(try file.overridden(by: smaller).batchSize == "cabs")
-        file.dataset = .mnist
-        file.order = .sequential
-        var folder = TrainingOptions()
-        folder.data = "elsewhere"
-        folder.firstExample = 3
-        let moved = try file.overridden(by: folder)
-        #expect(moved.dataset == .mnist && moved.data == "elsewhere")
-        #expect(moved.order == .sequential && moved.firstExample == 3)
-        var infinite = TrainingOptions()
-        infinite.learningRate = .infinity
-        #expect(try file.overridden(by: infinite).learningRate == .infinity)
-        var seed = TrainingOptions()
-        seed.seed = .max
-        #expect(try file.overridden(by: seed).seed == .max)
-    }
-
     @Test(arguments: [
         ("learning-rte: 1", "learning-rte"), ("model: resnet", "resnet"), ("dataset: imagenet", "dataset"),
         ("steps: many", "steps"), ("model: {layers: [{dense: {unit: 3}}]}", "unit"),

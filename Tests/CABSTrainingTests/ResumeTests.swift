@@ -105,17 +105,62 @@ import Testing
         try Self.expectEqual(whole, parts)
     }
 
-    @Test func `the length may grow`() async throws {
+    @Test(arguments: [40, 57])
+    func `the length may grow`(steps: Int) async throws {
         let folder = try TemporaryFolder()
         let (whole, parts) = (folder.url.appending(path: "whole"), folder.url.appending(path: "parts"))
         try await Self.run(in: whole)
-        try await Self.run(Self.options { $0.steps = 40 }, in: parts)
+        try await Self.run(Self.options { $0.steps = steps }, in: parts)
         var more = TrainingOptions()
         more.steps = 60
-        try await Self.finish(TrainingRun(resuming: RunDirectory(existing: parts), with: more))
+        let resumed = try await TrainingRun(resuming: RunDirectory(existing: parts), with: more)
+        // What was the end is none any more, whatever happens next.
+        #expect(try resumed.directory.summary() == nil)
+        #expect(!FileManager.default.fileExists(atPath: resumed.directory.finalParametersFile.path))
+        try await Self.finish(resumed)
         let (a, b) = (RunDirectory(existing: whole), RunDirectory(existing: parts))
         #expect(try Safetensors.read(a.finalParametersFile) == Safetensors.read(b.finalParametersFile))
         #expect(try TrainingOptions(contentsOf: b.configurationFile).steps == 60)
+        let losses = try [a, b].map { try $0.summary()?.trainingLoss }
+        #expect(losses[0] != nil && losses[0] == losses[1])
+    }
+
+    @Test func `the loss at the end is the mean over the examples of the last tenth`() async throws {
+        let folder = try TemporaryFolder()
+        let run = folder.url.appending(path: "run")
+        try await Self.run(in: run)
+        let directory = RunDirectory(existing: run)
+        let last = try Self.lines(directory.metricsFile).suffix(6)
+        let sizes = last.compactMap { $0["batch_size"] as? Double }
+        let losses = last.compactMap { $0["loss"] as? Double }
+        let mean = zip(sizes, losses).reduce(0) { $0 + $1.0 * $1.1 } / sizes.reduce(0, +)
+        let found = try #require(try directory.summary()?.trainingLoss)
+        #expect(abs(found - mean) < 1e-12 * mean)
+    }
+
+    @Test func `there is a checkpoint from the start`() async throws {
+        let folder = try TemporaryFolder()
+        let run = try TrainingRun(
+            TrainingConfiguration(Self.options { $0.checkpointEvery = "5m" }), output: folder.url.appending(path: "run")
+        )
+        var firstEvents: [String] = []
+        _ = try await run.run { event in
+            switch event {
+            case .checkpoint(let stepCount): firstEvents.append("checkpoint \(stepCount)")
+            case .step(let step, _): firstEvents.append("step \(step.index)")
+            default: break
+            }
+        }
+        #expect(firstEvents.prefix(2) == ["checkpoint 0", "step 0"])
+    }
+
+    @Test func `a trace of a run that is resumed has all its steps`() async throws {
+        let folder = try TemporaryFolder()
+        let (parts, trace) = (folder.url.appending(path: "parts"), folder.url.appending(path: "trace.jsonl"))
+        try await Self.run(in: parts, stoppingAfter: 25)
+        let run = try await TrainingRun(resuming: RunDirectory(existing: parts), traceFile: trace)
+        try await Self.finish(run)
+        #expect(try Data(contentsOf: trace) == Data(contentsOf: run.directory.metricsFile))
     }
 
     @Test func `other options and other data are refused by name`() async throws {

@@ -1,0 +1,87 @@
+import Foundation
+
+/// What a run keeps and writes while this process makes it, from its beginning or from a checkpoint on.
+struct RunSession {
+    var record: RunRecord
+    private var shadows: ShadowRules
+    private let metrics: LineFile
+    private let trace: LineFile?
+    private let estimators: LineFile?
+    private let checkpointInterval: CheckpointInterval
+    private let comparisonInterval: Int?
+    private let data: DataFingerprint
+    /// The time of the run before this session's first step, and when that began.
+    private let secondsBefore: Double
+    private let begin = ContinuousClock.now
+    /// The time of the run before its last step.
+    private var secondsBeforeStep: Double
+
+    /// Begins, or goes on from a state.
+    ///
+    /// - Parameter earlier: The session of this process that went back to the state.
+    init(_ run: TrainingRun, from state: RunState?, after earlier: RunSession? = nil) throws {
+        let examplesPerEpoch = run.trainer.data.training.count
+        record = state?.record ?? RunRecord(examplesPerEpoch: examplesPerEpoch)
+        if let earlier { record.seconds = earlier.secondsNow }
+        shadows = try run.configuration.makeShadows(examplesPerEpoch: examplesPerEpoch)
+        if let state { try shadows.restore(state.shadows) }
+        let directory = run.directory
+        metrics = try Self.file(directory.metricsFile, at: state?.metricsLength)
+        comparisonInterval = run.configuration.options.compareEstimators
+        estimators =
+            comparisonInterval == nil ? nil : try Self.file(directory.estimatorsFile, at: state?.estimatorsLength)
+        trace = try run.traceFile.map { url throws in try Self.copy(of: directory.metricsFile, at: url) }
+        checkpointInterval = run.configuration.checkpointInterval
+        data = earlier?.data ?? DataFingerprint(run.trainer.data)
+        (secondsBefore, secondsBeforeStep) = (record.seconds, record.seconds)
+    }
+
+    private static func file(_ url: URL, at length: UInt64?) throws -> LineFile {
+        if let length { try LineFile(continuing: url, at: length) } else { try LineFile(creating: url) }
+    }
+
+    /// A second file with the lines that the first has, to go on with it.
+    private static func copy(of file: URL, at url: URL) throws -> LineFile {
+        let copy = try LineFile(creating: url)
+        do {
+            try copy.append(Data(contentsOf: file, options: .mappedIfSafe))
+        } catch let error as CocoaError {
+            throw TrainingError.unreadable(path: file.path, reason: error.localizedDescription)
+        }
+        return copy
+    }
+
+    /// The time since the run began, as far as processes made it.
+    private var secondsNow: Double { secondsBefore + (ContinuousClock.now - begin) / .seconds(1) }
+
+    /// Writes a step's line.
+    mutating func log(_ step: TrainingStep) throws {
+        secondsBeforeStep = record.seconds
+        record.seconds = secondsNow
+        let line = MetricsLine(
+            step, seconds: record.seconds, evaluation: record.evaluation, shadows: shadows.observe(step))
+        try metrics.append(line.data)
+        try trace?.append(line.data)
+    }
+
+    /// Compares the estimators, and writes what came out, where that is due.
+    func compareEstimators(_ trainer: Trainer) async throws {
+        guard let comparisonInterval, let estimators, record.progress.stepCount % comparisonInterval == 0,
+            let comparison = try await trainer.compareEstimators()
+        else { return }
+        try estimators.append(comparison.line)
+    }
+
+    /// Whether a checkpoint is due after the last step.
+    var checkpointIsDue: Bool {
+        checkpointInterval.isDue(
+            stepCount: record.progress.stepCount, seconds: record.seconds, secondsBefore: secondsBeforeStep)
+    }
+
+    /// The run's state, with all that was written before it on the disk.
+    func state(trainer: TrainerState) throws -> RunState {
+        RunState(
+            trainer: trainer, record: record, shadows: try shadows.state(), metricsLength: try metrics.sync(),
+            estimatorsLength: try estimators?.sync(), data: data)
+    }
+}
