@@ -71,7 +71,8 @@ import Testing
             #expect(text.hasPrefix("Error: cannot write") && text.contains("step-000000060.safetensors"), "\(text)")
             let files = try FileManager.default.contentsOfDirectory(
                 atPath: folder.appending(path: "out/checkpoints").path)
-            #expect(files.sorted() == ["step-000000000", "step-000000020", "step-000000040"].map { "\($0).safetensors" })
+            #expect(
+                files.sorted() == ["step-000000000", "step-000000020", "step-000000040"].map { "\($0).safetensors" })
             try train(["--resume", "out", "--steps", "80"])
             #expect(try Self.tensors("out", in: folder) == Self.tensors("whole", in: folder))
         }
