@@ -25,7 +25,7 @@ struct DataListCommand: AsyncParsableCommand {
                 print(
                     "\(title) \(loaded.training.count) training and \(loaded.test.count) test examples, "
                         + "\(loaded.training.targetCount) classes; \(place)")
-            } catch .notFound(_, _, let advice) {
+            } catch .notFound(_, _, _, let advice) {
                 print("\(title) not found; \(advice)")
             } catch {
                 print("\(title) \(error)")

@@ -14,12 +14,16 @@ final class ProgressDisplay {
         self.length = length
     }
 
-    func start(_ configuration: TrainingConfiguration) {
+    /// Says what is trained, and on what: the data are named by what was read, not by what was asked for.
+    func start(_ configuration: TrainingConfiguration, _ data: TrainingData) {
         let options = configuration.options
         output.print(
             "\(configuration.model.name) on \(configuration.dataset.rawValue), batch size \(options.batchSize!), "
                 + "learning rate \(options.learningRate!), \(options.workers!) worker\(options.workers == 1 ? "" : "s")"
         )
+        output.print(
+            "\(data.training.count) training and \(data.test.count) test examples (\(data.training.inputShape)) of "
+                + "\(data.training.targetCount) classes" + (data.source.map { ", from \($0)" } ?? ""))
     }
 
     func show(_ event: TrainingRun.Event) {

@@ -23,7 +23,7 @@ struct TrainCommand: AsyncParsableCommand {
         let training = try await makeRun()
         WorkerNotice.print(workers: training.configuration.options.workers!)
         let display = ProgressDisplay(training.configuration.length)
-        display.start(training.configuration)
+        display.start(training.configuration, training.trainer.data)
         Interruption.install()
         do {
             let summary = try await training.run {

@@ -1,13 +1,16 @@
 import CZlib
 import Foundation
 
-/// The bytes of a file, decompressed on the way where it is a gzip file.
+/// The bytes of a file, decompressed on the way where it is a gzip file (RFC 1952): of any number of members, whatever follows the last
+/// one left out, as `gzip` does.
 ///
 /// Memory grows with what the file really holds, never with what its headers promise.
 struct ByteSource: ~Copyable {
     private let name: String
     private let compressed: Data
     private var position = 0
+    /// Whether members may follow each other.
+    private let hasMembers: Bool
     private var stream: UnsafeMutablePointer<z_stream>?
     private var isAtEnd = false
 
@@ -25,7 +28,7 @@ struct ByteSource: ~Copyable {
     /// Opens bytes in memory.
     init(_ data: Data, name: String) throws(DatasetError) {
         // 15 bits of window, and 16 for gzip's header.
-        try self.init(data, name: name, windowBits: data.starts(with: [0x1f, 0x8b]) ? 15 + 16 : nil)
+        try self.init(data, name: name, windowBits: data.starts(with: Self.gzipSignature) ? 15 + 16 : nil)
     }
 
     /// Opens bytes in memory that are compressed in zlib's own format.
@@ -33,9 +36,12 @@ struct ByteSource: ~Copyable {
         try self.init(data, name: name, windowBits: 15)
     }
 
+    private static let gzipSignature: [UInt8] = [0x1f, 0x8b]
+
     private init(_ data: Data, name: String, windowBits: Int32?) throws(DatasetError) {
         self.name = name
         compressed = data
+        hasMembers = windowBits.map { $0 > 15 } ?? false
         guard let windowBits else { return }
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
@@ -87,7 +93,8 @@ struct ByteSource: ~Copyable {
         position += inputCount - Int(stream.pointee.avail_in)
         switch status {
         case Z_STREAM_END:
-            isAtEnd = true
+            let rest = compressed[(compressed.startIndex + position)...]
+            isAtEnd = !(hasMembers && rest.starts(with: Self.gzipSignature) && inflateReset(stream) == Z_OK)
         case Z_OK where !chunk.isEmpty || position < compressed.count:
             break
         default:

@@ -13,17 +13,13 @@ public struct CIFARFile: Sendable, Hashable {
         /// The coarser: 20 classes.
         case cifar100Coarse
 
-        var labelCount: Int { self == .cifar10 ? 1 : 2 }
+        var labelCount: Int { classCounts.count }
+        /// The number of classes of each of a record's labels.
+        var classCounts: [Int] { self == .cifar10 ? [10] : [20, 100] }
         var labelPosition: Int { self == .cifar100Fine ? 1 : 0 }
 
         /// The number of classes.
-        public var classCount: Int {
-            switch self {
-            case .cifar10: 10
-            case .cifar100Fine: 100
-            case .cifar100Coarse: 20
-            }
-        }
+        public var classCount: Int { classCounts[labelPosition] }
     }
 
     /// The shape of every image.
@@ -45,18 +41,27 @@ public struct CIFARFile: Sendable, Hashable {
             let record = try source.read(upTo: recordCount)
             if record.isEmpty { break }
             guard record.count == recordCount else {
+                try Self.checkContent(of: file, record, isFirst: labels.isEmpty)
                 let whole = labels.count * recordCount
                 throw .truncated(
                     file: file.path, expectedBytes: whole + recordCount, foundBytes: whole + record.count)
             }
-            let label = record[kind.labelPosition]
-            guard Int(label) < kind.classCount else {
+            for (label, classCount) in zip(record, kind.classCounts) where Int(label) >= classCount {
+                try Self.checkContent(of: file, record, isFirst: labels.isEmpty)
                 throw .labelOutsideClasses(
-                    Int(label), example: labels.count, source: file.path, classCount: kind.classCount)
+                    Int(label), example: labels.count, source: file.path, classCount: classCount)
             }
-            labels.append(label)
+            labels.append(record[kind.labelPosition])
             pixels += record[kind.labelCount...]
         }
         guard !labels.isEmpty else { throw .noExamples(file.path) }
+    }
+
+    /// Refuses a file that is known to be something else, where its first record is none.
+    private static func checkContent(of file: URL, _ record: [UInt8], isFirst: Bool) throws(DatasetError) {
+        guard isFirst, let found = FileContent.description(ofBytes: Array(record.prefix(FileContent.prefixCount)))
+        else { return }
+        throw .wrongFormat(
+            file: file.path, expected: "a file of CIFAR's binary version", found: "it is \(found)")
     }
 }

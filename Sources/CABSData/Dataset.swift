@@ -30,11 +30,15 @@ public struct TrainingData: Sendable {
     public let training: any Dataset
     /// The examples to evaluate on.
     public let test: any Dataset
+    /// Where they come from, such as the path of a folder.
+    public let source: String?
 
     /// Puts two parts together.
     ///
     /// - Throws: ``DatasetError`` where one is empty or their shapes differ.
-    public init(name: String, training: any Dataset, test: any Dataset) throws(DatasetError) {
+    public init(
+        name: String, training: any Dataset, test: any Dataset, source: String? = nil
+    ) throws(DatasetError) {
         guard training.count > 0, test.count > 0 else { throw .noExamples(name) }
         guard training.inputShape == test.inputShape, training.targetCount == test.targetCount else {
             throw .splitsDiffer(
@@ -44,6 +48,7 @@ public struct TrainingData: Sendable {
         self.name = name
         self.training = training
         self.test = test
+        self.source = source
     }
 }
 

@@ -3,7 +3,21 @@ import CABSNetwork
 /// Why data cannot be used.
 public enum DatasetError: Error, Hashable, CustomStringConvertible {
     /// A data set is in none of the places where it is looked for.
-    case notFound(name: String, tried: [String], advice: String)
+    ///
+    /// - Parameters:
+    ///   - names: The names of files that are looked for.
+    ///   - tried: The places, with what lies there.
+    case notFound(name: String, names: [String], tried: [String], advice: String)
+    /// A data set lacks a file.
+    ///
+    /// - Parameter contents: What lies in the folder, in words.
+    case missingFile(names: [String], folder: String, contents: String?)
+    /// A folder holds several data sets that would do, told apart by how their files' names begin.
+    case severalSets(folder: String, prefixes: [String])
+    /// A file is known to be of another data set than the one asked for.
+    case anotherSet(file: String, asked: String, found: String)
+    /// A value is no whole number from 0 to 255.
+    case valueOutOfRange(String, position: Int, file: String, type: String)
     /// A file cannot be read.
     case unreadable(file: String, reason: String)
     /// A file ends before its content does.
@@ -32,8 +46,18 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
         switch self {
-        case .notFound(let name, let tried, let advice):
-            "the data set \(name) is not here; looked in \(tried.joined(separator: ", ")); \(advice)"
+        case .notFound(let name, let names, let tried, let advice):
+            "the data set \(name) is not here; looked for \(names.joined(separator: ", ")) in "
+                + "\(tried.joined(separator: ", ")); \(advice)"
+        case .missingFile(let names, let folder, let contents):
+            "\(folder) has no \(names[0]), nor any under another of its names; \(contents ?? "it is not there")"
+        case .severalSets(let folder, let prefixes):
+            "\(folder) holds several sets of files (\(prefixes.map { "\($0)*" }.joined(separator: ", "))); "
+                + "move the one to be read into a folder of its own"
+        case .anotherSet(let file, let asked, let found):
+            "\(file) is a file of \(found), not of \(asked); ask for \(found), or name another folder"
+        case .valueOutOfRange(let value, let position, let file, let type):
+            "\(file) holds \(type), of which number \(position) is \(value); only whole numbers from 0 to 255 are read"
         case .unreadable(let file, let reason):
             "cannot read \(file): \(reason)"
         case .truncated(let file, let expected, let found):

@@ -30,24 +30,19 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     {
         switch self {
         case .mnist, .fashionMNIST:
-            let folder = try locate(in: folder)
-            return try TrainingData(
-                name: rawValue,
-                training: ImageDataset(Self.idxImages(in: folder, "train"), preprocessing: UnitInterval()),
-                test: ImageDataset(Self.idxImages(in: folder, "t10k"), preprocessing: UnitInterval()))
+            return try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
         case .cifar10:
             return try cifar(
-                in: locate(in: folder), .cifar10, training: (1...5).map { "data_batch_\($0).bin" },
-                test: "test_batch.bin", augments: augments, seed: seed)
+                in: locate(in: folder), .cifar10, augments: augments, seed: seed)
         case .cifar100, .cifar100Coarse:
             return try cifar(
-                in: locate(in: folder), self == .cifar100 ? .cifar100Fine : .cifar100Coarse,
-                training: ["train.bin"], test: "test.bin", augments: augments, seed: seed)
+                in: locate(in: folder), self == .cifar100 ? .cifar100Fine : .cifar100Coarse, augments: augments,
+                seed: seed)
         case .svhn:
-            let folder = try locate(in: folder)
+            let folder = DatasetFolder(url: try locate(in: folder))
             return try TrainingData(
-                name: rawValue, training: Self.svhnImages(in: folder, "train"),
-                test: Self.svhnImages(in: folder, "test"))
+                name: rawValue, training: Self.svhnImages(in: folder, trainingFiles[0]),
+                test: Self.svhnImages(in: folder, testFile), source: folder.url.path)
         case .digits:
             return try Digits.load()
         }
@@ -60,7 +55,11 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     public func locate(in folder: URL? = nil) throws(DatasetError) -> URL {
         let places = places(in: folder)
         for place in places where hasFiles(in: place) { return place }
-        throw .notFound(name: rawValue, tried: places.map(\.path), advice: advice)
+        let tried = places.map { place in
+            place.path + (DatasetFolder(url: place).contents.map { " (\($0))" } ?? "")
+        }
+        let names = isIDX ? IDXDataset.namesLookedFor : trainingFiles + [testFile]
+        throw .notFound(name: rawValue, names: names, tried: tried, advice: advice)
     }
 
     /// Where files go that are fetched: the first place of ``locate(in:)`` that bears the data set's own name.
@@ -106,99 +105,78 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         let fetching = "get it with cabs data fetch \(rawValue), or name its folder with --data"
         return switch self {
         case .fashionMNIST: "install Debian's package dataset-fashion-mnist, or \(fetching)"
-        case .mnist, .cifar10, .cifar100, .cifar100Coarse, .svhn: fetching
+        case .cifar10, .cifar100, .cifar100Coarse: "the binary version is needed: \(fetching)"
+        case .mnist, .svhn: fetching
         case .digits: "it comes with this package"
         }
     }
 
-    /// Whether a folder holds the files; whether they are right shows when they are read.
-    private func hasFiles(in folder: URL) -> Bool {
+    private var isIDX: Bool { self == .mnist || self == .fashionMNIST }
+
+    /// The files of training examples, of sets in other formats than IDX.
+    private var trainingFiles: [String] {
         switch self {
-        case .mnist, .fashionMNIST: Self.idxFile(in: folder, "train-images", rank: 3) != nil
-        case .cifar10: folder.hasFile("data_batch_1.bin")
-        case .cifar100, .cifar100Coarse: folder.hasFile("train.bin")
-        case .svhn: folder.hasFile("train_32x32.mat")
-        case .digits: false
+        case .cifar10: (1...5).map { "data_batch_\($0).bin" }
+        case .cifar100, .cifar100Coarse: ["train.bin"]
+        case .svhn: ["train_32x32.mat"]
+        case .mnist, .fashionMNIST, .digits: []
         }
+    }
+
+    /// The file of test examples.
+    private var testFile: String {
+        switch self {
+        case .cifar10: "test_batch.bin"
+        case .cifar100, .cifar100Coarse: "test.bin"
+        case .svhn: "test_32x32.mat"
+        case .mnist, .fashionMNIST, .digits: ""
+        }
+    }
+
+    /// Whether a folder holds the files; whether they are right shows when they are read.
+    private func hasFiles(in url: URL) -> Bool {
+        let folder = DatasetFolder(url: url)
+        if isIDX { return IDXDataset(name: self, folder: folder).isThere }
+        return trainingFiles.first.map { folder.holds([$0]) } ?? false
     }
 
     // MARK: Reading
 
-    /// The file of an IDX set, under one of the names in use.
-    private static func idxFile(in folder: URL, _ stem: String, rank: Int) -> URL? {
-        let names = ["\(stem)-idx\(rank)-ubyte", "\(stem).idx\(rank)-ubyte"].flatMap { ["\($0).gz", $0] }
-        return names.first { folder.hasFile($0) }.map { folder.appending(path: $0) }
-    }
-
-    private static func idxImages(in folder: URL, _ split: String) throws(DatasetError) -> LabeledImages {
-        func file(_ stem: String, rank: Int) throws(DatasetError) -> URL {
-            if let file = idxFile(in: folder, stem, rank: rank) { return file }
-            throw .unreadable(
-                file: folder.appending(path: "\(stem)-idx\(rank)-ubyte").path, reason: "there is no such file")
-        }
-        let (imageFile, labelFile) = (
-            try file("\(split)-images", rank: 3), try file("\(split)-labels", rank: 1)
-        )
-        return try LabeledImages(
-            images: IDXFile(contentsOf: imageFile, rank: 3), labels: IDXFile(contentsOf: labelFile, rank: 1),
-            classCount: 10, imageSource: imageFile.path, labelSource: labelFile.path)
-    }
-
     private func cifar(
-        in folder: URL, _ kind: CIFARFile.Kind, training: [String], test: String, augments: Bool, seed: UInt64
+        in url: URL, _ kind: CIFARFile.Kind, augments: Bool, seed: UInt64
     ) throws(DatasetError) -> TrainingData {
+        let folder = DatasetFolder(url: url)
         func images(_ names: [String]) throws(DatasetError) -> LabeledImages {
             var pixels: [UInt8] = []
             var labels: [UInt8] = []
             for name in names {
-                let file = try CIFARFile(contentsOf: folder.appending(path: name), kind: kind)
+                let file = try folder.read([name]) { url throws(DatasetError) in
+                    try CIFARFile(contentsOf: url, kind: kind)
+                }
                 pixels += file.pixels
                 labels += file.labels
             }
             return try LabeledImages(
                 shape: CIFARFile.shape, classCount: kind.classCount, pixels: pixels, labels: labels,
-                source: folder.path)
+                source: url.path)
         }
         return try TrainingData(
             name: rawValue,
             training: ImageDataset(
-                images(training), preprocessing: CroppedAndStandardized(augments: augments), seed: seed),
-            test: ImageDataset(images([test]), preprocessing: CroppedAndStandardized(augments: false)))
+                images(trainingFiles), preprocessing: CroppedAndStandardized(augments: augments), seed: seed),
+            test: ImageDataset(images([testFile]), preprocessing: CroppedAndStandardized(augments: false)),
+            source: url.path)
     }
-}
 
-extension DatasetName {
     /// One part of SVHN, standardised whole.
-    private static func svhnImages(in folder: URL, _ split: String) throws(DatasetError) -> ImageDataset {
-        let path = folder.appending(path: "\(split)_32x32.mat")
-        let file = try SVHNFile(contentsOf: path)
-        let images = try LabeledImages(
-            shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels, labels: file.labels,
-            source: path.path)
-        return try ImageDataset(images, preprocessing: CroppedAndStandardized(cropSize: 32, augments: false))
-    }
-}
-
-extension LabeledImages {
-    /// Puts the two files of an IDX set together.
-    init(
-        images: IDXFile, labels: IDXFile, classCount: Int, imageSource: String, labelSource: String
-    ) throws(DatasetError) {
-        guard images.sizes[0] == labels.sizes[0] else {
-            throw .countsDiffer(
-                images: imageSource, imageCount: images.sizes[0], labels: labelSource,
-                labelCount: labels.sizes[0])
+    private static func svhnImages(in folder: DatasetFolder, _ name: String) throws(DatasetError) -> ImageDataset {
+        try folder.read([name]) { url throws(DatasetError) in
+            let file = try SVHNFile(contentsOf: url)
+            let images = try LabeledImages(
+                shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels, labels: file.labels,
+                source: url.path)
+            return try ImageDataset(images, preprocessing: CroppedAndStandardized(cropSize: 32, augments: false))
         }
-        guard images.sizes.allSatisfy({ $0 > 0 }) else { throw .noExamples(imageSource) }
-        try self.init(
-            shape: .image(height: images.sizes[1], width: images.sizes[2], channels: 1),
-            classCount: classCount, pixels: images.values, labels: labels.values, source: labelSource)
-    }
-}
-
-extension URL {
-    fileprivate func hasFile(_ name: String) -> Bool {
-        FileManager.default.fileExists(atPath: appending(path: name).path)
     }
 }
 

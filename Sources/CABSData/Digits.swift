@@ -7,7 +7,7 @@ enum Digits {
         let images = try LabeledImages(
             images: IDXFile(Data(PackageResources.digits_images_idx3_ubyte_gz), name: "the images of digits", rank: 3),
             labels: IDXFile(Data(PackageResources.digits_labels_idx1_ubyte_gz), name: "the labels of digits", rank: 1),
-            classCount: 10, imageSource: "the images of digits", labelSource: "the labels of digits")
+            classes: 0...9, imageSource: "the images of digits", labelSource: "the labels of digits")
         // Writers follow one another, so a part cut off at the end would hold writers never seen.
         let isTest: (Int) -> Bool = { $0 % 5 == 4 }
         let preprocessing = UnitInterval(maximum: 16)
@@ -15,6 +15,7 @@ enum Digits {
             name: DatasetName.digits.rawValue,
             training: ImageDataset(
                 images.subset((0..<images.count).filter { !isTest($0) }), preprocessing: preprocessing),
-            test: ImageDataset(images.subset((0..<images.count).filter(isTest)), preprocessing: preprocessing))
+            test: ImageDataset(images.subset((0..<images.count).filter(isTest)), preprocessing: preprocessing),
+            source: "this program")
     }
 }

@@ -1,7 +1,8 @@
 import CMatio
 import Foundation
 
-/// The arrays of unsigned bytes in a file of MATLAB's format 5, plain or compressed by zlib.
+/// The arrays of a file of MATLAB's format 5, plain or compressed by zlib, whose values are whole numbers from 0 to 255, whatever their
+/// numeric class: MATLAB saves doubles where nobody says otherwise.
 struct MATFile {
     /// An array in column-major order.
     struct ByteArray {
@@ -12,14 +13,14 @@ struct MATFile {
     private static let headerCount = 128
     /// The numbers by which the format calls its top elements.
     private static let (plainElement, compressedElement): (UInt32, UInt32) = (14, 15)
-    private static let expected = "a MATLAB 5 file of unsigned bytes"
+    private static let expected = "a MATLAB 5 file"
 
     private let arrays: [String: ByteArray]
 
     /// Reads the arrays with certain names.
     ///
     /// - Throws: ``DatasetError`` where the file cannot be read, is damaged or of another format, or one of these arrays
-    ///   is not of unsigned bytes.
+    ///   holds other values.
     init(contentsOf file: URL, names: Set<String>) throws(DatasetError) {
         // matio answers a file that is cut or damaged with zeros, and believes every size: what the variables really hold
         // is counted, and their headers checked, before it comes to that.
@@ -51,9 +52,6 @@ struct MATFile {
     private static func array(
         _ variable: UnsafeMutablePointer<matvar_t>, name: String, byteCount: Int, in handle: OpaquePointer, file: String
     ) throws(DatasetError) -> ByteArray {
-        guard variable.pointee.class_type == MAT_C_UINT8, variable.pointee.isComplex == 0 else {
-            throw .wrongFormat(file: file, expected: expected, found: "\(name) is of another type")
-        }
         let sizes = (0..<Int(variable.pointee.rank)).map { Int(clamping: variable.pointee.dims[$0]) }
         var count = 1
         for size in sizes {
@@ -64,14 +62,51 @@ struct MATFile {
             }
             count = product
         }
-        var values = [UInt8](repeating: 0, count: count)
-        guard count == 0 || Mat_VarReadDataLinear(handle, variable, &values, 0, 1, Int32(count)) == 0 else {
-            throw .damagedCompression(file: file)
+        func read<Number: Numeric & BitwiseCopyable>(_: Number.Type, _ byte: (Number) -> UInt8?) throws(DatasetError)
+            -> [UInt8]
+        {
+            var numbers = [Number](repeating: 0, count: count)
+            let status = numbers.withUnsafeMutableBytes {
+                count == 0 ? 0 : Mat_VarReadDataLinear(handle, variable, $0.baseAddress, 0, 1, Int32(count))
+            }
+            guard status == 0 else { throw .damagedCompression(file: file) }
+            if let bytes = numbers as? [UInt8] { return bytes }
+            let bytes = numbers.compactMap(byte)
+            if bytes.count < count, let index = numbers.firstIndex(where: { byte($0) == nil }) {
+                throw .valueOutOfRange("\(numbers[index])", position: index, file: file, type: "an array \(name)")
+            }
+            return bytes
+        }
+        let values: [UInt8]? =
+            switch variable.pointee.class_type {
+            case _ where variable.pointee.isComplex != 0: nil
+            case MAT_C_DOUBLE: try read(Double.self) { UInt8(exactly: $0) }
+            case MAT_C_SINGLE: try read(Float.self) { UInt8(exactly: $0) }
+            case MAT_C_INT8: try read(Int8.self) { UInt8(exactly: $0) }
+            case MAT_C_UINT8: try read(UInt8.self) { $0 }
+            case MAT_C_INT16: try read(Int16.self) { UInt8(exactly: $0) }
+            case MAT_C_UINT16: try read(UInt16.self) { UInt8(exactly: $0) }
+            case MAT_C_INT32: try read(Int32.self) { UInt8(exactly: $0) }
+            case MAT_C_UINT32: try read(UInt32.self) { UInt8(exactly: $0) }
+            case MAT_C_INT64: try read(Int64.self) { UInt8(exactly: $0) }
+            case MAT_C_UINT64: try read(UInt64.self) { UInt8(exactly: $0) }
+            default: nil
+            }
+        guard let values else {
+            throw .wrongFormat(file: file, expected: expected, found: "\(name) is not of real numbers")
         }
         return ByteArray(sizes: sizes, values: values)
     }
 
     // MARK: Checking
+
+    /// What a file is that is not of this format, and what to do.
+    private static func otherContent(_ data: Data) -> String {
+        if data.count >= headerCount, data[124..<128].elementsEqual([0, 2, UInt8(ascii: "I"), UInt8(ascii: "M")]) {
+            return "it is of MATLAB's format 7.3, which is HDF5; save it with -v7"
+        }
+        return FileContent.descriptionOrBytes(Array(data.prefix(FileContent.prefixCount)))
+    }
 
     /// The number of bytes that each variable takes when it is decompressed, after all checksums have been found right.
     private static func verifiedByteCounts(of file: URL) throws(DatasetError) -> [Int] {
@@ -83,7 +118,7 @@ struct MATFile {
         }
         // Version 1, little-endian. Format 7.3, which is HDF5, has version 2.
         guard data.count >= headerCount, data[124..<128].elementsEqual([0, 1, UInt8(ascii: "I"), UInt8(ascii: "M")])
-        else { throw .wrongFormat(file: file.path, expected: expected, found: "it begins otherwise") }
+        else { throw .wrongFormat(file: file.path, expected: expected, found: otherContent(data)) }
         var byteCounts: [Int] = []
         var position = headerCount
         while position < data.count {

@@ -2,7 +2,7 @@ import CABSNetwork
 import Foundation
 
 /// A file of the Street View House Numbers (Netzer et al. 2011), cropped digits: MATLAB 5 with images `X` of
-/// [32, 32, 3, n] bytes and labels `y` of [n, 1], where 10 stands for the digit 0.
+/// [32, 32, 3, n] bytes and labels `y` of [n, 1] or [1, n], where 10 stands for the digit 0; in any numeric class.
 public struct SVHNFile: Sendable, Hashable {
     /// The shape of every image.
     public static let shape = ExampleShape.image(height: 32, width: 32, channels: 3)
@@ -32,7 +32,8 @@ public struct SVHNFile: Sendable, Hashable {
         }
         let count = images.values.count / Self.shape.count
         guard count > 0 else { throw .noExamples(file.path) }
-        guard labels.sizes == [count, 1] else {
+        // A vector may stand as a column or, as SciPy writes it, as a row.
+        guard labels.values.count == count, labels.sizes.filter({ $0 != 1 }).count <= 1 else {
             throw wrongFormat("X is of \(images.sizes), y of \(labels.sizes)")
         }
         if let index = labels.values.firstIndex(where: { !(1...10).contains($0) }) {

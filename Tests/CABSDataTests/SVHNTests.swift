@@ -28,6 +28,11 @@ import Testing
         #expect(file.labels == [1, 0, 9])
     }
 
+    @Test(arguments: ["svhn-class", "svhn-row"])
+    func `any numeric class will do, and labels in a row`(name: String) throws {
+        #expect(try SVHNFile(contentsOf: Self.file(name)) == SVHNFile(contentsOf: Self.file("svhn")))
+    }
+
     @Test(arguments: ["svhn-one", "svhn-plain"])
     func `one image may lack the last size, and no compression is needed`(name: String) throws {
         let file = try SVHNFile(contentsOf: Self.file(name))
@@ -36,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("svhn-class", "X is of another type"), ("svhn-complex", "y is of another type"),
+        ("svhn-complex", "y is not of real numbers"), ("svhn-fraction", "an array y, of which number 0 is 0.5"),
+        ("svhn-hdf5", "save it with -v7"),
         ("svhn-shape", "X is of [32, 16, 3, 3]"), ("svhn-count", "X is of [32, 32, 3, 3], y of [2, 1]"),
         ("svhn-label", "example 1 has the label 11"), ("svhn-zero", "example 1 has the label 0"),
         ("svhn-no-y", "it has no y"), ("svhn-lie", "[32, 32, 3, 4], more than it holds"),

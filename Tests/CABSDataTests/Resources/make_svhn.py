@@ -18,6 +18,8 @@ labels = numpy.array([[1], [10], [9]], numpy.uint8)
 save("svhn", X=images, y=labels)
 save("svhn-one", X=images[..., :1], y=labels[:1])
 save("svhn-class", X=images.astype(numpy.float64), y=labels)
+save("svhn-row", X=images.astype(numpy.int16), y=labels.reshape(1, 3).astype(numpy.int64))
+save("svhn-fraction", X=images, y=labels / 2)
 save("svhn-complex", X=images, y=labels.astype(numpy.complex128))
 save("svhn-shape", X=images[:, :16], y=labels)
 save("svhn-count", X=images, y=labels[:2])
@@ -36,3 +38,7 @@ for name, count in [("svhn-lie", 4), ("svhn-absurd", 2**31 - 1)]:
     compressed = zlib.compress(bytes(element))
     with open(f"{name}.mat", "wb") as file:
         file.write(whole[:128] + struct.pack("<II", 15, len(compressed)) + compressed + whole[136 + size:])
+
+# How MATLAB's format 7.3 begins.
+with open("svhn-hdf5.mat", "wb") as file:
+    file.write(b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\x00\x02IM" + bytes(384) + b"\x89HDF\r\n\x1a\n")

@@ -1,0 +1,148 @@
+import CZlib
+import Foundation
+
+/// The data sets in MNIST's format, put together from the four files of a folder.
+struct IDXDataset {
+    let name: DatasetName
+    let folder: DatasetFolder
+
+    /// What precedes the names of files in the archives of EMNIST and QMNIST, which are read as MNIST.
+    private static let prefixesOfKin =
+        ["qmnist-"] + ["mnist", "digits", "letters", "balanced", "bymerge", "byclass"].map { "emnist-\($0)-" }
+
+    private enum Part: String {
+        case trainingImages = "train-images"
+        case trainingLabels = "train-labels"
+        case testImages = "t10k-images"
+        case testLabels = "t10k-labels"
+    }
+
+    /// The names that a part's file may have.
+    private static func names(_ part: Part, prefix: String = "") -> [String] {
+        let stems = [part.rawValue, part.rawValue.replacing("t10k", with: "test")]
+        let isImages = part == .trainingImages || part == .testImages
+        let endings = isImages ? ["idx3-ubyte"] : ["idx1-ubyte", "idx2-int"]
+        return Set(stems).sorted().flatMap { stem in
+            endings.flatMap { ["\(prefix)\(stem)-\($0)", "\(prefix)\(stem).\($0)"] }
+        }
+    }
+
+    /// The prefixes of which there are training images.
+    private var prefixes: [String] {
+        let known = [""] + (name == .mnist ? Self.prefixesOfKin : [])
+        return known.filter { folder.holds(Self.names(.trainingImages, prefix: $0)) }
+    }
+
+    /// Whether the folder seems to hold the set.
+    var isThere: Bool { !prefixes.isEmpty }
+
+    /// The names that are looked for.
+    static let namesLookedFor = [
+        "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
+    ]
+
+    /// Reads the files.
+    func load() throws(DatasetError) -> TrainingData {
+        let prefixes = prefixes
+        if prefixes.count > 1, prefixes[0] != "" {
+            throw .severalSets(folder: folder.url.path, prefixes: prefixes)
+        }
+        let prefix = prefixes.first ?? ""
+        let training = try pair(.trainingImages, .trainingLabels, prefix)
+        let test = try pair(.testImages, .testLabels, prefix)
+        let classes = Classes(training: training.labels.values, test: test.labels.values)
+        return try TrainingData(
+            name: name.rawValue,
+            training: ImageDataset(training.labeled(classes), preprocessing: UnitInterval()),
+            test: ImageDataset(test.labeled(classes), preprocessing: UnitInterval()), source: folder.url.path)
+    }
+
+    private func pair(_ images: Part, _ labels: Part, _ prefix: String) throws(DatasetError) -> Pair {
+        let (imageFile, images) = try read(images, prefix) { file throws(DatasetError) in
+            try IDXFile(contentsOf: file, rank: 3)
+        }
+        let (labelFile, labels) = try read(labels, prefix) { file throws(DatasetError) in
+            try IDXFile(labelsIn: file)
+        }
+        return Pair(images: images, labels: labels, imageSource: imageFile.path, labelSource: labelFile.path)
+    }
+
+    private func read(
+        _ part: Part, _ prefix: String, _ read: (URL) throws(DatasetError) -> IDXFile
+    ) throws(DatasetError) -> (URL, IDXFile) {
+        try folder.read(Self.names(part, prefix: prefix)) { url throws(DatasetError) in
+            let file = try read(url)
+            if let owner = KnownContent.owner(of: file.values), owner != name {
+                throw .anotherSet(file: url.path, asked: name.rawValue, found: owner.rawValue)
+            }
+            return (url, file)
+        }
+    }
+
+    /// The two files of one part.
+    private struct Pair {
+        let images: IDXFile
+        let labels: IDXFile
+        let imageSource: String
+        let labelSource: String
+
+        func labeled(_ classes: Classes) throws(DatasetError) -> LabeledImages {
+            try LabeledImages(
+                images: images, labels: labels, classes: classes.range, imageSource: imageSource,
+                labelSource: labelSource)
+        }
+    }
+
+    /// The labels that stand for classes.
+    private struct Classes {
+        let range: ClosedRange<Int>
+
+        /// Ten classes as in MNIST, where all labels are digits. Sets of its kind have others: from 0, or from 1 (the letters of EMNIST).
+        /// They are believed where no class is without a training example; else one wrong label would make classes.
+        init(training: [UInt8], test: [UInt8]) {
+            let found = Set(training)
+            guard let low = found.union(test).min(), let high = found.union(test).max(), high > 9,
+                found.count == Int(high) - min(Int(low), 1) + 1
+            else {
+                range = 0...9
+                return
+            }
+            range = min(Int(low), 1)...Int(high)
+        }
+    }
+}
+
+extension LabeledImages {
+    /// Puts the two files of a part together.
+    ///
+    /// - Parameter classes: The labels that stand for classes, the lowest for the first.
+    init(
+        images: IDXFile, labels: IDXFile, classes: ClosedRange<Int>, imageSource: String, labelSource: String
+    ) throws(DatasetError) {
+        guard images.sizes[0] == labels.sizes[0] else {
+            throw .countsDiffer(
+                images: imageSource, imageCount: images.sizes[0], labels: labelSource, labelCount: labels.sizes[0])
+        }
+        guard images.sizes.allSatisfy({ $0 > 0 }) else { throw .noExamples(imageSource) }
+        if let index = labels.values.firstIndex(where: { !classes.contains(Int($0)) }) {
+            throw .labelOutsideClasses(
+                Int(labels.values[index]), example: index, source: labelSource, classCount: classes.count)
+        }
+        try self.init(
+            shape: .image(height: images.sizes[1], width: images.sizes[2], channels: 1), classCount: classes.count,
+            pixels: images.values, labels: labels.values.map { $0 - UInt8(classes.lowerBound) }, source: labelSource)
+    }
+}
+
+/// Files of data sets that are known by their content, whatever their names and however they are compressed.
+private enum KnownContent {
+    /// The CRC-32 of the values of each file, its header left out.
+    private static let checksums: [UInt: DatasetName] = [
+        0xf363_9b56: .mnist, 0xba07_e8ef: .mnist, 0xe4ca_5f57: .mnist, 0xee86_04d9: .mnist,
+        0xae65_dccd: .fashionMNIST, 0x2ed6_e46a: .fashionMNIST, 0x1272_8439: .fashionMNIST, 0x242b_c73f: .fashionMNIST,
+    ]
+
+    static func owner(of values: [UInt8]) -> DatasetName? {
+        checksums[values.withUnsafeBufferPointer { UInt(crc32_z(0, $0.baseAddress, $0.count)) }]
+    }
+}
