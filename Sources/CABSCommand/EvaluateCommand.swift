@@ -37,7 +37,8 @@ struct EvaluateCommand: AsyncParsableCommand {
             let model = try configuration.makeModel(for: training)
             return try Network(
                 model, loss: configuration.options.loss!, estimator: .unmeasured,
-                workerCount: configuration.options.workers, parameters: Safetensors.read(file, for: model))
+                workerCount: configuration.options.workers, parameters: Safetensors.read(file, for: model) { print($0) }
+            )
         }
         let evaluation = try network.evaluate(DatasetBatch(all: training.test))
         print("\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)")

@@ -57,7 +57,8 @@ struct TrainCommand: AsyncParsableCommand {
         let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
         return try checkingUsage {
             try TrainingRun(
-                configuration, output: runArguments.output.map { URL(filePath: $0) }, traceFile: traceFile)
+                configuration, output: runArguments.output.map { URL(filePath: $0) }, traceFile: traceFile,
+                onConversion: Self.warn)
         }
     }
 

@@ -1,3 +1,4 @@
+import CABSData
 import CABSNetwork
 import Foundation
 
@@ -11,9 +12,11 @@ public enum Safetensors {
         let parameters: ParameterSet
         /// By key, the checksum not among them.
         let metadata: [String: String]
+        /// What was done to values that are no 32-bit floats in the file, in words; nothing where all are.
+        let conversion: String?
     }
 
-    /// Reads all tensors of a file. They must be 32-bit floats.
+    /// Reads all tensors of a file, of whatever type of floats: those of 16 bits become wider, those of 64 are rounded.
     ///
     /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right.
     public static func read(_ file: URL) throws(TrainingError) -> ParameterSet {
@@ -39,16 +42,20 @@ public enum Safetensors {
 
     /// Reads a model's parameters from a file.
     ///
+    /// - Parameter onConversion: Told what was done to values that are no 32-bit floats in the file.
     /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right, or its
     ///   tensors are not the model's parameters.
-    public static func read(_ file: URL, for model: Model) throws(TrainingError) -> ParameterSet {
-        let parameters = try read(file)
+    public static func read(
+        _ file: URL, for model: Model, onConversion: (String) -> Void = { _ in }
+    ) throws(TrainingError) -> ParameterSet {
+        let contents = try contents(of: file)
         do {
-            try parameters.check(against: model)
+            try contents.parameters.check(against: model)
         } catch {
             throw .invalidParameterFile(file: file.path, reason: error.description)
         }
-        return parameters
+        if let conversion = contents.conversion { onConversion("\(file.path): \(conversion)") }
+        return contents.parameters
     }
 
     /// Writes tensors, replacing the file in one step.
@@ -99,25 +106,44 @@ public enum Safetensors {
     private static let checksumKey = "crc32"
 
     private static func parse(_ data: Data) throws(FormatError) -> Contents {
-        guard data.count >= 8 else { throw FormatError(reason: "it has only \(data.count) bytes") }
         let announced = data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard announced <= UInt64(data.count - 8) else {
-            throw FormatError(reason: "its header announces \(announced) bytes, more than the file has")
-        }
+        guard data.count >= 8, announced <= UInt64(data.count - 8) else { throw notSafetensors(data) }
         let headerEnd = data.startIndex + 8 + Int(announced)
         let header = data[(data.startIndex + 8)..<headerEnd]
         guard let object = try? JSONSerialization.jsonObject(with: header) as? [String: Any] else {
-            throw FormatError(reason: "its header is not a JSON object")
+            throw notSafetensors(data)
+        }
+        var known: Set<String> = []
+        for name in SafetensorsHeader.names(in: header) where !known.insert(name).inserted {
+            throw FormatError(reason: "\(name) comes twice in its header")
         }
         let values = data[headerEnd...]
-        var elements: [(offset: Int, name: String, tensor: Tensor)] = []
+        var elements: [(entry: Entry, name: String, tensor: Tensor)] = []
         for (name, value) in object where name != metadataKey {
             guard let encoded = try? JSONSerialization.data(withJSONObject: value, options: .fragmentsAllowed),
                 let entry = try? JSONDecoder().decode(Entry.self, from: encoded)
             else { throw FormatError(reason: "the header's entry for \(name) is malformed") }
-            elements.append((entry.dataOffsets.first ?? 0, name, try tensor(entry, name, in: values)))
+            elements.append((entry, name, try tensor(entry, name, in: values)))
         }
-        let parameters = ParameterSet(elements.sorted { $0.offset < $1.offset }.map { ($0.name, $0.tensor) })
+        // Where each begins, and of those that begin at one place the empty ones first.
+        elements.sort {
+            ($0.entry.dataOffsets[0], $0.entry.dataOffsets[1], $0.name)
+                < ($1.entry.dataOffsets[0], $1.entry.dataOffsets[1], $1.name)
+        }
+        var end = 0
+        for (entry, name, _) in elements {
+            guard entry.dataOffsets[0] == end else {
+                throw FormatError(
+                    reason:
+                        "\(name) begins at byte \(entry.dataOffsets[0]) of the values, but the tensor before it ends at \(end)"
+                )
+            }
+            end = entry.dataOffsets[1]
+        }
+        guard end == values.count else {
+            throw FormatError(reason: "its last \(values.count - end) bytes belong to no tensor")
+        }
+        let parameters = ParameterSet(elements.map { ($0.name, $0.tensor) })
         var metadata: [String: String] = [:]
         if let found = object[metadataKey] {
             guard let texts = found as? [String: String] else {
@@ -129,7 +155,18 @@ public enum Safetensors {
         guard expected == nil || expected == checksum(parameters, metadata) else {
             throw FormatError(reason: "its checksum is not that of its contents; it was damaged after it was written")
         }
-        return Contents(parameters: parameters, metadata: metadata)
+        let types = Set(elements.map(\.entry.dtype)).subtracting(["F32"]).sorted()
+        return Contents(
+            parameters: parameters, metadata: metadata,
+            conversion: types.isEmpty
+                ? nil : "values of \(types.joined(separator: " and ")) were taken as 32-bit floats")
+    }
+
+    /// What to say of a file that is not of this format at all.
+    private static func notSafetensors(_ data: Data) -> FormatError {
+        let beginning = Array(data.prefix(FileContent.prefixCount))
+        let found = FileContent.description(ofBytes: beginning).map { "it is \($0)" } ?? "it is damaged or cut short"
+        return FormatError(reason: "this is no safetensors file, or not a whole one: \(found)")
     }
 
     /// The CRC-32 of everything but itself: metadata, names, shapes and values.
@@ -150,10 +187,11 @@ public enum Safetensors {
     }
 
     private static func tensor(_ entry: Entry, _ name: String, in values: Data) throws(FormatError) -> Tensor {
-        guard entry.dtype == "F32" else {
-            throw FormatError(reason: "\(name) has type \(entry.dtype), but only F32 is read")
+        guard let type = FloatFormat(rawValue: entry.dtype) else {
+            throw FormatError(
+                reason: "\(name) has type \(entry.dtype), but only floats are read (F16, BF16, F32, F64); leave it out")
         }
-        var byteCount = MemoryLayout<Float>.size
+        var byteCount = type.byteCount
         for size in entry.shape {
             let (product, overflows) = byteCount.multipliedReportingOverflow(by: size)
             guard size >= 0, !overflows else {
@@ -168,14 +206,8 @@ public enum Safetensors {
                 reason: "\(name) of shape \(entry.shape) claims the bytes \(entry.dataOffsets) of \(values.count)")
         }
         let bytes = values[(values.startIndex + start)..<(values.startIndex + end)]
-        let floats = [Float](unsafeUninitializedCapacity: byteCount / 4) { buffer, count in
-            bytes.withUnsafeBytes { source in
-                for index in 0..<(byteCount / 4) {
-                    let bits = source.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)
-                    buffer[index] = Float(bitPattern: UInt32(littleEndian: bits))
-                }
-            }
-            count = byteCount / 4
+        guard let floats = type.floats(bytes) else {
+            throw FormatError(reason: "\(name) has values that are too large for 32-bit floats")
         }
         return Tensor(shape: entry.shape, values: floats)
     }

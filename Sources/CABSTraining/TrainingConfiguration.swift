@@ -215,12 +215,13 @@ public struct TrainingConfiguration: Sendable {
 
     /// Loads the data and sets up the trainer.
     ///
+    /// - Parameter onConversion: Told where the initial parameters are no 32-bit floats in their file.
     /// - Throws: What loading the data and parameters, making the model and setting up the trainer throw.
-    public func makeTrainer() throws -> Trainer {
+    public func makeTrainer(onConversion: (String) -> Void = { _ in }) throws -> Trainer {
         let data = try loadData()
         let model = try makeModel(for: data)
         let parameters = try options.initialParameters.map { path throws in
-            try Safetensors.read(URL(filePath: path), for: model)
+            try Safetensors.read(URL(filePath: path), for: model, onConversion: onConversion)
         }
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,

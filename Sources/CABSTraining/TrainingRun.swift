@@ -33,10 +33,14 @@ public struct TrainingRun: Sendable {
     ///   - configuration: The run's configuration.
     ///   - output: The run's folder; see ``RunDirectory/init(creating:for:)``.
     ///   - traceFile: Another file to write each step to.
+    ///   - onConversion: Told where the initial parameters are no 32-bit floats in their file.
     /// - Throws: What setting up the trainer and the run's folder throw.
-    public init(_ configuration: TrainingConfiguration, output: URL? = nil, traceFile: URL? = nil) throws {
+    public init(
+        _ configuration: TrainingConfiguration, output: URL? = nil, traceFile: URL? = nil,
+        onConversion: (String) -> Void = { _ in }
+    ) throws {
         self.configuration = configuration
-        trainer = try configuration.makeTrainer()
+        trainer = try configuration.makeTrainer(onConversion: onConversion)
         directory = try RunDirectory(creating: output, for: configuration)
         lock = try RunLock(directory.url)
         self.traceFile = traceFile

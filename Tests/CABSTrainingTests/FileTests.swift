@@ -38,7 +38,7 @@ import Testing
     @Test(arguments: [
         Data(), Data([1, 2, 3]), file("{}", valueBytes: 0, announced: .max), file("{}", valueBytes: 0, announced: 3),
         file("[]", valueBytes: 0), file("{", valueBytes: 0), file(#"{"x":3}"#, valueBytes: 0),
-        file(#"{"x":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#, valueBytes: 4),
+        file(#"{"x":{"dtype":"F8","shape":[2],"data_offsets":[0,4]}}"#, valueBytes: 4),
         file(#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#, valueBytes: 4),
         file(#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, valueBytes: 4),
         file(#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, valueBytes: 8),
