@@ -20,6 +20,24 @@ public protocol Dataset: Sendable {
     ///   - input: Receives the input's values; it has as many as ``inputShape``.
     ///   - target: Receives the target's values; it has ``targetCount``.
     func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float])
+    /// A checksum over every example, by which a run that goes on tells its data from others. What is not given is computed from the
+    /// values that a first draw has.
+    var checksum: UInt { get }
+}
+
+extension Dataset {
+    /// The checksum of the values of all examples' inputs and targets.
+    public var checksum: UInt {
+        var checksum = CRC32()
+        var input = [Float](repeating: 0, count: inputShape.count)
+        var target = [Float](repeating: 0, count: targetCount)
+        for index in 0..<count {
+            copyExample(at: index, draw: 0, input: &input, target: &target)
+            checksum.add(input)
+            checksum.add(target)
+        }
+        return checksum.value
+    }
 }
 
 /// A data set's two parts.

@@ -72,6 +72,13 @@ public struct ImageDataset: Dataset {
     public var targetCount: Int { images.classCount }
     /// The number of images.
     public var count: Int { images.count }
+    /// The checksum of the images' bytes and labels.
+    public var checksum: UInt {
+        var checksum = CRC32()
+        checksum.add(images.pixels)
+        checksum.add(images.labels)
+        return checksum.value
+    }
 
     /// Writes the preprocessed image, and one at the place of its class.
     public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {

@@ -190,6 +190,29 @@ import Testing
         #expect(DataFingerprint(data) != DataFingerprint(swapped))
     }
 
+    @Test func `one changed label among all examples is noticed`() throws {
+        func data(changing index: Int?) throws -> TrainingData {
+            let labels = (0..<500).map { $0 == index ? 1 : 0 }
+            let part = try ArrayDataset(
+                inputs: [Float](repeating: 0.5, count: 500), inputShape: .vector(1), labels: labels, classCount: 2)
+            return try TrainingData(name: "own", training: part, test: part)
+        }
+        let whole = try DataFingerprint(data(changing: nil))
+        for index in [0, 1, 317, 499] { #expect(try DataFingerprint(data(changing: index)) != whole) }
+        func images(_ labels: [UInt8]) throws -> UInt {
+            try ImageDataset(
+                LabeledImages(
+                    shape: .image(height: 1, width: 1, channels: 1), classCount: 10,
+                    pixels: [UInt8](repeating: 3, count: 500), labels: labels, source: "own"),
+                preprocessing: UnitInterval()
+            ).checksum
+        }
+        var labels = [UInt8](repeating: 0, count: 500)
+        let before = try images(labels)
+        labels[317] = 9
+        #expect(try images(labels) != before)
+    }
+
     @Test func `a folder in use is refused by name of the process`() async throws {
         let folder = try TemporaryFolder()
         let parts = folder.url.appending(path: "parts")
