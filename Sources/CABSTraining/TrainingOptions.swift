@@ -165,11 +165,8 @@ public struct TrainingOptions: Sendable, Codable {
             result[$0.rawValue] != nil && given[$0.rawValue] == nil && !keepsMeaning($0, beside: other)
         }
         for key in omitted { result[key.rawValue] = nil }
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         return (
-            try decoder.decode(TrainingOptions.self, from: JSONSerialization.data(withJSONObject: result)),
+            try JSONValue.object(result).decode(TrainingOptions.self),
             omitted.map(\.rawValue)
         )
     }
@@ -191,24 +188,16 @@ public struct TrainingOptions: Sendable, Codable {
     /// The options that differ from others, by name, each with both values.
     func differences(from other: TrainingOptions) throws -> [(option: String, other: String, own: String)] {
         let (own, other) = (try dictionary(), try other.dictionary())
-        func text(_ value: Any?) throws -> String {
-            guard let value else { return "nothing" }
-            if let text = value as? String { return text }
-            let data = try JSONSerialization.data(withJSONObject: value, options: [.fragmentsAllowed, .sortedKeys])
-            return String(decoding: data, as: UTF8.self)
-        }
-        return try Set(own.keys).union(other.keys).sorted().compactMap { key in
-            let (a, b) = (try text(other[key]), try text(own[key]))
+        func text(_ value: JSONValue?) -> String { value.map { "\($0)" } ?? "nothing" }
+        return Set(own.keys).union(other.keys).sorted().compactMap { key in
+            let (a, b) = (text(other[key]), text(own[key]))
             return a == b ? nil : (key, a, b)
         }
     }
 
-    private func dictionary() throws -> [String: Any] {
-        // Numbers that JSON does not have must come to where they are checked.
-        let encoder = JSONEncoder()
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return try JSONSerialization.jsonObject(with: encoder.encode(self)) as? [String: Any] ?? [:]
+    private func dictionary() throws -> [String: JSONValue] {
+        guard case .object(let members) = try JSONValue(encoding: self) else { return [:] }
+        return members
     }
 
     /// The options as a configuration file.

@@ -138,7 +138,7 @@ import Testing
                     ($0.0, Tensor(shape: $0.1, values: Array(repeating: 0, count: $0.1.reduce(1, *))))
                 })
         }
-        #expect(throws: ModelError.missingParameter("dense1.bias")) {
+        #expect(throws: ModelError.missingParameter("dense1.bias", found: ["dense1.weight"])) {
             try network.load(parameters([("dense1.weight", [2, 4])]))
         }
         #expect(throws: ModelError.parameterShape(name: "dense1.weight", expected: [2, 4], given: [4, 2])) {

@@ -17,7 +17,7 @@ public enum ModelError: Error, Hashable, CustomStringConvertible {
     /// A layer whose output for one example depends on the others in the batch.
     case layerMixesExamples(String)
     /// A parameter that the model has and a parameter set lacks.
-    case missingParameter(String)
+    case missingParameter(String, found: [String])
     /// A parameter that the model does not have.
     case unknownParameter(String, known: [String])
     /// A parameter whose shape is not the model's.
@@ -45,8 +45,8 @@ public enum ModelError: Error, Hashable, CustomStringConvertible {
         case .layerMixesExamples(let kind):
             "\"\(kind)\" mixes the examples of a batch, so no example has a gradient of its own and the gradient "
                 + "variance that sets the batch size is not defined; leave it out"
-        case .missingParameter(let name):
-            "parameter \(name) of the model is missing; the parameters belong to another model"
+        case .missingParameter(let name, let found):
+            "parameter \(name) of the model is missing; there are \(found.joined(separator: ", ")), of another model"
         case .unknownParameter(let name, let known):
             "the model has no parameter \(name); it has \(known.joined(separator: ", "))"
         case .parameterShape(let name, let expected, let given):

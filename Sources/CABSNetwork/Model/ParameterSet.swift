@@ -40,7 +40,7 @@ public struct ParameterSet: Sendable, Hashable {
     public func check(against model: Model) throws(ModelError) {
         let expected = model.parameters
         for (name, specification) in expected {
-            guard let tensor = tensors[name] else { throw .missingParameter(name) }
+            guard let tensor = tensors[name] else { throw .missingParameter(name, found: names) }
             guard tensor.shape == specification.shape else {
                 throw .parameterShape(name: name, expected: specification.shape, given: tensor.shape)
             }
