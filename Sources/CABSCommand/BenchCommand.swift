@@ -91,7 +91,7 @@ struct BenchCommand: AsyncParsableCommand {
             for (name, model) in models {
                 for estimator in variants.map(\.estimator).uniqued {
                     let table = PlanTable(name: name, model: model, estimator: estimator)
-                    print(try json ? table.json() : table.text())
+                    try printResult(json ? table.json() : table.text())
                 }
             }
             return
@@ -100,13 +100,13 @@ struct BenchCommand: AsyncParsableCommand {
             sizes.lazy.map { BenchmarkWork(name: name, model: model, batchSize: $0) }
         }
         if let export {
-            for work in works { print("work \(try work.write(to: URL(filePath: export)).relativePath)") }
+            for work in works { try printResult("work \(try work.write(to: URL(userPath: export)).relativePath)") }
             return
         }
         WorkerNotice.print(workers: variants.map(\.workerCount).max()!)
-        if !json { print(BenchmarkResult.header) }
+        if !json { try printResult(BenchmarkResult.header) }
         for work in works {
-            for result in try measure(work, variants) { print(try json ? result.json() : result.line) }
+            for result in try measure(work, variants) { try printResult(json ? result.json() : result.line) }
         }
     }
 
@@ -126,7 +126,7 @@ struct BenchCommand: AsyncParsableCommand {
                     "\(text) does not say how large its images are; add --input, such as --input 28x28x1")
             }
             let model = try configuration.model(input: input, outputCount: configuration.usualOutputCount, seed: 0)
-            return (URL(filePath: text).deletingPathExtension().lastPathComponent, model)
+            return (URL(userPath: text).deletingPathExtension().lastPathComponent, model)
         }
     }
 

@@ -2,8 +2,16 @@ import ArgumentParser
 import CABSTraining
 import Foundation
 
-/// The command `cabs`.
+/// The program.
 @main
+enum Program {
+    static func main() async {
+        StandardStream.prepare()
+        await CABSCommand.main()
+    }
+}
+
+/// The command `cabs`.
 struct CABSCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cabs",
@@ -51,7 +59,7 @@ struct ModelArgument: ExpressibleByArgument {
 
     func configuration() throws -> ModelConfiguration {
         if text.hasSuffix(".yaml") || text.hasSuffix(".yml") {
-            return try TrainingOptions.model(contentsOf: URL(filePath: text))
+            return try TrainingOptions.model(contentsOf: URL(userPath: text))
         }
         return try ModelConfiguration(name: text)
     }

@@ -51,7 +51,7 @@ struct CompareCommand: AsyncParsableCommand {
 
     func run() async throws {
         let grid = try checkingUsage { try mergedGrid() }
-        let comparison = try checkingUsage { try Comparison(grid, in: URL(filePath: output)) }
+        let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output)) }
         let display = GridProgressDisplay(comparison.runs.count)
         Interruption.install()
         WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
@@ -76,14 +76,14 @@ struct CompareCommand: AsyncParsableCommand {
         }
         try comparison.writeResults()
         display.finish("all \(comparison.runs.count) runs have ended")
-        print(try ComparisonTable(comparison.results()).text)
-        print("results \(comparison.url.appending(path: "results.csv").relativePath)")
+        display.finish(try ComparisonTable(comparison.results()).text)
+        display.finish("results \(comparison.url.appending(path: "results.csv").relativePath)")
     }
 
     private func mergedGrid() throws -> ComparisonGrid {
         var grid =
             if let config {
-                try ComparisonGrid(contentsOf: URL(filePath: config))
+                try ComparisonGrid(contentsOf: URL(userPath: config))
             } else {
                 ComparisonGrid(rules: [], learningRates: [0.1])
             }

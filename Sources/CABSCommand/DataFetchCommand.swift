@@ -31,12 +31,12 @@ struct DataFetchCommand: AsyncParsableCommand {
             throw ValidationError(error.description)
         }
         guard let source else {
-            print("\(name.rawValue) comes with this program; there is nothing to fetch")
+            try printResult("\(name.rawValue) comes with this program; there is nothing to fetch")
             return
         }
-        let folder = name.fetchFolder(in: data.map { URL(filePath: $0) })
+        let folder = name.fetchFolder(in: data.map { URL(userPath: $0) })
         let display = FetchDisplay()
         try await DatasetFetcher(source, into: folder).fetch { display.show($0) }
-        print("\(name.rawValue) is in \(folder.path)")
+        try printResult("\(name.rawValue) is in \(folder.path)")
     }
 }

@@ -16,20 +16,23 @@ struct DataListCommand: AsyncParsableCommand {
     var data: String?
 
     func run() async throws {
-        let folder = data.map { URL(filePath: $0) }
+        let folder = data.map { URL(userPath: $0) }
         for name in DatasetName.allCases {
-            let title = name.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)
-            do {
-                let place = name == .digits ? "built in" : try name.locate(in: folder).path
-                let loaded = try name.load(from: folder)
-                print(
-                    "\(title) \(loaded.training.count) training and \(loaded.test.count) test examples, "
-                        + "\(loaded.training.targetCount) classes; \(place)")
-            } catch .notFound(_, _, _, let advice) {
-                print("\(title) not found; \(advice)")
-            } catch {
-                print("\(title) \(error)")
-            }
+            try printResult(
+                "\(name.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)) \(Self.state(of: name, in: folder))"
+            )
+        }
+    }
+
+    private static func state(of name: DatasetName, in folder: URL?) -> String {
+        do {
+            let loaded = try name.load(from: folder)
+            return "\(loaded.training.count) training and \(loaded.test.count) test examples, "
+                + "\(loaded.training.targetCount) classes; \(name == .digits ? "built in" : loaded.source ?? "")"
+        } catch .notFound(_, _, _, let advice) {
+            return "not found; \(advice)"
+        } catch {
+            return "\(error)"
         }
     }
 }

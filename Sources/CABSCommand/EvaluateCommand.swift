@@ -24,45 +24,65 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "Threads that compute. (default: one for each processor that may be used)")
     var workers: Int?
 
+    @Option(help: "What is computed as loss; the run's own where not given, else softmax-cross-entropy.")
+    var loss: Loss?
+
     func run() async throws {
         var given = TrainingOptions()
         given.dataset = dataset
         given.data = data
         given.model = try checkingUsage { try model?.configuration() }
+        given.loss = loss
         given.workers = workers
-        let (options, file) = try optionsAndFile(given)
-        let configuration = try checkingUsage { try TrainingConfiguration(options) }
+        let subject = try subject(given)
+        let configuration = try checkingUsage { try TrainingConfiguration(subject.options) }
         let training = try configuration.loadData()
         let network = try checkingUsage {
             let model = try configuration.makeModel(for: training)
             return try Network(
                 model, loss: configuration.options.loss!, estimator: .unmeasured,
-                workerCount: configuration.options.workers, parameters: Safetensors.read(file, for: model) { print($0) }
-            )
+                workerCount: configuration.options.workers, parameters: subject.parameters(model))
         }
         let evaluation = try network.evaluate(DatasetBatch(all: training.test))
-        print("\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)")
-        print("test loss \(decimal(evaluation.meanLoss, 4))")
-        print("test accuracy \(decimal(evaluation.accuracy, 4))")
+        try printResult(
+            "\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)\(subject.description)"
+        )
+        try printResult("test loss \(decimal(evaluation.meanLoss, 4))")
+        try printResult("test accuracy \(decimal(evaluation.accuracy, 4))")
     }
 
-    /// The options to evaluate with, and the file of parameters.
-    private func optionsAndFile(_ given: TrainingOptions) throws -> (TrainingOptions, URL) {
-        let url = URL(filePath: path)
+    /// What is evaluated.
+    private struct Subject {
+        let options: TrainingOptions
+        /// Which parameters these are, as far as the file or folder says.
+        let description: String
+        let parameters: (Model) throws -> ParameterSet
+    }
+
+    private func subject(_ given: TrainingOptions) throws -> Subject {
+        let url = URL(userPath: path)
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
             throw TrainingError.unreadable(path: path, reason: "there is no such file or folder")
         }
-        if isFolder.boolValue {
-            let directory = RunDirectory(existing: url)
-            var options = try TrainingOptions(contentsOf: directory.configurationFile)
-            // Of the machine that trained, not of this one.
-            options.workers = nil
-            return (try options.overridden(by: given).options, directory.finalParametersFile)
-        }
+        if isFolder.boolValue { return try subject(RunDirectory(existing: url), given) }
         guard dataset != nil, model != nil else {
             throw ValidationError("a parameter file says nothing of its data and model; add --dataset and --model")
         }
-        return (given, url)
+        return Subject(options: given, description: "") { model in
+            try Safetensors.read(url, for: model, onConversion: printWarning)
+        }
+    }
+
+    private func subject(_ directory: RunDirectory, _ given: TrainingOptions) throws -> Subject {
+        var options = try TrainingOptions(contentsOf: directory.configurationFile)
+        // Of the machine that trained, not of this one.
+        options.workers = nil
+        let newest = try directory.newestParameters { printWarning("\($0); taking the checkpoint before") }
+        let state = newest.areFinal ? "" : " (the run has not ended)"
+        return Subject(
+            options: try options.overridden(by: given).options,
+            description: ", after \(newest.stepCount) steps\(state)"
+        ) { _ in newest.parameters }
     }
 }

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// What SIGINT and SIGTERM ask of a run: to stop after the step. A second SIGINT ends the process at once.
+/// What SIGINT, SIGTERM and SIGHUP ask of a run: to stop after the step. A second SIGINT ends the process at once; a hang-up that was
+/// ignored when the process began, as `nohup` has it, stays ignored.
 enum Interruption {
     private static let received = Atomic<Int32>(0)
 
@@ -9,7 +10,12 @@ enum Interruption {
     static func install() {
         // Made here, as a signal handler must not.
         _ = received.load(ordering: .relaxed)
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            var before = sigaction()
+            sigaction(number, nil, &before)
+            if number == SIGHUP, before.__sigaction_handler.sa_handler.map({ unsafeBitCast($0, to: Int.self) }) == 1 {
+                continue
+            }
             signal(number) { number in
                 if Interruption.received.exchange(number, ordering: .relaxed) == SIGINT, number == SIGINT {
                     _exit(128 + SIGINT)
@@ -21,6 +27,6 @@ enum Interruption {
     /// Whether a signal has come.
     static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
 
-    /// The exit code of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM.
+    /// The exit code of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
     static var exitCode: Int32 { 128 + received.load(ordering: .relaxed) }
 }

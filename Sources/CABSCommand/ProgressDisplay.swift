@@ -22,7 +22,7 @@ final class ProgressDisplay {
                 + "learning rate \(options.learningRate!), \(options.workers!) worker\(options.workers == 1 ? "" : "s")"
         )
         output.print(
-            "\(data.training.count) training and \(data.test.count) test examples (\(data.training.inputShape)) of "
+            "\(data.training.count) training and \(data.test.count) test examples, each \(data.training.inputShape), of "
                 + "\(data.training.targetCount) classes" + (data.source.map { ", from \($0)" } ?? ""))
     }
 
@@ -50,6 +50,10 @@ final class ProgressDisplay {
     }
 
     func finish(_ summary: RunSummary, in directory: RunDirectory) {
+        defer { output.print("run directory \(directory.url.relativePath)") }
+        guard averageLoss != nil else {
+            return output.print("the run had ended, after \(summary.steps) steps; nothing was left to train")
+        }
         output.print(
             "\(summary.steps) steps, \(summary.examples) examples in \(TerminalLine.time(summary.seconds)), "
                 + "\(decimal(summary.examplesPerSecond, 0)) examples/s while training")
@@ -60,13 +64,12 @@ final class ProgressDisplay {
             output.print("training loss \(decimal(first, 4)) at the start, \(decimal(last, 4)) over the last tenth")
         }
         if let accuracy = summary.testAccuracy { output.print("test accuracy \(decimal(accuracy, 4))") }
-        output.print("run directory \(directory.url.relativePath)")
     }
 
     func finish(_ interruption: RunInterruption, in directory: RunDirectory) {
-        let folder = directory.url.relativePath
         output.print(
-            "stopped after \(interruption.stepCount) steps; go on with: cabs train --resume \(folder)")
+            "stopped after \(interruption.stepCount) steps; go on with: cabs train --resume "
+                + ShellWord.quoted(directory.url.relativePath))
     }
 
     private func pair<Value>(_ first: Value?, _ last: Value?) -> (Value, Value)? {

@@ -20,10 +20,10 @@ struct ReportCommand: ParsableCommand {
     var title: String?
 
     func run() throws {
-        let page = output.map { URL(filePath: $0) } ?? Report.defaultPage(for: paths)
+        let page = output.map { URL(userPath: $0) } ?? Report.defaultPage(for: paths)
         let report = try Report(paths, page: page, title: title)
         try report.write()
-        print("report \(page.relativePath)")
-        print("figures \(report.figureFolder.relativePath)")
+        StandardStream.output.write("report \(page.relativePath)\n")
+        StandardStream.output.write("figures \(report.figureFolder.relativePath)\n")
     }
 }

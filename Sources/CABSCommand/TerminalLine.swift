@@ -25,7 +25,7 @@ final class TerminalLine {
     }
 
     private func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+        StandardStream.output.write(text)
     }
 
     private static func terminalWidth() -> Int? {

@@ -39,7 +39,7 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     private func makeRun() async throws -> TrainingRun {
-        let traceFile = runArguments.trace.map { URL(filePath: $0) }
+        let traceFile = runArguments.trace.map { URL(userPath: $0) }
         if let folder = runArguments.resume {
             guard runArguments.config == nil, runArguments.output == nil else {
                 throw ValidationError(
@@ -48,8 +48,8 @@ struct TrainCommand: AsyncParsableCommand {
             let given = try checkingUsage { try givenOptions() }
             do {
                 return try await TrainingRun(
-                    resuming: RunDirectory(existing: URL(filePath: folder)), with: given, traceFile: traceFile
-                ) { Self.warn("\($0); taking the checkpoint before") }
+                    resuming: RunDirectory(existing: URL(userPath: folder)), with: given, traceFile: traceFile
+                ) { printWarning("\($0); taking the checkpoint before") }
             } catch {
                 return try checkingUsage { throw error }
             }
@@ -57,22 +57,18 @@ struct TrainCommand: AsyncParsableCommand {
         let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
         return try checkingUsage {
             try TrainingRun(
-                configuration, output: runArguments.output.map { URL(filePath: $0) }, traceFile: traceFile,
-                onConversion: Self.warn)
+                configuration, output: runArguments.output.map { URL(userPath: $0) }, traceFile: traceFile,
+                onConversion: printWarning)
         }
-    }
-
-    private static func warn(_ text: String) {
-        FileHandle.standardError.write(Data("Warning: \(text)\n".utf8))
     }
 
     /// The options of the configuration file, if there is one, with those of the command line in their place.
     private func mergedOptions() throws -> TrainingOptions {
         let given = try givenOptions()
         guard let file = runArguments.config else { return given }
-        let (options, omitted) = try TrainingOptions(contentsOf: URL(filePath: file)).overridden(by: given)
+        let (options, omitted) = try TrainingOptions(contentsOf: URL(userPath: file)).overridden(by: given)
         if !omitted.isEmpty {
-            Self.warn(
+            printWarning(
                 "\(omitted.joined(separator: ", ")) of \(file) would mean nothing with the options given here; left out"
             )
         }
@@ -233,7 +229,9 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("How long: so many examples.", valueName: "n"))
     var examples: Int?
 
-    @Option(help: ArgumentHelp("How long: so many epochs. (default: 3)", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "How long: so many epochs. (default: \(TrainingConfiguration.defaultEpochs.formatted()))", valueName: "n"))
     var epochs: Double?
 
     @Option(

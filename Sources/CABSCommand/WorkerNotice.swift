@@ -9,6 +9,6 @@ enum WorkerNotice {
         let text =
             "Note: \(workers) workers share the \(available) processor\(available == 1 ? "" : "s") that this process may use; "
             + "fewer would be no slower\n"
-        FileHandle.standardError.write(Data(text.utf8))
+        StandardStream.errors.write(text)
     }
 }

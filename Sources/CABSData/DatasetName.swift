@@ -71,11 +71,11 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
 
     private static var environmentFolder: URL? {
         let path = ProcessInfo.processInfo.environment["CABS_DATA"] ?? ""
-        return path.isEmpty ? nil : URL(filePath: path)
+        return path.isEmpty ? nil : URL(userPath: path)
     }
 
     private static var cacheFolder: URL {
-        FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/cabs")
+        URL.home.appending(path: ".cache/cabs")
     }
 
     /// The folders to look in, first to last.
@@ -105,7 +105,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         let fetching = "get it with cabs data fetch \(rawValue), or name its folder with --data"
         return switch self {
         case .fashionMNIST: "install Debian's package dataset-fashion-mnist, or \(fetching)"
-        case .cifar10, .cifar100, .cifar100Coarse: "the binary version is needed: \(fetching)"
+        case .cifar10, .cifar100, .cifar100Coarse: "\(fetching) (the binary version)"
         case .mnist, .svhn: fetching
         case .digits: "it comes with this package"
         }

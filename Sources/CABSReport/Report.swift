@@ -13,7 +13,7 @@ public struct Report: Sendable {
     /// Where the page goes if nothing else is said: into the folder where there is one, else to the current one.
     public static func defaultPage(for paths: [String]) -> URL {
         paths.count == 1
-            ? URL(filePath: paths[0], directoryHint: .isDirectory).appending(path: "report.html")
+            ? URL(userPath: paths[0]).appending(path: "report.html")
             : URL(filePath: "report.html")
     }
 
@@ -33,7 +33,7 @@ public struct Report: Sendable {
         self.title =
             title
             ?? (paths.count == 1
-                ? "Report on \(URL(filePath: paths[0]).standardizedFileURL.lastPathComponent)"
+                ? "Report on \(URL(userPath: paths[0]).standardizedFileURL.lastPathComponent)"
                 : "Report on \(collection.runs.count) runs")
     }
 
@@ -79,9 +79,10 @@ public struct Report: Sendable {
 
     private static func write(_ data: Data, to file: URL) throws(ReportError) {
         do {
-            try data.write(to: file, options: .atomic)
+            try DurableFile.write(data, to: file)
         } catch {
-            throw .unwritable(path: file.path, reason: error.localizedDescription)
+            guard case .unwritable(let path, let reason) = error else { preconditionFailure("\(error)") }
+            throw .unwritable(path: path, reason: reason)
         }
     }
 }

@@ -1,3 +1,5 @@
+import CABSTraining
+
 /// Why a report cannot be made.
 public enum ReportError: Error, Hashable, CustomStringConvertible {
     /// A folder holds neither a run nor a comparison.
@@ -17,7 +19,8 @@ public enum ReportError: Error, Hashable, CustomStringConvertible {
         case .notARun(let path):
             "\(path) is no run; name a folder that `cabs train` (config.yaml) or `cabs compare` (grid.yaml) has made"
         case .nothingToReport(let path):
-            "no run in \(path) has begun; make them with `cabs compare \(path) --config \(path)/grid.yaml`"
+            "no run in \(path) has begun; make them with: cabs compare \(ShellWord.quoted(path)) "
+                + "--config \(ShellWord.quoted("\(path)/grid.yaml"))"
         case .gnuplotMissing:
             "gnuplot, which draws the figures, is not installed; install it with `apt-get install gnuplot-nox` or "
                 + "`brew install gnuplot`"

@@ -68,7 +68,7 @@ struct RunCollection: Sendable {
     }
 
     private mutating func add(_ path: String) throws {
-        let url = URL(filePath: path, directoryHint: .isDirectory)
+        let url = URL(userPath: path)
         func holds(_ name: String) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: name).path) }
         if holds(Comparison.gridFileName) {
             let comparison = try Comparison(existing: url)

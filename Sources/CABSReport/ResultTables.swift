@@ -155,9 +155,7 @@ struct ResultTables {
 
     /// The path of a run's configuration from the page's folder, as a shell takes it.
     private func configuration(of run: ReportedRun) -> String {
-        let path = relativePath(of: run.directory.configurationFile, from: folder)
-        let plain = path.allSatisfy { $0.isLetter || $0.isNumber || "/._-+=,@%".contains($0) }
-        return plain ? path : "'\(path.replacing("'", with: "'\\''"))'"
+        ShellWord.quoted(relativePath(of: run.directory.configurationFile, from: folder))
     }
 }
 

@@ -21,13 +21,14 @@ public struct Comparison: Sendable {
     ///   name of one of the grid had other options; and what ``ComparisonGrid/runs()`` throws.
     public init(_ grid: ComparisonGrid, in url: URL) throws {
         self.url = url
-        runs = try grid.runs()
         let gridFile = url.appending(path: Self.gridFileName)
         if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path), !contents.isEmpty {
             guard FileManager.default.fileExists(atPath: gridFile.path) else {
                 throw TrainingError.outputExists(path: url.path)
             }
         }
+        let grid = grid.settled(after: try? ComparisonGrid(contentsOf: gridFile))
+        runs = try grid.runs()
         do {
             try FileManager.default.createDirectory(
                 at: url.appending(path: "runs"), withIntermediateDirectories: true)
@@ -54,12 +55,13 @@ public struct Comparison: Sendable {
     private func checkOptions(of run: ComparisonGrid.Run) throws {
         let directory = directory(of: run)
         guard try directory.summary() != nil,
-            let found = try? String(contentsOf: directory.configurationFile, encoding: .utf8),
-            try found != run.configuration.options.yaml()
+            let found = try? TrainingOptions(contentsOf: directory.configurationFile),
+            let (option, before, now) = try run.configuration.options.differences(from: found)
+                .first(where: { !TrainingConfiguration.optionsBesideTheCourse.contains($0.option) })
         else { return }
         throw TrainingError.contradiction(
-            "\(directory.url.path) holds a run with other options than the grid's \(run.identifier); "
-                + "name another folder, or remove that run's")
+            "\(directory.url.path) holds a run with other options than the grid's \(run.identifier): \(option) was \(before), and "
+                + "is \(now); name another folder, or remove that run's")
     }
 
     /// Whether a run has come to its end.

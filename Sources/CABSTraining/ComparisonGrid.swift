@@ -143,6 +143,23 @@ public struct ComparisonGrid: Sendable, Codable {
         return runs
     }
 
+    /// The grid with what depends on the machine settled: the number of workers, the data set that is found, and where its files lie. So it
+    /// means the same runs wherever it goes on.
+    ///
+    /// - Parameter earlier: The grid as it was settled before, whose word counts where this one says nothing.
+    func settled(after earlier: ComparisonGrid?) -> ComparisonGrid {
+        var options = options ?? TrainingOptions()
+        let before = earlier?.options
+        options.workers = options.workers ?? before?.workers ?? Network.defaultWorkerCount
+        options.data = (options.data ?? before?.data).map(TrainingConfiguration.absolutePath)
+        if datasets == nil, options.dataset == nil, rules.contains(where: { $0.options.dataset == nil }) {
+            options.dataset = before?.dataset ?? TrainingConfiguration.defaultDataset(in: options.data)
+        }
+        var grid = self
+        grid.options = options
+        return grid
+    }
+
     /// Checks that the options of all runs and of the rules give nothing that the grid itself sets, in whose place it would vanish.
     private func checkOptions() throws {
         let lengths: [TrainingOptions.CodingKeys] = [.steps, .examples, .epochs, .seconds]

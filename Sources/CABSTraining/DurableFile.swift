@@ -1,13 +1,23 @@
 import Foundation
 
 /// Files that are whole or not there, whatever happens to the process or the machine.
-enum DurableFile {
+package enum DurableFile {
     /// Writes a file beside its place, has the disk take it, and moves it there; then has the disk take the folder.
     ///
-    /// A file that stood there before stays whole until the moment of the move, and for good where anything fails.
+    /// A file that stood there before stays whole until the moment of the move, and for good where anything fails. A link stays a link: the
+    /// file that it names is written. A pipe or a device is never replaced, but written into.
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
-    static func write(_ data: Data, to file: URL) throws(TrainingError) {
+    package static func write(_ data: Data, to file: URL) throws(TrainingError) {
+        let file = try target(of: file)
+        if isPipeOrDevice(file) {
+            do throws(SystemError) {
+                try write(data, to: file.path, flags: O_WRONLY) { _ throws(SystemError) in }
+            } catch {
+                throw .unwritable(path: file.path, reason: error.reason)
+            }
+            return
+        }
         let temporary = file.deletingLastPathComponent().appending(path: ".\(file.lastPathComponent).partial")
         do throws(SystemError) {
             try writeSynced(data, to: temporary.path)
@@ -17,6 +27,22 @@ enum DurableFile {
             unlink(temporary.path)
             throw .unwritable(path: file.path, reason: error.reason)
         }
+    }
+
+    /// What a path stands for in the end, through any links, also one whose target is not there yet.
+    private static func target(of file: URL) throws(TrainingError) -> URL {
+        var file = file
+        // As many links as Linux follows.
+        for _ in 0..<40 {
+            guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: file.path) else { return file }
+            file = path.hasPrefix("/") ? URL(filePath: path) : file.deletingLastPathComponent().appending(path: path)
+        }
+        throw .unwritable(path: file.path, reason: "it is a link that leads to itself")
+    }
+
+    private static func isPipeOrDevice(_ file: URL) -> Bool {
+        var status = stat()
+        return stat(file.path, &status) == 0 && [S_IFIFO, S_IFCHR, S_IFBLK, S_IFSOCK].contains(status.st_mode & S_IFMT)
     }
 
     /// Gives a file a second name, in place of what had that name.
@@ -45,7 +71,15 @@ enum DurableFile {
     }
 
     private static func writeSynced(_ data: Data, to path: String) throws(SystemError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        try write(data, to: path, flags: O_WRONLY | O_CREAT | O_TRUNC) { descriptor throws(SystemError) in
+            try check(fsync(descriptor))
+        }
+    }
+
+    private static func write(
+        _ data: Data, to path: String, flags: Int32, _ finish: (Int32) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        let descriptor = open(path, flags | O_CLOEXEC, 0o644)
         try check(descriptor)
         defer { close(descriptor) }
         var rest = data[...]
@@ -55,11 +89,11 @@ enum DurableFile {
             try check(count < 0 ? -1 : 0)
             rest = rest.dropFirst(count)
         }
-        try check(fsync(descriptor))
+        try finish(descriptor)
     }
 
     private static func syncFolder(of file: URL) throws(SystemError) {
-        let descriptor = open(file.deletingLastPathComponent().path, O_RDONLY)
+        let descriptor = open(file.deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
         try check(descriptor)
         defer { close(descriptor) }
         try check(fsync(descriptor))

@@ -5,17 +5,14 @@ struct LineFile {
     private let handle: FileHandle
     private let path: String
 
-    /// Makes the file; one that exists is emptied.
+    /// Makes the file; one that exists is emptied. A pipe or a device is written into, and a link stays one.
     init(creating file: URL) throws(TrainingError) {
-        guard FileManager.default.createFile(atPath: file.path, contents: nil) else {
-            throw .unwritable(path: file.path, reason: "the file cannot be made")
-        }
-        try self.init(file)
+        try self.init(file, flags: O_WRONLY | O_CREAT | O_TRUNC)
     }
 
     /// Takes a file up where it had that length, and cuts off what came after.
     init(continuing file: URL, at length: UInt64) throws(TrainingError) {
-        try self.init(file)
+        try self.init(file, flags: O_RDWR)
         do {
             let found = try handle.seekToEnd()
             guard found >= length else {
@@ -30,13 +27,11 @@ struct LineFile {
         }
     }
 
-    private init(_ file: URL) throws(TrainingError) {
+    private init(_ file: URL, flags: Int32) throws(TrainingError) {
         path = file.path
-        do {
-            handle = try FileHandle(forUpdating: file)
-        } catch {
-            throw .unwritable(path: path, reason: error.localizedDescription)
-        }
+        let descriptor = open(path, flags | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .unwritable(path: path, reason: String(cString: strerror(errno))) }
+        handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
     func append(_ line: Data) throws(TrainingError) {

@@ -34,7 +34,11 @@ public struct RunDirectory: Sendable {
     ///   - configuration: The run's configuration.
     /// - Throws: ``TrainingError`` where the folder holds something already or cannot be written.
     public init(creating url: URL?, for configuration: TrainingConfiguration) throws(TrainingError) {
-        let url = url ?? Self.unusedFolder(for: configuration)
+        guard let url else {
+            self.url = try Self.makeFolder(for: configuration)
+            try writeConfiguration(configuration)
+            return
+        }
         self.url = url
         if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path) {
             guard contents.isEmpty else { throw .outputExists(path: url.path) }
@@ -56,6 +60,30 @@ public struct RunDirectory: Sendable {
 
     /// Whether there is a checkpoint to resume the run from.
     public var hasCheckpoint: Bool { !checkpoints.isEmpty }
+
+    /// The newest parameters that the run has.
+    public struct NewestParameters: Sendable {
+        /// The parameters.
+        public let parameters: ParameterSet
+        /// The number of updates made.
+        public let stepCount: Int
+        /// Whether the run has ended with them.
+        public let areFinal: Bool
+    }
+
+    /// Reads the newest parameters: those at the run's end, or of the newest checkpoint that is whole where it has not ended.
+    ///
+    /// - Parameter onDamage: Told of each damaged checkpoint that is passed over.
+    /// - Throws: ``TrainingError`` where there are none, or none that is whole.
+    public func newestParameters(onDamage: (TrainingError) -> Void) throws(TrainingError) -> NewestParameters {
+        if let summary = try summary(), FileManager.default.fileExists(atPath: finalParametersFile.path) {
+            return NewestParameters(
+                parameters: try Safetensors.read(finalParametersFile), stepCount: summary.steps, areFinal: true)
+        }
+        let checkpoint = try checkpoints.newest(onDamage: onDamage)
+        return NewestParameters(
+            parameters: checkpoint.parameters, stepCount: checkpoint.state.trainer.progress.stepCount, areFinal: false)
+    }
 
     /// Writes the options that repeat the run.
     func writeConfiguration(_ configuration: TrainingConfiguration) throws(TrainingError) {
@@ -79,18 +107,29 @@ public struct RunDirectory: Sendable {
         }
     }
 
-    private static func unusedFolder(for configuration: TrainingConfiguration) -> URL {
+    /// Makes a folder below `runs` named by data set, model and time, with a number where that is taken: runs that begin in the same
+    /// second have folders of their own, as whoever makes the folder has it.
+    private static func makeFolder(for configuration: TrainingConfiguration) throws(TrainingError) -> URL {
         let formatter = DateFormatter()
         formatter.locale = Locale(identifier: "en_US_POSIX")
         formatter.dateFormat = "yyyyMMdd-HHmmss"
         let stem = "\(configuration.dataset.rawValue)-\(configuration.model.name)-\(formatter.string(from: Date()))"
-        var url = URL(filePath: "runs/\(stem)")
-        var number = 2
-        while FileManager.default.fileExists(atPath: url.path) {
-            url = URL(filePath: "runs/\(stem)-\(number)")
-            number += 1
+        let parent = URL(filePath: "runs")
+        for number in 1...10_000 {
+            let url = parent.appending(path: number == 1 ? stem : "\(stem)-\(number)")
+            do {
+                try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
+                try FileManager.default.createDirectory(
+                    at: RunDirectory(existing: url).checkpointFolder, withIntermediateDirectories: false)
+                return url
+            } catch CocoaError.fileWriteFileExists {
+                continue
+            } catch {
+                throw .unwritable(path: url.path, reason: error.localizedDescription)
+            }
         }
-        return url
+        throw .outputExists(path: parent.appending(path: stem).path)
     }
 
     /// Reads what came out; nothing where the run has not ended.

@@ -32,7 +32,10 @@ public struct TrainingConfiguration: Sendable {
     ///   other.
     public init(_ given: TrainingOptions) throws {
         var options = given
-        let dataset = given.dataset ?? Self.defaultDataset(in: given.data)
+        // So that they name the same place from any folder.
+        options.data = given.data.map(Self.absolutePath)
+        options.initialParameters = given.initialParameters.map(Self.absolutePath)
+        let dataset = given.dataset ?? Self.defaultDataset(in: options.data)
         options.dataset = dataset
         options.augment = given.augment ?? true
         let model = given.model ?? .named(Self.defaultModel(for: dataset))
@@ -59,7 +62,9 @@ public struct TrainingConfiguration: Sendable {
         try checkPolicies()
     }
 
-    private static func defaultDataset(in folder: String?) -> DatasetName {
+    static func absolutePath(_ path: String) -> String { URL(userPath: path).absoluteURL.standardizedFileURL.path }
+
+    static func defaultDataset(in folder: String?) -> DatasetName {
         let fashion = try? DatasetName.fashionMNIST.locate(in: folder.map { URL(filePath: $0) })
         return fashion == nil ? .digits : .fashionMNIST
     }
@@ -82,7 +87,8 @@ public struct TrainingConfiguration: Sendable {
         }
     }
 
-    private static let defaultEpochs = 6.0
+    /// How many epochs a run lasts for which nothing else is said.
+    public static let defaultEpochs = 6.0
 
     private static func length(_ options: inout TrainingOptions) throws -> TrainingLength {
         let lengths: [TrainingLength] = [
@@ -215,14 +221,20 @@ public struct TrainingConfiguration: Sendable {
 
     /// Loads the data and sets up the trainer.
     ///
-    /// - Parameter onConversion: Told where the initial parameters are no 32-bit floats in their file.
+    /// - Parameters:
+    ///   - parameters: The parameters to start from, instead of those that the options name or the seed gives.
+    ///   - onConversion: Told where the initial parameters are no 32-bit floats in their file.
     /// - Throws: What loading the data and parameters, making the model and setting up the trainer throw.
-    public func makeTrainer(onConversion: (String) -> Void = { _ in }) throws -> Trainer {
+    public func makeTrainer(
+        from parameters: ParameterSet? = nil, onConversion: (String) -> Void = { _ in }
+    ) throws -> Trainer {
         let data = try loadData()
         let model = try makeModel(for: data)
-        let parameters = try options.initialParameters.map { path throws in
-            try Safetensors.read(URL(filePath: path), for: model, onConversion: onConversion)
-        }
+        let parameters =
+            try parameters
+            ?? options.initialParameters.map { path throws in
+                try Safetensors.read(URL(filePath: path), for: model, onConversion: onConversion)
+            }
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: rule.makePolicy(options, examplesPerEpoch: data.training.count), estimator: options.estimator!,
@@ -235,8 +247,8 @@ public struct TrainingConfiguration: Sendable {
     ///
     /// - Throws: ``TrainingError/resumesDifferently(what:before:now:)`` naming the first option that may not.
     func checkContinuation(of before: TrainingConfiguration) throws {
-        let harmless: Set<String> = ["data", "checkpoint-every", "keep-checkpoints"]
-        for (option, old, new) in try options.differences(from: before.options) where !harmless.contains(option) {
+        for (option, old, new) in try options.differences(from: before.options)
+        where !Self.optionsBesideTheCourse.contains(option) {
             if ["steps", "examples", "epochs", "seconds"].contains(option), !lengthSetsMore,
                 let (old, new) = (Double(old), Double(new)) as? (Double, Double), new >= old
             {
@@ -245,6 +257,9 @@ public struct TrainingConfiguration: Sendable {
             throw TrainingError.resumesDifferently(what: option, before: old, now: new)
         }
     }
+
+    /// Options that a run's course does not follow from: where its data lie, and what is kept of it.
+    static let optionsBesideTheCourse: Set<String> = ["data", "checkpoint-every", "keep-checkpoints"]
 
     /// Whether more than the end follows from the run's length.
     private var lengthSetsMore: Bool { options.learningRateSchedule == "cosine" || options.evaluations != nil }

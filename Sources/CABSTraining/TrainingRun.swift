@@ -66,7 +66,7 @@ public struct TrainingRun: Sendable {
         try configuration.checkContinuation(of: before)
         lock = try RunLock(directory.url)
         let checkpoint = try directory.checkpoints.newest(onDamage: onDamage)
-        trainer = try configuration.makeTrainer()
+        trainer = try configuration.makeTrainer(from: checkpoint.parameters)
         let data = DataFingerprint(trainer.data)
         guard checkpoint.state.data == data else {
             throw TrainingError.resumesDifferently(
