@@ -10,10 +10,10 @@ extension ClosedRange<Int> {
         return rounded > Double(lowerBound) ? Int(rounded) : lowerBound
     }
 
-    /// The smallest whole number that is not below `raw`, clipped to these bounds.
+    /// The smallest whole number that is not below `raw` but for rounding errors, clipped to these bounds.
     ///
     /// - Parameter raw: A batch size as a real number, possibly infinite. One that is not a number gives the lower bound.
-    public func batchSize(atLeast raw: Double) -> Int { batchSize(nearestTo: raw.rounded(.up)) }
+    public func batchSize(atLeast raw: Double) -> Int { batchSize(nearestTo: raw.roundedUpBeyondErrors) }
 
     /// Checks that these are bounds of batch sizes and that the first batch lies within them.
     ///
@@ -63,4 +63,21 @@ public struct BoundedBatchSize: Sendable, Hashable, Codable {
 
     /// Moves to the smallest whole number that is not below `raw`, within the bounds.
     mutating func move(to raw: Double) { current = bounds.batchSize(atLeast: raw) }
+}
+
+extension Double {
+    /// How far a product of a few factors may be from what it is meant to be, relative to itself.
+    private static let roundingError = 1e-12
+
+    /// The smallest whole number that is not below this one but for rounding errors: 55 for 1.1 · 50, which is 55.00000000000001.
+    package var roundedUpBeyondErrors: Double {
+        let nearest = rounded()
+        return abs(self - nearest) <= Self.roundingError * magnitude ? nearest : rounded(.up)
+    }
+
+    /// The largest whole number that is not above this one but for rounding errors: 3 for 0.3 / 0.1, which is 2.9999999999999996.
+    package var roundedDownBeyondErrors: Double {
+        let nearest = rounded()
+        return abs(self - nearest) <= Self.roundingError * magnitude ? nearest : rounded(.down)
+    }
 }

@@ -7,6 +7,8 @@
 ///
 /// (De, Yadav, Jacobs, Goldstein, AISTATS 2017, arXiv 1610.05792). The batch never shrinks.
 ///
+/// After a batch of a single example, which has no variance, the next one has at least two.
+///
 /// Deviations: they grow the batch at the same point and test again before the step is made; here the step is made, and the
 /// larger batch comes with the next one. Their backtracking line search is a matter of the learning rate, which any schedule
 /// may set here.
@@ -60,7 +62,7 @@ public struct BigBatch: BatchSizePolicy, Hashable {
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
         let demand = statistics.batchSizeDemand(tolerance: tolerance)
         let raw = demand > Double(size.current) ? factor * Double(size.current) : Double(size.current)
-        size.move(to: raw)
+        size.move(to: statistics.leavingSingleExample(raw))
         return BatchSizeDecision(nextBatchSize: size.current, rawBatchSize: raw)
     }
 }

@@ -3,7 +3,7 @@
 /// After a step with learning rate α, mean loss F and within-batch variance ξ,
 ///
 ///     ξ̄ ← μ ξ̄ + (1 − μ) ξ            from 0
-///     F̄ ← μ F̄ + (1 − μ) F            from 1
+///     F̄ ← μ F̄ + (1 − μ) F            from 1 + F*
 ///     m′ = clip(round(c · α · ξ̄ / (F̄ − F* + ε)), m_min, m_max)
 ///
 /// which is the paper's m = α ξ / F (its section 4) with the smoothing, rounding and clipping of the authors' code. A batch of m
@@ -12,11 +12,13 @@
 ///
 /// It assumes plain SGD, and that F* is the smallest loss that can be reached.
 ///
-/// Deviations from the authors' code: a loss floor F* (theirs is 0), and the degenerate cases below, which theirs
+/// Deviations from the authors' code: a loss floor F* (theirs is 0), above which the average of the loss starts as far as theirs, and the
+/// degenerate cases below, which theirs
 /// leaves to floating-point accident.
 /// - F̄ − F* + ε is zero or negative (the loss is at its floor): the upper bound, or the lower one where the
 ///   variance is zero too and a single example has the exact gradient.
-/// - A measured value is not finite: the averages pass it over.
+/// - A measured value is not finite, or a batch has a single example, which has no variance: the averages pass it over. After a single
+///   example the next batch has at least two.
 public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     /// The smallest and largest batch sizes, m_min and m_max.
     public let batchSizeBounds: ClosedRange<Int>
@@ -28,7 +30,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     public let epsilon: Double
     /// The smallest reachable loss F*, subtracted from the loss.
     public let lossFloor: Double
-    /// F̄, the running average of the loss. It starts at 1.
+    /// F̄, the running average of the loss. It starts at 1 above the floor.
     public private(set) var smoothedLoss: ExponentialAverage
     /// ξ̄, the running average of the within-batch variance. It starts at 0.
     public private(set) var smoothedVariance: ExponentialAverage
@@ -61,7 +63,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
         self.factor = factor
         self.epsilon = epsilon
         self.lossFloor = lossFloor
-        self.smoothedLoss = ExponentialAverage(initialValue: 1, smoothingFactor: smoothingFactor)
+        self.smoothedLoss = ExponentialAverage(initialValue: 1 + lossFloor, smoothingFactor: smoothingFactor)
         self.smoothedVariance = ExponentialAverage(initialValue: 0, smoothingFactor: smoothingFactor)
     }
 
@@ -71,12 +73,13 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     /// Updates both averages and applies the rule.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
         smoothedLoss.update(with: statistics.meanLoss)
-        smoothedVariance.update(with: statistics.withinBatchVariance)
+        if statistics.exampleCount > 1 { smoothedVariance.update(with: statistics.withinBatchVariance) }
         let raw = Self.rawBatchSize(
             learningRate: learningRate, variance: smoothedVariance.value,
             excessLoss: smoothedLoss.value - lossFloor, factor: factor, epsilon: epsilon)
         return BatchSizeDecision(
-            nextBatchSize: batchSizeBounds.batchSize(nearestTo: raw), rawBatchSize: raw,
+            nextBatchSize: batchSizeBounds.batchSize(nearestTo: statistics.leavingSingleExample(raw)),
+            rawBatchSize: raw,
             smoothedLoss: smoothedLoss.value, smoothedVariance: smoothedVariance.value)
     }
 

@@ -11,7 +11,8 @@
 /// forget alike, so the ratio needs no correction for the start.
 ///
 /// The denominator can be negative where noise outweighs the gradient: the true squared norm is then zero within the estimate's
-/// error, and the rule asks for the upper bound.
+/// error, and the rule asks for the upper bound. After a batch of a single example, which has no variance, the averages stand, and the next
+/// batch has at least two.
 public struct GradientNoiseScale: BatchSizePolicy, Hashable {
     /// The smallest and largest batch sizes.
     public let batchSizeBounds: ClosedRange<Int>
@@ -64,7 +65,8 @@ public struct GradientNoiseScale: BatchSizePolicy, Hashable {
         let (noise, signal) = (smoothedVariance.value, smoothedGradientSquaredNorm.value)
         let raw = noise > 0 ? (signal > 0 ? noise / signal : .infinity) : 0
         return BatchSizeDecision(
-            nextBatchSize: batchSizeBounds.batchSize(nearestTo: raw), rawBatchSize: raw,
+            nextBatchSize: batchSizeBounds.batchSize(nearestTo: statistics.leavingSingleExample(raw)),
+            rawBatchSize: raw,
             smoothedVariance: noise)
     }
 }

@@ -8,8 +8,8 @@
 /// (Byrd, Chin, Nocedal, Wu, Mathematical Programming 134, 2012). The batch never shrinks. The error of the gradient stays below
 /// a fixed part of it, so a constant learning rate converges linearly on strongly convex problems.
 ///
-/// Where the gradient is zero and the variance is not, the rule asks for the upper bound; where either was not measured, or the
-/// batch has a single example, it keeps the size.
+/// Where the gradient is zero and the variance is not, the rule asks for the upper bound; where either was not measured it keeps the size.
+/// After a batch of a single example, which has no variance, the next one has at least two.
 public struct NormTest: BatchSizePolicy, Hashable {
     /// The batch size, and its bounds.
     public private(set) var size: BoundedBatchSize
@@ -52,7 +52,8 @@ public struct NormTest: BatchSizePolicy, Hashable {
     /// Tests the step's batch.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
         let demand = statistics.batchSizeDemand(tolerance: tolerance)
-        if demand > Double(size.current) { size.move(to: demand) }
+        let wanted = statistics.leavingSingleExample(demand)
+        if wanted > Double(size.current) { size.move(to: wanted) }
         return BatchSizeDecision(nextBatchSize: size.current, rawBatchSize: demand)
     }
 }

@@ -50,6 +50,12 @@ public struct StepStatistics: Sendable, Hashable, Codable {
             ? withinBatchVariance * Double(exampleCount) / Double(exampleCount - 1) : .nan
     }
 
+    /// A batch size that a rule which goes by the variance chose after this step, or two where the step had a single example: that has no
+    /// variance, and a rule that stayed there would learn nothing more.
+    func leavingSingleExample(_ rawBatchSize: Double) -> Double {
+        exampleCount > 1 || rawBatchSize > 2 ? rawBatchSize : 2
+    }
+
     /// The unbiased estimate of the squared norm of the full gradient,
     /// `‖g‖² − (1/m) · unbiasedVariance`. Negative where noise outweighs the gradient.
     public var unbiasedGradientSquaredNorm: Double {

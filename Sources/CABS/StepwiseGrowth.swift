@@ -56,9 +56,21 @@ public struct StepwiseGrowth: BatchSizePolicy, Hashable {
     /// Counts the step's examples and applies the rule.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
         exampleCount += statistics.exampleCount
-        var raw = Double(initialBatchSize)
-        // Beyond a bound more multiplications change nothing, and there may be any number of them.
-        for _ in 0..<min(exampleCount / interval, 1100) { raw *= factor }
+        let raw = Double(initialBatchSize) * factor.raised(to: exampleCount / interval)
         return BatchSizeDecision(nextBatchSize: batchSizeBounds.batchSize(nearestTo: raw), rawBatchSize: raw)
+    }
+}
+
+extension Double {
+    /// The power by repeated squaring: of any number of multiplications a few dozen are made. Beyond the largest number it is infinite.
+    fileprivate func raised(to exponent: Int) -> Double {
+        var (result, square, rest) = (1.0, self, exponent)
+        while rest > 0 {
+            if rest & 1 == 1 { result *= square }
+            rest >>= 1
+            // Not squared once more: infinity times zero would not be a number.
+            if rest > 0 { square *= square }
+        }
+        return result
     }
 }

@@ -18,7 +18,7 @@ public enum LearningRateSchedule: Sendable, Hashable {
         case .constant(let rate):
             return rate
         case .step(let initial, let factor, let interval):
-            return initial * pow(factor, interval.fractionCompleted(progress).rounded(.down))
+            return initial * pow(factor, interval.partsCompleted(progress))
         case .cosine(let initial, let final, let length):
             let fraction = min(length.fractionCompleted(progress), 1)
             return final + (initial - final) * 0.5 * (1 + cos(.pi * fraction))

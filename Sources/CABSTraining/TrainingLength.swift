@@ -1,3 +1,5 @@
+import CABS
+
 /// How long something lasts in a run.
 public enum TrainingLength: Sendable, Hashable {
     /// So many updates.
@@ -19,6 +21,11 @@ public enum TrainingLength: Sendable, Hashable {
         }
     }
 
+    /// How many of `count` equal parts of this length a run has behind it, which is more than `count` beyond its end.
+    func partsCompleted(_ progress: TrainingProgress, of count: Int = 1) -> Double {
+        (fractionCompleted(progress) * Double(count)).roundedDownBeyondErrors
+    }
+
     /// How many examples are left before the end, or none where something else is counted.
     func examplesLeft(after progress: TrainingProgress) -> Int? {
         switch self {
@@ -30,7 +37,7 @@ public enum TrainingLength: Sendable, Hashable {
     }
 
     private func exampleCount(inEpochs count: Double, of examplesPerEpoch: Int) -> Int {
-        let exact = (count * Double(examplesPerEpoch)).rounded(.up)
+        let exact = (count * Double(examplesPerEpoch)).roundedUpBeyondErrors
         return exact < 0x1p62 ? Int(exact) : .max
     }
 

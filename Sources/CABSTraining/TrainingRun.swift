@@ -186,7 +186,7 @@ public struct TrainingRun: Sendable {
         if let every = configuration.options.evaluateEvery { return progress.stepCount % every == 0 }
         if let count = configuration.options.evaluations {
             func part(_ progress: TrainingProgress) -> Double {
-                (min(configuration.length.fractionCompleted(progress), 1) * Double(count)).rounded(.down)
+                min(configuration.length.partsCompleted(progress, of: count), Double(count))
             }
             return part(progress) > part(before)
         }

@@ -11,7 +11,8 @@ import Testing
         var policy = try CoupledAdaptiveBatchSize(
             bounds: 2...1000, initialBatchSize: 10, smoothingFactor: 0.9, factor: 2, epsilon: 0.01, lossFloor: 0.1)
         #expect(policy.initialBatchSize == 10)
-        var (smoothedLoss, smoothedVariance) = (1.0, 0.0)
+        // The loss from 1 above its floor.
+        var (smoothedLoss, smoothedVariance) = (1.1, 0.0)
         for (loss, variance) in [(2.0, 30.0), (1.5, 50), (0.7, 200), (0.3, 400)] {
             smoothedLoss = 0.9 * smoothedLoss + 0.1 * loss
             smoothedVariance = 0.9 * smoothedVariance + 0.1 * variance

@@ -129,7 +129,7 @@ import Testing
         let short = try run(.constant(16), exampleCount: 100_000)
         let long = try run(.constant(16), exampleCount: 400_000)
         #expect(abs(long.excess / short.excess - 1) < 0.2)
-        #expect(cabs.excess < long.excess / 20)
+        #expect(cabs.excess < long.excess / 15)
         #expect(cabs.noise < long.noise / 20)
     }
 }

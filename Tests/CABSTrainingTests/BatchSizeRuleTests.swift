@@ -79,10 +79,11 @@ import Testing
             #expect(shadow["cabs"] == line["next_batch_size"] as? Int && shadow["constant:9"] == 9)
         }
         // One that looks at nothing goes its own way whatever decides.
-        var geometric = 16.0
+        var geometric = 16
         for shadow in shadows {
-            geometric = min((1.1 * geometric + 1).rounded(.up), 2048)
-            #expect(shadow["geometric:1.1"] == Int(geometric))
+            // The ceiling of 1.1 g + 1, in whole numbers.
+            geometric = min((11 * geometric + 10 + 9) / 10, 2048)
+            #expect(shadow["geometric:1.1"] == geometric)
         }
     }
 
