@@ -46,6 +46,12 @@ struct CompareCommand: AsyncParsableCommand {
     @Option(help: "How many evaluations on the test examples, spread evenly over each run.")
     var evaluations: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "How many training examples each run holds back; reports choose learning rates by them. (default: none)",
+            valueName: "n"))
+    var validation: Int?
+
     @Option(help: "Threads that compute. (default: one for each processor that may be used)")
     var workers: Int?
 
@@ -106,6 +112,7 @@ struct CompareCommand: AsyncParsableCommand {
         var given = TrainingOptions()
         given.data = data
         given.evaluations = evaluations
+        given.validation = validation
         given.workers = workers
         grid.options = try options.overridden(by: given).options
         guard !grid.rules.isEmpty else {

@@ -1,11 +1,14 @@
 import CABSTraining
-import Foundation
 
 /// The results of a grid as a table for people: each rule's runs at each learning rate, the mean over seeds.
 struct ComparisonTable {
-    private var lines = [
-        "data set          rule                     rate  runs  mean batch  training loss  test loss  accuracy"
+    private static let heads = [
+        "data set", "model", "rule", "rate", "runs", "mean batch", "training loss", "test loss", "accuracy",
     ]
+    /// The columns of words; the others are of numbers, which stand to the right.
+    private static let wordCount = 3
+
+    private let rows: [[String]]
 
     init(_ results: [GridResult]) {
         var groups: [(key: [String], results: [GridResult])] = []
@@ -20,25 +23,39 @@ struct ComparisonTable {
                 groups.append((key, [result]))
             }
         }
-        for (key, results) in groups { lines.append(Self.line(key, results)) }
+        rows = groups.map { Self.row($0.key, $0.results) }
     }
 
-    var text: String { lines.joined(separator: "\n") }
+    /// The lines, columns as wide as what stands in them.
+    var text: String {
+        let table = [Self.heads] + rows
+        let widths = Self.heads.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+        return table.map { row in
+            let cells = zip(row, widths).enumerated().map { column, cell in
+                let space = String(repeating: " ", count: cell.1 - cell.0.count)
+                return column < Self.wordCount ? cell.0 + space : space + cell.0
+            }
+            return (cells + row.dropFirst(widths.count)).joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
 
-    private static func line(_ key: [String], _ results: [GridResult]) -> String {
-        let finished = results.map(\.summary).filter { $0.status == .finished }
+    private static func row(_ key: [String], _ results: [GridResult]) -> [String] {
+        let finished = results.map(\.summary).filter(\.finishedAsGiven)
         func mean(_ digits: Int, _ value: (RunSummary) -> Double?) -> String {
             let values = finished.compactMap(value)
             return values.isEmpty ? "" : decimal(values.reduce(0, +) / Double(values.count), digits)
         }
-        let cells: [(text: String, width: Int)] = [
-            (key[3], 8), ("\(results.count)", 6), (mean(1) { Double($0.examples) / Double($0.steps) }, 12),
-            (mean(4) { $0.trainingLoss }, 15), (mean(4) { $0.testLoss }, 11), (mean(4) { $0.testAccuracy }, 10),
+        let cells = [
+            "\(results.count)", mean(1) { Double($0.examples) / Double($0.steps) }, mean(4) { $0.trainingLoss },
+            mean(4) { $0.testLoss }, mean(4) { $0.testAccuracy },
         ]
-        var line = key[0].padding(toLength: 18, withPad: " ", startingAt: 0)
-        line += key[2].padding(toLength: 21, withPad: " ", startingAt: 0)
-        for cell in cells { line += String(repeating: " ", count: max(0, cell.width - cell.text.count)) + cell.text }
-        let divergedCount = results.count - finished.count
-        return divergedCount > 0 ? "\(line)  \(divergedCount) diverged" : line
+        let others =
+            [("diverged", { $0.status == .diverged }), ("finished at a smaller rate", { $0.wasRewound })]
+            as [(String, (RunSummary) -> Bool)]
+        let notes = others.compactMap { name, belongs in
+            let count = results.map(\.summary).filter(belongs).count
+            return count > 0 ? "\(count) \(name)" : nil
+        }
+        return key + cells + notes
     }
 }

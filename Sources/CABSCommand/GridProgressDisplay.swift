@@ -49,6 +49,7 @@ final class GridProgressDisplay {
         let result =
             if let accuracy = summary?.testAccuracy, summary?.status == .finished {
                 "test accuracy \(decimal(accuracy, 4))"
+                    + (summary?.wasRewound == true ? ", at a smaller learning rate" : "")
             } else {
                 "diverged"
             }

@@ -22,7 +22,9 @@ final class ProgressDisplay {
                 + "learning rate \(options.learningRate!), \(options.workers!) worker\(options.workers == 1 ? "" : "s")"
         )
         output.print(
-            "\(data.training.count) training and \(data.test.count) test examples, each \(data.training.inputShape), of "
+            "\(data.training.count) training"
+                + (data.validation.map { ", \($0.count) validation" } ?? "")
+                + " and \(data.test.count) test examples, each \(data.training.inputShape), of "
                 + "\(data.training.targetCount) classes" + (data.source.map { ", from \($0)" } ?? ""))
     }
 
@@ -42,10 +44,11 @@ final class ProgressDisplay {
             let loss = divergence.loss.map { decimal($0, 2) } ?? "not a number"
             output.print(
                 "step \(divergence.step) diverged, loss \(loss): back to step \(stepCount) at half the learning rate")
-        case .evaluation(let evaluation, let progress):
+        case .evaluation(let evaluation, let validation, let progress):
             output.print(
                 "epoch \(decimal(progress.epochs, 2)): test accuracy \(decimal(evaluation.accuracy, 4)), "
-                    + "test loss \(decimal(evaluation.meanLoss, 4))")
+                    + "test loss \(decimal(evaluation.meanLoss, 4))"
+                    + (validation.map { ", validation accuracy \(decimal($0.accuracy, 4))" } ?? ""))
         }
     }
 

@@ -97,6 +97,12 @@ struct DataArguments: ParsableArguments {
     @Flag(name: .customLong("no-augment"), help: "Leave training examples as they are (CIFAR: central crops).")
     var noAugment = false
 
+    @Option(
+        help: ArgumentHelp(
+            "How many training examples are held back and evaluated like the test examples, to choose by. (default: none)",
+            valueName: "n"))
+    var validation: Int?
+
     @Option(help: "The order of examples.")
     var order: TrainingOptions.OrderName?
 
@@ -107,6 +113,7 @@ struct DataArguments: ParsableArguments {
         options.dataset = dataset
         options.data = data
         if noAugment { options.augment = false }
+        options.validation = validation
         options.order = order
         options.firstExample = firstExample
     }

@@ -48,6 +48,8 @@ public struct TrainingData: Sendable {
     public let training: any Dataset
     /// The examples to evaluate on.
     public let test: any Dataset
+    /// Examples held back from training, to choose by; nothing where none are.
+    public let validation: (any Dataset)?
     /// Where they come from, such as the path of a folder.
     public let source: String?
 
@@ -55,7 +57,8 @@ public struct TrainingData: Sendable {
     ///
     /// - Throws: ``DatasetError`` where one is empty or their shapes differ.
     public init(
-        name: String, training: any Dataset, test: any Dataset, source: String? = nil
+        name: String, training: any Dataset, test: any Dataset, validation: (any Dataset)? = nil,
+        source: String? = nil
     ) throws(DatasetError) {
         guard training.count > 0, test.count > 0 else { throw .noExamples(name) }
         guard training.inputShape == test.inputShape, training.targetCount == test.targetCount else {
@@ -66,6 +69,7 @@ public struct TrainingData: Sendable {
         self.name = name
         self.training = training
         self.test = test
+        self.validation = validation
         self.source = source
     }
 }

@@ -40,6 +40,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case arrayCounts(inputs: Int, inputSize: Int, targets: Int, targetSize: Int)
     /// Preprocessing needs larger images.
     case imageTooSmall(ExampleShape, cropSize: Int)
+    /// More examples are to be held back than can be.
+    case cannotHoldBack(Int, of: Int)
     /// A position in the data set that it does not have.
     case exampleOutOfRange(Int, count: Int)
 
@@ -81,6 +83,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
                 + "\(targetSize) per example"
         case .imageTooSmall(let shape, let cropSize):
             "an \(shape) is too small to be cropped to \(cropSize)x\(cropSize)"
+        case .cannotHoldBack(let count, let all):
+            "\(count) of \(all) training examples cannot be held back; give 1 or more, and leave some to train on"
         case .exampleOutOfRange(let index, let count):
             "there is no example \(index); the data set has \(count), counted from 0"
         }

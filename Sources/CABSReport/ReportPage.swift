@@ -97,8 +97,9 @@ struct ReportPage {
         if group.runs.count == 1 {
             switch group.runs[0].status {
             case .finished: return "Losses and statistics are averages over short stretches of the run."
-            case .diverged:
-                return "The run diverged: its loss was no longer a finite number. Try a smaller learning rate."
+            case .rewound:
+                return "The run diverged at the learning rate that it was given: it \(group.runs[0].statusText)."
+            case .diverged: return "\(group.runs[0].divergenceText) Try a smaller learning rate."
             case .unfinished: return "The run has not ended; the figures show it as far as it went."
             }
         }
@@ -106,13 +107,29 @@ struct ReportPage {
             rule.best.map { "\(rule.rule) at \(number($0.learningRate, digits: 6))" }
         }
         let diverged = group.runs.filter { $0.status == .diverged }.count
+        let rewound = group.runs.filter { $0.status == .rewound }.count
         return [
             best.isEmpty
                 ? "No run has finished; figures show the unfinished ones."
-                : "Curves show each rule at its best learning rate, the one with the highest mean test accuracy at the end "
-                    + "over the seeds that finished: \(best.joined(separator: ", ")).",
+                : "Curves show each rule at its best learning rate: \(best.joined(separator: ", ")). \(selection(group))",
             diverged > 0 ? "\(diverged) of \(group.runs.count) runs diverged and are not drawn." : nil,
+            rewound > 0
+                ? "\(rewound) of \(group.runs.count) runs diverged at the learning rate that they were given and finished at a "
+                    + "smaller one; they are not counted at either."
+                : nil,
         ].compactMap(\.self).joined(separator: " ")
+    }
+
+    /// By what the best learning rates were chosen.
+    private func selection(_ group: RunGroup) -> String {
+        let among = "over the seeds, among the rates at which the fewest runs diverged"
+        if group.rules.allSatisfy({ $0.best == nil || $0.choosesByValidation }) {
+            return
+                "It has the highest mean accuracy at the end on validation examples, which no run trains on, \(among)."
+        }
+        return
+            "It has the highest mean test accuracy at the end \(among). So the figures shown are those that the choice was made by, which "
+            + "flatters every rule; runs with --validation choose by examples held back from training."
     }
 
     private func figure(_ figure: Figure, _ image: Data) -> HTML {

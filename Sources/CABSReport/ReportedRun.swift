@@ -6,10 +6,12 @@ struct ReportedRun: Sendable {
     /// How a run stands.
     enum Status: String {
         case finished, diverged, unfinished
+        /// It came to its length, but not at the learning rate that it was given, at which it diverged.
+        case rewound
     }
 
-    /// What tables and figures call the run's batch-size rule.
-    let rule: String
+    /// What tables and figures call the run's batch-size rule, with what sets it apart from others of that name.
+    private(set) var rule: String
     /// The run's options.
     let options: TrainingOptions
     /// What it came to; nothing where it has not ended.
@@ -32,10 +34,36 @@ struct ReportedRun: Sendable {
 
     var status: Status {
         switch summary?.status {
-        case .finished: .finished
+        case .finished: summary?.wasRewound == true ? .rewound : .finished
         case .diverged: .diverged
         case nil: .unfinished
         }
+    }
+
+    /// The status in words.
+    var statusText: String {
+        guard status == .rewound, let summary, let rewinds = summary.rewinds else { return status.rawValue }
+        let rate = summary.finalLearningRate.map { " at \(number($0, digits: 6))" } ?? ""
+        return "finished\(rate), after going back \(rewinds == 1 ? "once" : "\(rewinds) times")"
+    }
+
+    /// What went wrong, in a sentence, where the run diverged.
+    var divergenceText: String {
+        guard let found = directory.divergence() else { return "The run diverged." }
+        let place = "at step \(found.step)"
+        if let parameter = found.parameter {
+            return "The run diverged: the gradient of \(parameter) was not finite \(place)."
+        }
+        guard let loss = found.loss else { return "The run diverged: its loss was not a finite number \(place)." }
+        let bound = options.lossBound.map { " of \(number($0))" } ?? ""
+        return "The run diverged: its loss was \(number(loss)) \(place), above the bound\(bound)."
+    }
+
+    /// The same run under a name that sets it apart.
+    func named(_ rule: String) -> ReportedRun {
+        var run = self
+        run.rule = rule
+        return run
     }
 
     var dataset: String { options.dataset?.rawValue ?? summary?.dataset ?? "unknown data" }
@@ -65,6 +93,18 @@ struct RunCollection: Sendable {
     /// - Throws: ``ReportError`` for a folder that is neither; `TrainingError` where a file in it is damaged.
     init(_ paths: [String]) throws {
         for path in paths { try add(path) }
+        try setApart()
+    }
+
+    /// Names what runs of one rule, model and data set differ in, so that only repetitions bear the same name.
+    private mutating func setApart() throws {
+        let indices = Dictionary(grouping: runs.indices) { [runs[$0].dataset, runs[$0].model, runs[$0].rule] }
+        for group in indices.values {
+            let distinctions = try TrainingOptions.distinctions(among: group.map { runs[$0].options })
+            for (index, distinction) in zip(group, distinctions) where !distinction.isEmpty {
+                runs[index] = runs[index].named("\(runs[index].rule) (\(distinction))")
+            }
+        }
     }
 
     private mutating func add(_ path: String) throws {

@@ -58,6 +58,7 @@ struct ResultTables {
                 [
                     Cell(best.map { number($0.learningRate, digits: 6) } ?? "–"),
                     Cell(Self.counts(rule)),
+                ] + (hasValidation ? [cell(4, .largest, \.validationAccuracy)] : []) + [
                     cell(4, .largest, \.testAccuracy), cell(4, .smallest, \.testLoss),
                     cell(4, .smallest, \.trainingLoss), cell(3, nil, meanBatchSize), cell(4) { Double($0.steps) },
                     cell(3, .smallest, \.trainingSeconds),
@@ -66,16 +67,23 @@ struct ResultTables {
         }
         return table(
             [
-                "best learning rate", "finished", "test accuracy", "test loss", "training loss", "mean batch size",
+                "best learning rate", "finished",
+            ] + (hasValidation ? ["validation accuracy"] : []) + [
+                "test accuracy", "test loss", "training loss", "mean batch size",
                 "steps", "seconds",
             ],
             rows)
     }
 
+    /// Whether any run held examples back.
+    private var hasValidation: Bool { group.runs.contains { $0.summary?.validationAccuracy != nil } }
+
     private static func counts(_ rule: RuleRuns) -> String {
         let finished = rule.runs.filter { $0.status == .finished }.count
         let diverged = rule.runs.filter { $0.status == .diverged }.count
+        let rewound = rule.runs.filter { $0.status == .rewound }.count
         return "\(finished) of \(rule.runs.count)" + (diverged > 0 ? ", \(diverged) diverged" : "")
+            + (rewound > 0 ? ", \(rewound) at a smaller rate" : "")
     }
 
     /// A line for each run.
@@ -96,8 +104,9 @@ struct ResultTables {
                 run.rule,
                 [
                     Cell(number(run.learningRate, digits: 6)), Cell("\(run.seed)"),
-                    Cell(run.status.rawValue, isWord: true), Cell(steps ?? "–"),
+                    Cell(run.statusText, isWord: true), Cell(steps ?? "–"),
                     Cell(mean.map { number($0, digits: 3) } ?? "–"), cell(4, .smallest, \.trainingLoss),
+                ] + (hasValidation ? [cell(4, .largest, \.validationAccuracy)] : []) + [
                     cell(4, .smallest, \.testLoss), cell(4, .largest, \.testAccuracy),
                     cell(3, .smallest, \.trainingSeconds),
                     Cell(HTML("code", "cabs train --config \(configuration(of: run))"), isWord: true),
@@ -106,7 +115,9 @@ struct ResultTables {
         }
         return table(
             [
-                "learning rate", "seed", "status", "steps", "mean batch size", "training loss", "test loss",
+                "learning rate", "seed", "status", "steps", "mean batch size", "training loss",
+            ] + (hasValidation ? ["validation accuracy"] : []) + [
+                "test loss",
                 "test accuracy", "seconds", "to repeat it",
             ], rows)
     }

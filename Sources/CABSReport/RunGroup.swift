@@ -27,7 +27,10 @@ struct RuleRuns: Sendable {
     /// A learning rate with its runs that finished.
     struct Rate: Sendable {
         let learningRate: Double
+        /// The runs that came to their length at this rate.
         let finished: [RunSummary]
+        /// How many diverged at it, those that went on at a smaller one included.
+        let divergedCount: Int
 
         /// The mean, smallest and largest value over the runs that have it.
         func statistics(_ value: (RunSummary) -> Double?) -> Spread? { Spread(finished.compactMap(value)) }
@@ -38,15 +41,29 @@ struct RuleRuns: Sendable {
         grouped(runs) { $0.learningRate }.map { members in
             Rate(
                 learningRate: members[0].learningRate,
-                finished: members.filter { $0.status == .finished }.compactMap(\.summary))
+                finished: members.filter { $0.status == .finished }.compactMap(\.summary),
+                divergedCount: members.filter { $0.status == .diverged || $0.status == .rewound }.count)
         }.sorted { $0.learningRate < $1.learningRate }
     }
 
-    /// The learning rate with the highest mean test accuracy over the runs that finished; the smaller of two that are equal.
+    /// Whether the best learning rate is chosen by examples held back from training, as all runs that finished have some.
+    var choosesByValidation: Bool {
+        let finished = rates.flatMap(\.finished)
+        return !finished.isEmpty && finished.allSatisfy { $0.validationAccuracy != nil }
+    }
+
+    /// The learning rate with the highest mean accuracy on validation examples, else on test examples; the smaller of two that are equal. Only
+    /// where runs diverged at every rate may they have at this one, and then as few as at any.
     var best: Rate? {
-        rates.filter { !$0.finished.isEmpty }.reduce(nil) { (best: Rate?, rate) in
-            func accuracy(_ rate: Rate?) -> Double { rate?.statistics(\.testAccuracy)?.mean ?? -1 }
-            return best == nil || accuracy(rate) > accuracy(best) ? rate : best
+        let accuracy = choosesByValidation ? \RunSummary.validationAccuracy : \RunSummary.testAccuracy
+        let candidates = rates.filter { !$0.finished.isEmpty }
+        func lost(_ rate: Rate) -> Double {
+            Double(rate.divergedCount) / Double(rate.finished.count + rate.divergedCount)
+        }
+        guard let fewest = candidates.map(lost).min() else { return nil }
+        return candidates.filter { lost($0) == fewest }.reduce(nil) { (best: Rate?, rate) in
+            func mean(_ rate: Rate?) -> Double { rate?.statistics { $0[keyPath: accuracy] }?.mean ?? -1 }
+            return best == nil || mean(rate) > mean(best) ? rate : best
         }
     }
 

@@ -69,7 +69,7 @@ struct DataFingerprint: Codable, Equatable, CustomStringConvertible {
         exampleCount = data.training.count
         testExampleCount = data.test.count
         inputShape = "\(data.training.inputShape)"
-        checksums = [data.training.checksum, data.test.checksum]
+        checksums = [data.training, data.test, data.validation].compactMap { $0?.checksum }
     }
 
     var description: String {

@@ -148,7 +148,9 @@ public struct GridResult: Sendable {
     /// The table's columns. All but the last follow from the options and the number of workers alone.
     static let columns = [
         "dataset", "model", "rule", "learning_rate", "seed", "status", "steps", "examples", "mean_batch_size",
-        "next_batch_size", "training_loss", "test_loss", "test_accuracy", "training_seconds",
+        "next_batch_size", "training_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
+        "rewinds",
+        "final_learning_rate", "training_seconds",
     ]
 
     /// The values in the order of ``columns``, in quotation marks where a name needs them (RFC 4180).
@@ -162,8 +164,9 @@ public struct GridResult: Sendable {
             summary.dataset, quoted(summary.model), quoted(rule), text(configuration.options.learningRate),
             "\(configuration.options.seed ?? 0)", summary.status.rawValue, "\(summary.steps)", "\(summary.examples)",
             text(summary.steps > 0 ? Double(summary.examples) / Double(summary.steps) : nil),
-            summary.nextBatchSize.map(String.init) ?? "", text(summary.trainingLoss), text(summary.testLoss),
-            text(summary.testAccuracy), text(summary.trainingSeconds),
+            summary.nextBatchSize.map(String.init) ?? "", text(summary.trainingLoss), text(summary.validationLoss),
+            text(summary.validationAccuracy), text(summary.testLoss), text(summary.testAccuracy),
+            summary.rewinds.map(String.init) ?? "", text(summary.finalLearningRate), text(summary.trainingSeconds),
         ].joined(separator: ",")
     }
 }

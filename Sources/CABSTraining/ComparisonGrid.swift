@@ -119,6 +119,12 @@ public struct ComparisonGrid: Sendable, Codable {
             throw TrainingError.contradiction("a grid needs at least one rule, learning rate, seed, data set and model")
         }
         try checkOptions()
+        // A table that is opened in a spreadsheet would run it.
+        if let rule = rules.first(where: { $0.name.first.map { "=+-@\t\r".contains($0) } ?? false }) {
+            throw TrainingError.contradiction(
+                "the rule's name \"\(rule.name)\" begins as a formula of a spreadsheet does, which would run it; begin with a letter"
+            )
+        }
         guard budgetExamples == nil || budgetSeconds == nil else {
             throw TrainingError.contradiction("budget-examples and budget-seconds exclude each other; give one of them")
         }

@@ -146,6 +146,13 @@ public struct RunDirectory: Sendable {
         }
     }
 
+    /// Reads where the run diverged; nothing where it did not, or that is not to be read.
+    public func divergence() -> Divergence? {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return (try? Data(contentsOf: divergenceFile)).flatMap { try? decoder.decode(Divergence.self, from: $0) }
+    }
+
     /// Writes what came out.
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
@@ -176,7 +183,7 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public enum Status: String, Sendable, Hashable, Codable {
         /// It came to its full length.
         case finished
-        /// The loss was no longer a finite number.
+        /// The loss or a gradient was no longer finite, or the loss above its bound: `divergence.json` says which.
         case diverged
     }
 
@@ -206,8 +213,25 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public let firstLoss: Double?
     /// The mean loss of the training examples drawn in the last tenth of the run, each before the update that it had a part in.
     public let trainingLoss: Double?
+    /// The mean loss on the examples held back from training.
+    public let validationLoss: Double?
+    /// The part of the examples held back from training that are classified correctly.
+    public let validationAccuracy: Double?
     /// The mean loss on the test examples.
     public let testLoss: Double?
     /// The part of the test examples that are classified correctly.
     public let testAccuracy: Double?
+    /// How many times the run went back to a checkpoint, each time to half the learning rate; nothing in runs of versions that did not
+    /// note it.
+    public let rewinds: Int?
+    /// The learning rate of the last update.
+    public let finalLearningRate: Double?
+}
+
+extension RunSummary {
+    /// Whether the run came to its length at a smaller learning rate than it was given, since it diverged at that.
+    public var wasRewound: Bool { status == .finished && (rewinds ?? 0) > 0 }
+
+    /// Whether the run came to its length at the learning rate that it was given.
+    public var finishedAsGiven: Bool { status == .finished && !wasRewound }
 }

@@ -13,6 +13,8 @@ struct RunRecord: Codable {
     private var firstBatchSize: Int?
     /// The evaluation that followed the last step, if one did.
     var evaluation: Evaluation?
+    /// The same on the examples held back from training, where there are any.
+    var validation: Evaluation?
     /// How many times the run has gone back.
     var rewindCount = 0
     /// The time since the run began, evaluations included, pauses between processes not.
@@ -29,7 +31,7 @@ struct RunRecord: Codable {
         learningRate = step.learningRate
         batchSize = step.batchSize
         nextBatchSize = step.decision.nextBatchSize
-        evaluation = nil
+        (evaluation, validation) = (nil, nil)
     }
 
     func summary(
@@ -41,7 +43,8 @@ struct RunRecord: Codable {
             trainingSeconds: progress.seconds,
             examplesPerSecond: Double(progress.exampleCount) / max(progress.seconds, 1e-9),
             firstBatchSize: firstBatchSize, nextBatchSize: nextBatchSize, firstLoss: firstLoss,
-            trainingLoss: trainingLoss,
-            testLoss: evaluation?.meanLoss, testAccuracy: evaluation?.accuracy)
+            trainingLoss: trainingLoss, validationLoss: validation?.meanLoss, validationAccuracy: validation?.accuracy,
+            testLoss: evaluation?.meanLoss, testAccuracy: evaluation?.accuracy, rewinds: rewindCount,
+            finalLearningRate: progress.stepCount > 0 ? learningRate : nil)
     }
 }

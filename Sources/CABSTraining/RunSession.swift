@@ -59,7 +59,8 @@ struct RunSession {
         secondsBeforeStep = record.seconds
         record.seconds = secondsNow
         let line = MetricsLine(
-            step, seconds: record.seconds, evaluation: record.evaluation, shadows: shadows.observe(step))
+            step, seconds: record.seconds, evaluation: record.evaluation, validation: record.validation,
+            shadows: shadows.observe(step))
         try metrics.append(line.data)
         try trace?.append(line.data)
     }

@@ -132,6 +132,13 @@ public actor Trainer {
         try network.evaluate(DatasetBatch(all: data.test))
     }
 
+    /// Computes the loss and accuracy on the examples held back from training; nothing where none are.
+    ///
+    /// - Throws: What ``Network/evaluate(_:)`` throws.
+    public func evaluateOnValidation() throws -> Evaluation? {
+        try data.validation.map { try network.evaluate(DatasetBatch(all: $0)) }
+    }
+
     /// Measures the last step's batch once more, at the parameters as they are now: exactly, and as the authors' code approximates
     /// it.
     ///

@@ -187,6 +187,7 @@ public struct TrainingConfiguration: Sendable {
 
     /// Checks when to evaluate and to compare estimators.
     private static func checkMeasurements(_ options: TrainingOptions) throws {
+        try requirePositive(options.validation, "validation")
         try requirePositive(options.evaluateEvery, "evaluate-every")
         try requirePositive(options.evaluations, "evaluations")
         try requirePositive(options.compareEstimators, "compare-estimators")
@@ -274,8 +275,9 @@ public struct TrainingConfiguration: Sendable {
     ///
     /// - Throws: `DatasetError` where the data set is not found or its files are not right.
     public func loadData() throws(DatasetError) -> TrainingData {
-        try dataset.load(
+        let data = try dataset.load(
             from: options.data.map { URL(filePath: $0) }, augments: options.augment!, seed: options.seed!)
+        return try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data
     }
 
     /// Makes the model for the data.

@@ -20,6 +20,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var data: String?
     /// Whether training examples are changed at random, where that is usual for the data set.
     public var augment: Bool?
+    /// How many training examples are held back, to choose by.
+    public var validation: Int?
     /// The model.
     public var model: ModelConfiguration?
     /// What training makes small.
@@ -107,7 +109,7 @@ public struct TrainingOptions: Sendable, Codable {
     public init() {}
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case dataset, data, augment, model, loss
+        case dataset, data, augment, validation, model, loss
         case learningRate = "learning-rate"
         case learningRateSchedule = "learning-rate-schedule"
         case weightDecay = "weight-decay"
@@ -155,8 +157,8 @@ public struct TrainingOptions: Sendable, Codable {
     ///
     /// - Throws: An encoding error, which only a defect of this type can cause.
     public func overridden(by other: TrainingOptions) throws -> (options: TrainingOptions, omitted: [String]) {
-        var result = try dictionary()
-        let given = try other.dictionary()
+        var result = try values()
+        let given = try other.values()
         for group in Self.alternatives where group.contains(where: { given[$0.rawValue] != nil }) {
             for key in group { result[key.rawValue] = nil }
         }
@@ -182,12 +184,12 @@ public struct TrainingOptions: Sendable, Codable {
 
     /// The options that are given.
     var given: Set<CodingKeys> {
-        get throws { Set(try dictionary().keys.compactMap { CodingKeys(rawValue: $0) }) }
+        get throws { Set(try values().keys.compactMap { CodingKeys(rawValue: $0) }) }
     }
 
     /// The options that differ from others, by name, each with both values.
     func differences(from other: TrainingOptions) throws -> [(option: String, other: String, own: String)] {
-        let (own, other) = (try dictionary(), try other.dictionary())
+        let (own, other) = (try values(), try other.values())
         func text(_ value: JSONValue?) -> String { value.map { "\($0)" } ?? "nothing" }
         return Set(own.keys).union(other.keys).sorted().compactMap { key in
             let (a, b) = (text(other[key]), text(own[key]))
@@ -195,7 +197,8 @@ public struct TrainingOptions: Sendable, Codable {
         }
     }
 
-    private func dictionary() throws -> [String: JSONValue] {
+    /// The options that are given, by name.
+    func values() throws -> [String: JSONValue] {
         guard case .object(let members) = try JSONValue(encoding: self) else { return [:] }
         return members
     }

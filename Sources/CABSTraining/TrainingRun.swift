@@ -20,7 +20,9 @@ public struct TrainingRun: Sendable {
         /// A step was made.
         case step(TrainingStep, secondsOfTraining: Double)
         /// The network was evaluated on the test examples.
-        case evaluation(Evaluation, after: TrainingProgress)
+        ///
+        /// - Parameter validation: The same on the examples held back from training, where there are any.
+        case evaluation(Evaluation, validation: Evaluation?, after: TrainingProgress)
         /// A checkpoint was written, after so many steps.
         case checkpoint(stepCount: Int)
         /// The run diverged and went back to the checkpoint of so many steps, at a smaller learning rate.
@@ -132,7 +134,10 @@ public struct TrainingRun: Sendable {
             let isDue = evaluationIsDue(after: step, before: session.record.progress)
             session.record.add(step)
             onEvent(.step(step, secondsOfTraining: step.progress.seconds))
-            if isDue { onEvent(.evaluation(try await evaluate(&session.record), after: step.progress)) }
+            if isDue {
+                let evaluation = try await evaluate(&session.record)
+                onEvent(.evaluation(evaluation, validation: session.record.validation, after: step.progress))
+            }
             try session.log(step)
             try await session.compareEstimators(trainer)
             if shouldStop() {
@@ -176,6 +181,7 @@ public struct TrainingRun: Sendable {
                     learningRate: record.learningRate, batchSize: record.batchSize))
         }
         record.evaluation = evaluation
+        record.validation = try await trainer.evaluateOnValidation()
         return evaluation
     }
 

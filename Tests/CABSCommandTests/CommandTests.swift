@@ -204,6 +204,34 @@ import Testing
         #expect(result.output.contains("cifar10          not found; get it with cabs data fetch cifar10"))
     }
 
+    @Test func `a comparison ends with a table that names models and rules in full`() throws {
+        try Self.withFolder { folder in
+            let rules = "cabs,step:1.5:0.3333333333333333"
+            let result = try Self.run(
+                [
+                    "compare", "grid", "--rules", rules, "--datasets", "digits", "--models", "mlp,logistic-regression",
+                    "--budget-examples", "64", "--validation", "38", "--workers", "1",
+                ], in: folder)
+            #expect(result.code == 0, "\(result.errors)")
+            let table = result.output.split(separator: "\n").drop { !$0.hasPrefix("data set") }
+            #expect(table.count == 6)
+            for model in ["mlp", "logistic-regression"] {
+                for rule in rules.split(separator: ",") {
+                    #expect(
+                        table.contains { $0.contains("  \(model) ") && $0.contains("  \(rule)  ") }, "\(result.output)")
+                }
+            }
+            let lines = try String(contentsOf: folder.appending(path: "grid/results.csv"), encoding: .utf8).split(
+                separator: "\n")
+            let columns = lines[0].split(separator: ",")
+            let column = try #require(columns.firstIndex(of: "validation_accuracy"))
+            #expect(
+                lines.dropFirst().allSatisfy {
+                    Double($0.split(separator: ",", omittingEmptySubsequences: false)[column]) != nil
+                })
+        }
+    }
+
     @Test func `the digits need no fetching`() throws {
         let result = try Self.run(["data", "fetch", "digits"])
         #expect(result.code == 0)

@@ -25,16 +25,17 @@ final class TemporaryFolder {
     /// A run's folder, as far as a report needs one.
     func writeRun(
         _ name: String, rule: String = "cabs", learningRate: Double, seed: Int = 0, status: String? = "finished",
-        accuracy: Double = 0.5
+        accuracy: Double = 0.5, options: String = "", summary: String = ""
     ) throws -> ReportedRun {
         _ = try write(
-            "dataset: digits\nmodel: mlp\nbatch-size: \(rule)\nlearning-rate: \(learningRate)\nseed: \(seed)\n",
+            "dataset: digits\nbatch-size: \(rule)\nlearning-rate: \(learningRate)\nseed: \(seed)\n"
+                + (options.contains("model:") ? "" : "model: mlp\n") + options,
             as: "\(name)/config.yaml")
         if let status {
             _ = try write(
                 """
                 {"status": "\(status)", "dataset": "digits", "model": "mlp", "steps": 2, "examples": 32, "epochs": 0.1,
-                "seconds": 1, "training_seconds": 1, "examples_per_second": 32, "test_accuracy": \(accuracy)}
+                "seconds": 1, "training_seconds": 1, "examples_per_second": 32, "test_accuracy": \(accuracy)\(summary)}
                 """, as: "\(name)/summary.json")
         }
         return try ReportedRun(RunDirectory(existing: url.appending(path: name)))
