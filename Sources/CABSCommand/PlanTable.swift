@@ -10,7 +10,7 @@ struct PlanTable {
     /// For people: a heading, and a line for each computation.
     func text() throws -> String {
         var lines = [
-            "\(name) on an \(model.inputShape), estimator \(estimator.rawValue), \(InstructionSet.effective.rawValue), "
+            "\(name) on \(model.inputShape.withArticle), estimator \(estimator.rawValue), \(InstructionSet.effective.rawValue), "
                 + "oneDNN \(OneDNN.version)"
         ]
         for layer in try plan() {

@@ -7,18 +7,13 @@ enum StandardStream: Int32 {
     case errors = 2
 
     /// Prepares the process, before it opens anything: no file is ever given the number of a standard stream, a reader that is gone
-    /// ends nothing, and as many files may be open as the system allows, of which starting a program takes more than are in use.
+    /// ends nothing.
     static func prepare() {
         for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) < 0 {
             // The lowest number that is free, which is this one.
             _ = open("/dev/null", O_RDWR)
         }
         signal(SIGPIPE, SIG_IGN)
-        var limit = rlimit()
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        guard getrlimit(resource, &limit) == 0 else { return }
-        limit.rlim_cur = min(max(limit.rlim_cur, 1024), limit.rlim_max)
-        setrlimit(resource, &limit)
     }
 
     /// Writes a text, as far as that is possible.

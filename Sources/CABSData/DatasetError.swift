@@ -82,7 +82,7 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(inputs) input values of \(inputSize) per example do not fit \(targets) target values of "
                 + "\(targetSize) per example"
         case .imageTooSmall(let shape, let cropSize):
-            "an \(shape) is too small to be cropped to \(cropSize)x\(cropSize)"
+            "\(shape.withArticle) is too small to be cropped to \(cropSize)x\(cropSize)"
         case .cannotHoldBack(let count, let all):
             "\(count) of \(all) training examples cannot be held back; give 1 or more, and leave some to train on"
         case .exampleOutOfRange(let index, let count):

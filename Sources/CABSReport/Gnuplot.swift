@@ -20,35 +20,53 @@ struct Gnuplot: Sendable {
     /// - Returns: The figure as SVG.
     /// - Throws: ``ReportError``.
     func draw(_ figure: Figure) throws -> Data {
-        // From a file: a pipe to a program that ends early would end this one by a signal.
-        let script = FileManager.default.temporaryDirectory.appending(path: "cabs-figure-\(UUID().uuidString)")
+        // Files and no pipes: one could be full while the other is waited for, or end this program by a signal.
+        let folder = FileManager.default.temporaryDirectory.appending(path: "cabs-figure-\(UUID().uuidString)")
+        let files = ["script", "image", "errors"].map { folder.appending(path: $0) }
         do {
-            try Data(GnuplotScript(figure).text.utf8).write(to: script)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+            try Data(GnuplotScript(figure).text.utf8).write(to: files[0])
         } catch {
-            throw ReportError.unwritable(path: script.path, reason: error.localizedDescription)
+            throw ReportError.unwritable(path: folder.path, reason: error.localizedDescription)
         }
-        defer { try? FileManager.default.removeItem(at: script) }
-        let process = Process()
-        process.executableURL = program
-        // Without the user's own settings.
-        process.arguments = ["-d", "-"]
-        process.standardInput = try FileHandle(forReadingFrom: script)
-        let (output, errors) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = errors
-        do {
-            try process.run()
-        } catch {
-            throw ReportError.gnuplotFailed(figure: figure.name, reason: error.localizedDescription)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        if let reason = run(input: files[0], output: files[1], errors: files[2]) {
+            throw ReportError.gnuplotFailed(figure: figure.name, reason: reason)
         }
-        let image = output.fileHandleForReading.readDataToEndOfFile()
-        let message = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0, String(decoding: image.suffix(32), as: UTF8.self).contains("</svg>")
-        else {
+        let image = (try? Data(contentsOf: files[1])) ?? Data()
+        guard String(decoding: image.suffix(32), as: UTF8.self).contains("</svg>") else {
+            let message = (try? Data(contentsOf: files[2])) ?? Data()
             let reason = String(decoding: message, as: UTF8.self).split(separator: "\n").joined(separator: " ")
             throw ReportError.gnuplotFailed(figure: figure.name, reason: reason)
         }
         return image
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// Not by Foundation's `Process`, which fails where fewer than 256 files may be open.
+    ///
+    /// - Returns: Why it could not be run; nothing where it was.
+    private func run(input: URL, output: URL, errors: URL) -> String? {
+        #if os(Linux)
+            var actions = posix_spawn_file_actions_t()
+        #else
+            var actions: posix_spawn_file_actions_t?
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let writing = O_WRONLY | O_CREAT | O_TRUNC
+        posix_spawn_file_actions_addopen(&actions, 0, input.path, O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output.path, writing, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, errors.path, writing, 0o600)
+        // Without the user's own settings.
+        var arguments = [program.path, "-d", "-"].map { (word: String) in strdup(word) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var process = pid_t()
+        let status = posix_spawn(&process, program.path, &actions, nil, &arguments, environ)
+        guard status == 0 else { return String(cString: strerror(status)) }
+        var exit: Int32 = 0
+        while waitpid(process, &exit, 0) < 0, errno == EINTR {}
+        return nil
     }
 }

@@ -37,6 +37,7 @@ struct ReportPage {
         let all: [(String, String, Bool)] = [
             ("runs", "\(runs.count + pendingCount)", true), ("finished", "\(count(.finished))", true),
             ("diverged", "\(count(.diverged))", count(.diverged) > 0),
+            ("finished at a smaller rate", "\(count(.rewound))", count(.rewound) > 0),
             ("unfinished", "\(count(.unfinished))", count(.unfinished) > 0),
             ("not begun", "\(pendingCount)", pendingCount > 0),
             ("rules", "\(Set(runs.map(\.rule)).count)", true),
@@ -110,7 +111,7 @@ struct ReportPage {
         let rewound = group.runs.filter { $0.status == .rewound }.count
         return [
             best.isEmpty
-                ? "No run has finished; figures show the unfinished ones."
+                ? "No run has finished at the learning rate that it was given; figures show the unfinished ones."
                 : "Curves show each rule at its best learning rate: \(best.joined(separator: ", ")). \(selection(group))",
             diverged > 0 ? "\(diverged) of \(group.runs.count) runs diverged and are not drawn." : nil,
             rewound > 0

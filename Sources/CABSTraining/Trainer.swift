@@ -267,8 +267,8 @@ extension Model {
     func checkFit(with data: TrainingData) throws(TrainingError) {
         guard inputShape == data.training.inputShape, outputCount == data.training.targetCount else {
             throw .modelDoesNotFitData(
-                model: "from an \(inputShape) to \(outputCount) outputs",
-                data: "\(data.name): from an \(data.training.inputShape) to \(data.training.targetCount) targets")
+                model: "from \(inputShape.withArticle) to \(outputCount) outputs",
+                data: "\(data.name): from \(data.training.inputShape.withArticle) to \(data.training.targetCount) targets")
         }
     }
 }

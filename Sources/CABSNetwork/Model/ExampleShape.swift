@@ -22,4 +22,12 @@ public enum ExampleShape: Hashable, Sendable, CustomStringConvertible {
             "image of \(height)x\(width)x\(channels) (height x width x channels)"
         }
     }
+
+    /// The same with its article, for sentences: `a vector of 10`.
+    public var withArticle: String {
+        switch self {
+        case .vector: "a \(self)"
+        case .image: "an \(self)"
+        }
+    }
 }
