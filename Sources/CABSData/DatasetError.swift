@@ -14,8 +14,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case missingFile(names: [String], folder: String, contents: String?)
     /// A folder holds several data sets that would do, told apart by how their files' names begin.
     case severalSets(folder: String, prefixes: [String])
-    /// A file is known to be of another data set than the one asked for.
-    case anotherSet(file: String, asked: String, found: String)
+    /// A file is known to be another one than the one asked for, of another data set or another part.
+    case anotherFile(file: String, asked: String, found: String)
     /// A value is no whole number from 0 to 255.
     case valueOutOfRange(String, position: Int, file: String, type: String)
     /// A file cannot be read.
@@ -56,8 +56,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
         case .severalSets(let folder, let prefixes):
             "\(folder) holds several sets of files (\(prefixes.map { "\($0)*" }.joined(separator: ", "))); "
                 + "move the one to be read into a folder of its own"
-        case .anotherSet(let file, let asked, let found):
-            "\(file) is a file of \(found), not of \(asked); ask for \(found), or name another folder"
+        case .anotherFile(let file, let asked, let found):
+            "\(file) holds the \(found), not the \(asked); ask for what it is, or name another folder"
         case .valueOutOfRange(let value, let position, let file, let type):
             "\(file) holds \(type), of which number \(position) is \(value); only whole numbers from 0 to 255 are read"
         case .unreadable(let file, let reason):

@@ -9,7 +9,7 @@ struct IDXDataset {
     private static let prefixesOfKin =
         ["qmnist-"] + ["mnist", "digits", "letters", "balanced", "bymerge", "byclass"].map { "emnist-\($0)-" }
 
-    private enum Part: String {
+    fileprivate enum Part: String {
         case trainingImages = "train-images"
         case trainingLabels = "train-labels"
         case testImages = "t10k-images"
@@ -71,8 +71,8 @@ struct IDXDataset {
     ) throws(DatasetError) -> (URL, IDXFile) {
         try folder.read(Self.names(part, prefix: prefix)) { url throws(DatasetError) in
             let file = try read(url)
-            if let owner = KnownContent.owner(of: file.values), owner != name {
-                throw .anotherSet(file: url.path, asked: name.rawValue, found: owner.rawValue)
+            if let known = KnownContent(file.values), known != KnownContent(name, part) {
+                throw .anotherFile(file: url.path, asked: "\(KnownContent(name, part))", found: "\(known)")
             }
             return (url, file)
         }
@@ -133,17 +133,31 @@ extension LabeledImages {
     }
 }
 
-/// Files of data sets that are known by their content, whatever their names and however they are compressed.
-private enum KnownContent {
-    /// The CRC-32 of the values of each file, its header left out.
-    private static let checksums: [UInt: DatasetName] = [
-        0xf363_9b56: .mnist, 0xba07_e8ef: .mnist, 0xe4ca_5f57: .mnist, 0xee86_04d9: .mnist,
-        0xae65_dccd: .fashionMNIST, 0x2ed6_e46a: .fashionMNIST, 0x1272_8439: .fashionMNIST, 0x242b_c73f: .fashionMNIST,
-    ]
+/// A file of a data set that is known by its content, whatever its name and however it is compressed.
+private struct KnownContent: Equatable, CustomStringConvertible {
+    let dataset: DatasetName
+    let part: IDXDataset.Part
 
-    static func owner(of values: [UInt8]) -> DatasetName? {
+    init(_ dataset: DatasetName, _ part: IDXDataset.Part) {
+        self.dataset = dataset
+        self.part = part
+    }
+
+    /// The file that has these values; nothing where it is none that is known.
+    init?(_ values: [UInt8]) {
         var checksum = CRC32()
         checksum.add(values)
-        return checksums[checksum.value]
+        guard let known = Self.checksums[checksum.value] else { return nil }
+        self = known
     }
+
+    var description: String { "\(part.rawValue) of \(dataset.rawValue)" }
+
+    /// By the CRC-32 of the values, a file's header left out.
+    private static let checksums: [UInt: KnownContent] = [
+        0xf363_9b56: .init(.mnist, .trainingImages), 0xba07_e8ef: .init(.mnist, .trainingLabels),
+        0xe4ca_5f57: .init(.mnist, .testImages), 0xee86_04d9: .init(.mnist, .testLabels),
+        0xae65_dccd: .init(.fashionMNIST, .trainingImages), 0x2ed6_e46a: .init(.fashionMNIST, .trainingLabels),
+        0x1272_8439: .init(.fashionMNIST, .testImages), 0x242b_c73f: .init(.fashionMNIST, .testLabels),
+    ]
 }

@@ -268,7 +268,9 @@ extension Model {
         guard inputShape == data.training.inputShape, outputCount == data.training.targetCount else {
             throw .modelDoesNotFitData(
                 model: "from \(inputShape.withArticle) to \(outputCount) outputs",
-                data: "\(data.name): from \(data.training.inputShape.withArticle) to \(data.training.targetCount) targets")
+                data:
+                    "\(data.name): from \(data.training.inputShape.withArticle) to \(data.training.targetCount) targets"
+            )
         }
     }
 }

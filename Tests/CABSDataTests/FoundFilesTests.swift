@@ -148,7 +148,19 @@ import Testing
             return
         }
         let error = #expect(throws: DatasetError.self) { try DatasetName.mnist.load(from: fashion) }
-        #expect(try #require(error).description.contains("is a file of fashion-mnist, not of mnist"))
+        #expect(
+            try #require(error).description.contains(
+                "holds the train-images of fashion-mnist, not the train-images of mnist"))
+        // Its own test files in the place of training files are none either.
+        let folder = try TemporaryFolder()
+        for (part, rank) in [("images", 3), ("labels", 1)] {
+            for split in ["train", "t10k"] {
+                try FileManager.default.createSymbolicLink(
+                    at: folder.url.appending(path: "\(split)-\(part)-idx\(rank)-ubyte.gz"),
+                    withDestinationURL: fashion.appending(path: "t10k-\(part)-idx\(rank)-ubyte.gz"))
+            }
+        }
+        #expect(Self.refusal(.fashionMNIST, in: folder).contains("holds the t10k-images of fashion-mnist"))
     }
 
     /// A file of gzip with so many members (RFC 1952).

@@ -54,7 +54,8 @@ public enum LayerError: Error, Hashable, CustomStringConvertible {
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
         switch self {
-        case .shapeMismatch(let needed, let given, let advice): "needs \(needed) but gets \(given.withArticle); \(advice)"
+        case .shapeMismatch(let needed, let given, let advice):
+            "needs \(needed) but gets \(given.withArticle); \(advice)"
         case .invalidOption(let option, let value, let allowed): "has \(option) \(value); use \(allowed)"
         }
     }
