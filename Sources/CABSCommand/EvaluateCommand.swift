@@ -79,7 +79,12 @@ struct EvaluateCommand: AsyncParsableCommand {
         // Of the machine that trained, not of this one.
         options.workers = nil
         let newest = try directory.newestParameters { printWarning("\($0); taking the checkpoint before") }
-        let state = newest.areFinal ? "" : " (the run has not ended)"
+        let state =
+            switch newest.status {
+            case .finished: ""
+            case .diverged: " (the run diverged later)"
+            case nil: " (the run has not ended)"
+            }
         return Subject(
             options: try options.overridden(by: given).options,
             description: ", after \(newest.stepCount) steps\(state)"

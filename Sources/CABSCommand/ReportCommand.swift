@@ -23,7 +23,9 @@ struct ReportCommand: ParsableCommand {
         let page = output.map { URL(userPath: $0) } ?? Report.defaultPage(for: paths)
         let report = try Report(paths, page: page, title: title)
         try report.write()
+        // A page that goes to standard output is alone there.
+        guard let figureFolder = report.figureFolder else { return }
         StandardStream.output.write("report \(page.relativePath)\n")
-        StandardStream.output.write("figures \(report.figureFolder.relativePath)\n")
+        StandardStream.output.write("figures \(figureFolder.relativePath)\n")
     }
 }

@@ -5,8 +5,9 @@ import Foundation
 public struct Report: Sendable {
     /// The page.
     public let page: URL
-    /// The folder of the figures: the page's name with `-figures` in place of `.html`.
-    public let figureFolder: URL
+    /// The folder of the figures: the page's name with `-figures` in place of `.html`; none where the page is a pipe or a device, which
+    /// has no place beside it.
+    public let figureFolder: URL?
     private let title: String
     private let collection: RunCollection
 
@@ -29,7 +30,12 @@ public struct Report: Sendable {
         self.page = page
         let stem =
             page.pathExtension == "html" ? page.deletingPathExtension().lastPathComponent : page.lastPathComponent
-        figureFolder = page.deletingLastPathComponent().appending(path: "\(stem)-figures")
+        figureFolder =
+            if case .file = try OutputPlace(page) {
+                page.deletingLastPathComponent().appending(path: "\(stem)-figures")
+            } else {
+                nil
+            }
         self.title =
             title
             ?? (paths.count == 1
@@ -46,10 +52,12 @@ public struct Report: Sendable {
         let palette = RulePalette(
             collection.runs.map { ($0.rule, Self.rule($0.options.batchSize ?? "cabs")) }
                 + collection.runs.flatMap(\.shadows).map { ($0, Self.rule($0)) })
-        do {
-            try FileManager.default.createDirectory(at: figureFolder, withIntermediateDirectories: true)
-        } catch {
-            throw ReportError.unwritable(path: figureFolder.path, reason: error.localizedDescription)
+        if let figureFolder {
+            do {
+                try FileManager.default.createDirectory(at: figureFolder, withIntermediateDirectories: true)
+            } catch {
+                throw ReportError.unwritable(path: figureFolder.path, reason: error.localizedDescription)
+            }
         }
         let sections = try groups.map { group in
             var figures =
@@ -64,13 +72,15 @@ public struct Report: Sendable {
                 group: group,
                 figures: try figures.map { figure in
                     let image = try gnuplot.draw(figure)
-                    try Self.write(image, to: figureFolder.appending(path: "\(figure.name).svg"))
+                    if let figureFolder {
+                        try Self.write(image, to: figureFolder.appending(path: "\(figure.name).svg"))
+                    }
                     return (figure, image)
                 })
         }
         let html = ReportPage(
             title: title, sections: sections, pendingCount: collection.pendingCount, palette: palette,
-            folder: page.deletingLastPathComponent()
+            folder: figureFolder?.deletingLastPathComponent() ?? URL(filePath: ".")
         ).html
         try Self.write(Data(html.utf8), to: page)
     }

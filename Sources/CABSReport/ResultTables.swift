@@ -170,9 +170,11 @@ struct ResultTables {
     }
 }
 
-/// The path from one place to another.
+/// The path from one place to another; both behind any links, as `..` leads to the folder that holds a link's target.
 func relativePath(of file: URL, from folder: URL) -> String {
-    let (target, start) = (file.standardizedFileURL.pathComponents, folder.standardizedFileURL.pathComponents)
+    let (target, start) = (
+        file.resolvingSymlinksInPath().pathComponents, folder.resolvingSymlinksInPath().pathComponents
+    )
     let shared = zip(target, start).prefix { $0 == $1 }.count
     return (Array(repeating: "..", count: start.count - shared) + target.dropFirst(shared)).joined(separator: "/")
 }

@@ -157,12 +157,14 @@ public struct ComparisonGrid: Sendable, Codable {
         var options = options ?? TrainingOptions()
         let before = earlier?.options
         options.workers = options.workers ?? before?.workers ?? Network.defaultWorkerCount
-        options.data = (options.data ?? before?.data).map(TrainingConfiguration.absolutePath)
+        options.data = options.data ?? before?.data
+        options = options.withAbsolutePaths
         if datasets == nil, options.dataset == nil, rules.contains(where: { $0.options.dataset == nil }) {
             options.dataset = before?.dataset ?? TrainingConfiguration.defaultDataset(in: options.data)
         }
         var grid = self
         grid.options = options
+        grid.rules = rules.map { Rule(name: $0.name, options: $0.options.withAbsolutePaths) }
         return grid
     }
 

@@ -9,10 +9,10 @@ package enum DurableFile {
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
     package static func write(_ data: Data, to file: URL) throws(TrainingError) {
-        let file = try target(of: file)
-        if isPipeOrDevice(file) {
+        let place = try OutputPlace(file)
+        guard case .file(let file) = place else {
             do throws(SystemError) {
-                try write(data, to: file.path, flags: O_WRONLY) { _ throws(SystemError) in }
+                try write(data, to: place) { _ throws(SystemError) in }
             } catch {
                 throw .unwritable(path: file.path, reason: error.reason)
             }
@@ -27,22 +27,6 @@ package enum DurableFile {
             unlink(temporary.path)
             throw .unwritable(path: file.path, reason: error.reason)
         }
-    }
-
-    /// What a path stands for in the end, through any links, also one whose target is not there yet.
-    private static func target(of file: URL) throws(TrainingError) -> URL {
-        var file = file
-        // As many links as Linux follows.
-        for _ in 0..<40 {
-            guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: file.path) else { return file }
-            file = path.hasPrefix("/") ? URL(filePath: path) : file.deletingLastPathComponent().appending(path: path)
-        }
-        throw .unwritable(path: file.path, reason: "it is a link that leads to itself")
-    }
-
-    private static func isPipeOrDevice(_ file: URL) -> Bool {
-        var status = stat()
-        return stat(file.path, &status) == 0 && [S_IFIFO, S_IFCHR, S_IFBLK, S_IFSOCK].contains(status.st_mode & S_IFMT)
     }
 
     /// Gives a file a second name, in place of what had that name.
@@ -71,15 +55,15 @@ package enum DurableFile {
     }
 
     private static func writeSynced(_ data: Data, to path: String) throws(SystemError) {
-        try write(data, to: path, flags: O_WRONLY | O_CREAT | O_TRUNC) { descriptor throws(SystemError) in
+        try write(data, to: .file(URL(filePath: path))) { descriptor throws(SystemError) in
             try check(fsync(descriptor))
         }
     }
 
     private static func write(
-        _ data: Data, to path: String, flags: Int32, _ finish: (Int32) throws(SystemError) -> Void
+        _ data: Data, to place: OutputPlace, _ finish: (Int32) throws(SystemError) -> Void
     ) throws(SystemError) {
-        let descriptor = open(path, flags | O_CLOEXEC, 0o644)
+        let descriptor = place.open(O_WRONLY | O_CREAT | O_TRUNC)
         try check(descriptor)
         defer { close(descriptor) }
         var rest = data[...]

@@ -29,7 +29,7 @@ struct LineFile {
 
     private init(_ file: URL, flags: Int32) throws(TrainingError) {
         path = file.path
-        let descriptor = open(path, flags | O_CLOEXEC, 0o644)
+        let descriptor = try OutputPlace(file).open(flags)
         guard descriptor >= 0 else { throw .unwritable(path: path, reason: String(cString: strerror(errno))) }
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }

@@ -67,8 +67,8 @@ public struct RunDirectory: Sendable {
         public let parameters: ParameterSet
         /// The number of updates made.
         public let stepCount: Int
-        /// Whether the run has ended with them.
-        public let areFinal: Bool
+        /// How the run ended; nothing where it has not.
+        public let status: RunSummary.Status?
     }
 
     /// Reads the newest parameters: those at the run's end, or of the newest checkpoint that is whole where it has not ended.
@@ -76,13 +76,16 @@ public struct RunDirectory: Sendable {
     /// - Parameter onDamage: Told of each damaged checkpoint that is passed over.
     /// - Throws: ``TrainingError`` where there are none, or none that is whole.
     public func newestParameters(onDamage: (TrainingError) -> Void) throws(TrainingError) -> NewestParameters {
-        if let summary = try summary(), FileManager.default.fileExists(atPath: finalParametersFile.path) {
+        let summary = try summary()
+        if let summary, FileManager.default.fileExists(atPath: finalParametersFile.path) {
             return NewestParameters(
-                parameters: try Safetensors.read(finalParametersFile), stepCount: summary.steps, areFinal: true)
+                parameters: try Safetensors.read(finalParametersFile), stepCount: summary.steps,
+                status: summary.status)
         }
         let checkpoint = try checkpoints.newest(onDamage: onDamage)
         return NewestParameters(
-            parameters: checkpoint.parameters, stepCount: checkpoint.state.trainer.progress.stepCount, areFinal: false)
+            parameters: checkpoint.parameters, stepCount: checkpoint.state.trainer.progress.stepCount,
+            status: summary?.status)
     }
 
     /// Writes the options that repeat the run.
@@ -115,10 +118,14 @@ public struct RunDirectory: Sendable {
         formatter.dateFormat = "yyyyMMdd-HHmmss"
         let stem = "\(configuration.dataset.rawValue)-\(configuration.model.name)-\(formatter.string(from: Date()))"
         let parent = URL(filePath: "runs")
+        do {
+            try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+        } catch {
+            throw .unwritable(path: parent.path, reason: error.localizedDescription)
+        }
         for number in 1...10_000 {
             let url = parent.appending(path: number == 1 ? stem : "\(stem)-\(number)")
             do {
-                try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
                 try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
                 try FileManager.default.createDirectory(
                     at: RunDirectory(existing: url).checkpointFolder, withIntermediateDirectories: false)

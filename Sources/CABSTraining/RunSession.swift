@@ -42,6 +42,9 @@ struct RunSession {
 
     /// A second file with the lines that the first has, to go on with it.
     private static func copy(of file: URL, at url: URL) throws -> LineFile {
+        guard url.resolvingSymlinksInPath() != file.resolvingSymlinksInPath() else {
+            throw TrainingError.unwritable(path: url.path, reason: "it is the run's own file of its steps")
+        }
         let copy = try LineFile(creating: url)
         do {
             try copy.append(Data(contentsOf: file, options: .mappedIfSafe))

@@ -31,10 +31,7 @@ public struct TrainingConfiguration: Sendable {
     /// - Throws: ``TrainingError`` and `BatchSizePolicyError` for values out of range and options that contradict each
     ///   other.
     public init(_ given: TrainingOptions) throws {
-        var options = given
-        // So that they name the same place from any folder.
-        options.data = given.data.map(Self.absolutePath)
-        options.initialParameters = given.initialParameters.map(Self.absolutePath)
+        var options = given.withAbsolutePaths
         let dataset = given.dataset ?? Self.defaultDataset(in: options.data)
         options.dataset = dataset
         options.augment = given.augment ?? true
@@ -61,8 +58,6 @@ public struct TrainingConfiguration: Sendable {
         self.options = options
         try checkPolicies()
     }
-
-    static func absolutePath(_ path: String) -> String { URL(userPath: path).absoluteURL.standardizedFileURL.path }
 
     static func defaultDataset(in folder: String?) -> DatasetName {
         let fashion = try? DatasetName.fashionMNIST.locate(in: folder.map { URL(filePath: $0) })

@@ -203,6 +203,15 @@ public struct TrainingOptions: Sendable, Codable {
         return members
     }
 
+    /// The options with paths that name the same places from any folder.
+    var withAbsolutePaths: TrainingOptions {
+        func absolute(_ path: String) -> String { URL(userPath: path).absoluteURL.standardizedFileURL.path }
+        var options = self
+        options.data = data.map(absolute)
+        options.initialParameters = initialParameters.map(absolute)
+        return options
+    }
+
     /// The options as a configuration file.
     ///
     /// - Throws: An encoding error, which only a defect of this type can cause.

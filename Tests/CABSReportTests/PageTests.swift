@@ -18,9 +18,10 @@ struct PageTests {
     ) {
         let report = try Report(paths, page: folder.appending(path: "page.html"), title: title)
         try report.write()
-        let figures = try FileManager.default.contentsOfDirectory(atPath: report.figureFolder.path)
+        let folder = try #require(report.figureFolder)
+        let figures = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         for figure in figures {
-            let text = try String(contentsOf: report.figureFolder.appending(path: figure), encoding: .utf8)
+            let text = try String(contentsOf: folder.appending(path: figure), encoding: .utf8)
             #expect(text.contains("<svg") && text.contains("</svg>"))
         }
         return (try String(contentsOf: report.page, encoding: .utf8), Set(figures.map { String($0.dropLast(4)) }))

@@ -50,12 +50,12 @@ import Testing
         try await ResumeTests.run(ResumeTests.options { $0.steps = 30 }, in: url)
         let directory = RunDirectory(existing: url)
         let ended = try directory.newestParameters { _ in }
-        #expect(ended.stepCount == 30 && ended.areFinal)
+        #expect(ended.stepCount == 30 && ended.status == .finished)
         var longer = TrainingOptions()
         longer.steps = 60
         try await ResumeTests.finish(TrainingRun(resuming: directory, with: longer), stoppingAfter: 44)
         let interrupted = try directory.newestParameters { _ in }
-        #expect(interrupted.stepCount == 44 && !interrupted.areFinal)
+        #expect(interrupted.stepCount == 44 && interrupted.status == nil)
         #expect(interrupted.parameters != ended.parameters)
         // As versions left it that did not take the end back.
         try Safetensors.write(ended.parameters, to: directory.finalParametersFile)
@@ -87,6 +87,16 @@ import Testing
         #expect(stored.options?.workers == 3 && stored.options?.dataset == .digits)
         // What is given otherwise is another grid.
         #expect(throws: TrainingError.self) { try Comparison(Self.grid(workers: 2), in: url) }
+    }
+
+    @Test func `a grid's paths are those of the folder that it was begun in`() throws {
+        var grid = Self.grid(workers: 1)
+        grid.options?.initialParameters = "first.safetensors"
+        grid.rules = [.init(name: "own", options: grid.options!)]
+        let expected = FileManager.default.currentDirectoryPath + "/first.safetensors"
+        let settled = grid.settled(after: nil)
+        #expect(settled.options?.initialParameters == expected)
+        #expect(settled.rules[0].options.initialParameters == expected)
     }
 
     /// Writes through a link, and into a pipe; neither is replaced.
