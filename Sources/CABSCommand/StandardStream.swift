@@ -25,6 +25,12 @@ enum StandardStream: Int32 {
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Foundation.write(rawValue, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // Somebody made the stream one that does not wait: wait.
+                var descriptor = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
+                poll(&descriptor, 1, -1)
+                continue
+            }
             guard count >= 0 else { return String(cString: strerror(errno)) }
             bytes = bytes.dropFirst(count)
         }

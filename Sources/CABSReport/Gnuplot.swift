@@ -30,11 +30,14 @@ struct Gnuplot: Sendable {
             throw ReportError.unwritable(path: folder.path, reason: error.localizedDescription)
         }
         defer { try? FileManager.default.removeItem(at: folder) }
-        if let reason = run(input: files[0], output: files[1], errors: files[2]) {
-            throw ReportError.gnuplotFailed(figure: figure.name, reason: reason)
+        let exit: Int32
+        switch run(input: files[0], output: files[1], errors: files[2]) {
+        case .success(let status): exit = status
+        case .failure(let error):
+            throw ReportError.gnuplotFailed(figure: figure.name, reason: String(cString: strerror(error.code)))
         }
         let image = (try? Data(contentsOf: files[1])) ?? Data()
-        guard String(decoding: image.suffix(32), as: UTF8.self).contains("</svg>") else {
+        guard exit == 0, String(decoding: image.suffix(32), as: UTF8.self).contains("</svg>") else {
             let message = (try? Data(contentsOf: files[2])) ?? Data()
             let reason = String(decoding: message, as: UTF8.self).split(separator: "\n").joined(separator: " ")
             throw ReportError.gnuplotFailed(figure: figure.name, reason: reason)
@@ -46,8 +49,8 @@ struct Gnuplot: Sendable {
     ///
     /// Not by Foundation's `Process`, which fails where fewer than 256 files may be open.
     ///
-    /// - Returns: Why it could not be run; nothing where it was.
-    private func run(input: URL, output: URL, errors: URL) -> String? {
+    /// - Returns: The status that it ended with, zero where all went well; or the system's word for why it could not be run.
+    private func run(input: URL, output: URL, errors: URL) -> Result<Int32, SystemError> {
         #if os(Linux)
             var actions = posix_spawn_file_actions_t()
         #else
@@ -64,9 +67,13 @@ struct Gnuplot: Sendable {
         defer { for argument in arguments { free(argument) } }
         var process = pid_t()
         let status = posix_spawn(&process, program.path, &actions, nil, &arguments, environ)
-        guard status == 0 else { return String(cString: strerror(status)) }
+        guard status == 0 else { return .failure(SystemError(code: status)) }
         var exit: Int32 = 0
         while waitpid(process, &exit, 0) < 0, errno == EINTR {}
-        return nil
+        return .success(exit)
+    }
+
+    private struct SystemError: Error {
+        let code: Int32
     }
 }

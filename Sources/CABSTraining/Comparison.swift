@@ -27,7 +27,9 @@ public struct Comparison: Sendable {
                 throw TrainingError.outputExists(path: url.path)
             }
         }
-        let grid = grid.settled(after: try? ComparisonGrid(contentsOf: gridFile))
+        let earlier =
+            FileManager.default.fileExists(atPath: gridFile.path) ? try ComparisonGrid(contentsOf: gridFile) : nil
+        let grid = grid.settled(after: earlier)
         runs = try grid.runs()
         do {
             try FileManager.default.createDirectory(

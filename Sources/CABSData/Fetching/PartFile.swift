@@ -46,6 +46,8 @@ extension URL {
         guard descriptor >= 0 else { throw .unwritable(self) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw .unwritable(self) }
+        // A link stays one, and the file that it names is replaced.
+        let target = target.resolvingSymlinksInPath()
         guard rename(path, target.path) == 0 else { throw .unwritable(target) }
     }
 }
