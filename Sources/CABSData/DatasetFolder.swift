@@ -11,11 +11,7 @@ struct DatasetFolder {
     private func candidates(_ names: [String]) -> [URL] {
         names.flatMap { name in
             [name, "\(name).gz", "\(name)/\(name)", "\(name).gz/\(name)"].map { url.appending(path: $0) }
-        }.filter { file in
-            // Through links, to what is a file in the end.
-            let values = try? file.resolvingSymlinksInPath().resourceValues(forKeys: [.isRegularFileKey])
-            return values?.isRegularFile == true
-        }
+        }.filter(\.isPlainFile)
     }
 
     /// Whether there is a file under one of some names; whether it is right shows when it is read.
@@ -38,9 +34,12 @@ struct DatasetFolder {
         throw first ?? .missingFile(names: names, folder: url.path, contents: contents)
     }
 
-    /// What lies in the folder, in words, as far as a message has place; nothing where the folder is not there.
+    /// What lies in the folder, in words, as far as a message has place, or what is there in its place; nothing where nothing is.
     var contents: String? {
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: url.path) else { return nil }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: url.path) else {
+            guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+            return "it is \(FileContent.description(of: url) ?? "a file"), not a folder that can be read"
+        }
         if names.isEmpty { return "it is empty" }
         let shown = names.sorted().prefix(4).map { name in
             FileContent.description(of: url.appending(path: name)).map { "\(name) (\($0))" } ?? name

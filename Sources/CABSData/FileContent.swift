@@ -10,6 +10,8 @@ package enum FileContent {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return nil }
         if isFolder.boolValue { return "a folder" }
+        // Reading from a pipe would wait for somebody to write.
+        guard url.isPlainFile else { return "a pipe or a device" }
         guard let handle = try? FileHandle(forReadingFrom: url) else { return nil }
         defer { try? handle.close() }
         return description(ofBytes: [UInt8]((try? handle.read(upToCount: prefixCount)) ?? Data()))
@@ -50,6 +52,14 @@ package enum FileContent {
         ("version https://git-lfs", "a pointer of Git LFS in place of the file, which git lfs pull gets"),
         ("{", "a JSON document"),
     ]
+}
+
+extension URL {
+    /// Whether a file lies here, or one at the end of links.
+    var isPlainFile: Bool {
+        let values = try? resolvingSymlinksInPath().resourceValues(forKeys: [.isRegularFileKey])
+        return values?.isRegularFile == true
+    }
 }
 
 extension Character {

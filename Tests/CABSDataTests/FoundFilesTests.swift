@@ -52,6 +52,15 @@ import Testing
         #expect(try DatasetName.mnist.load(from: folder.url).training.count == 2)
     }
 
+    @Test func `what is no folder, and a pipe in a file's place, is named and not waited for`() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write([0x80, 4, 1], as: "data")
+        let error = #expect(throws: DatasetError.self) { try DatasetName.mnist.load(from: file) }
+        #expect(try #require(error).description.contains("it is a pickle, which Python writes, not a folder"))
+        #expect(mkfifo(folder.url.appending(path: "train-images-idx3-ubyte").path, 0o600) == 0)
+        #expect(Self.refusal(.mnist, in: folder).contains("train-images-idx3-ubyte (a pipe or a device)"))
+    }
+
     @Test func `links are followed`() throws {
         let (store, folder) = (try TemporaryFolder(), try TemporaryFolder())
         try Self.write([1, 2], in: store)
