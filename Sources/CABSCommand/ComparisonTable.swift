@@ -56,6 +56,7 @@ struct ComparisonTable {
             let count = results.map(\.summary).filter(belongs).count
             return count > 0 ? "\(count) \(name)" : nil
         }
-        return key + cells + notes
+        // A name may have line ends.
+        return key.map { $0.split(whereSeparator: \.isNewline).joined(separator: " ") } + cells + notes
     }
 }

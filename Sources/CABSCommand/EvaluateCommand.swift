@@ -61,11 +61,10 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     private func subject(_ given: TrainingOptions) throws -> Subject {
         let url = URL(userPath: path)
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+        guard FileManager.default.fileExists(atPath: url.path) else {
             throw TrainingError.unreadable(path: path, reason: "there is no such file or folder")
         }
-        if isFolder.boolValue { return try subject(RunDirectory(existing: url), given) }
+        if url.isFolder { return try subject(RunDirectory(existing: url), given) }
         guard dataset != nil, model != nil else {
             throw ValidationError("a parameter file says nothing of its data and model; add --dataset and --model")
         }

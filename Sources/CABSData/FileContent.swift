@@ -7,9 +7,8 @@ package enum FileContent {
 
     /// What lies at a path, in words: a folder, an empty file, a web page; nothing where nothing is there or it is not known.
     package static func description(of url: URL) -> String? {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return nil }
-        if isFolder.boolValue { return "a folder" }
+        guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+        if url.isFolder { return "a folder" }
         // Reading from a pipe would wait for somebody to write.
         guard url.isPlainFile else { return "a pipe or a device" }
         guard let handle = try? FileHandle(forReadingFrom: url) else { return nil }
@@ -55,6 +54,12 @@ package enum FileContent {
 }
 
 extension URL {
+    /// Whether a folder lies here, or one at the end of links.
+    package var isFolder: Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+
     /// Whether a file lies here, or one at the end of links.
     var isPlainFile: Bool {
         let values = try? resolvingSymlinksInPath().resourceValues(forKeys: [.isRegularFileKey])

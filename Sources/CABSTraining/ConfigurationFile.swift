@@ -32,9 +32,12 @@ enum ConfigurationFile {
 
     /// The text of a file, which must be in UTF-8.
     private static func text(in file: URL) throws(TrainingError) -> String {
+        guard !file.isFolder else { throw .unreadable(path: file.path, reason: "it is a folder") }
         let data: Data
         do {
-            data = try Data(contentsOf: file)
+            // To the end and not by its length, which a pipe, such as a shell's <(...), does not have.
+            let handle = try FileHandle(forReadingFrom: file)
+            data = try handle.readToEnd() ?? Data()
         } catch {
             throw .unreadable(path: file.path, reason: error.localizedDescription)
         }

@@ -115,6 +115,16 @@ import Testing
         }
     }
 
+    @Test func `a configuration may come through a pipe, and not from a folder`() throws {
+        try CommandTests.withFolder { folder in
+            let piped = try Self.shell(
+                "cabs train --config <(printf 'dataset: digits\\nsteps: 2\\n') --output out", in: folder)
+            #expect(piped.code == 0 && piped.output.contains("2 steps"), "\(piped.errors)")
+            let refused = try Self.shell("cabs train --config out", in: folder)
+            #expect(refused.code == 1 && refused.errors.contains("it is a folder"), "\(refused.errors)")
+        }
+    }
+
     private static let imageFiles = """
         for s in train t10k; do printf '\\0\\0\\10\\3\\0\\0\\0\\2\\0\\0\\0\\1\\0\\0\\0\\1\\7\\11' > set/$s-images-idx3-ubyte; \
         printf '\\0\\0\\10\\1\\0\\0\\0\\2\\0\\1' > set/$s-labels-idx1-ubyte; done
