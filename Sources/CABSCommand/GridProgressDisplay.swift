@@ -29,6 +29,7 @@ final class GridProgressDisplay {
     }
 
     func show(_ event: TrainingRun.Event) {
+        if case .damagedCheckpoint(let error) = event { printWarning("\(error); taking the checkpoint before") }
         guard let current, case .step(let step, _) = event else { return }
         let now = clock.now
         let interval: Duration = line.isTerminal ? .milliseconds(100) : .seconds(60)

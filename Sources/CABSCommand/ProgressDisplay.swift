@@ -40,6 +40,8 @@ final class ProgressDisplay {
             output.show(line(for: step, seconds: seconds))
         case .checkpoint:
             break
+        case .damagedCheckpoint(let error):
+            printWarning("\(error); taking the checkpoint before")
         case .rewind(let divergence, let stepCount):
             let loss = divergence.loss.map { decimal($0, 2) } ?? "not a number"
             output.print(

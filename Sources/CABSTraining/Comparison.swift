@@ -82,17 +82,21 @@ public struct Comparison: Sendable {
         shouldStop: () -> Bool = { false }
     ) async throws {
         do {
-            _ = try await prepare(run).run(onEvent: onEvent, shouldStop: shouldStop)
+            _ = try await prepare(run, onEvent).run(onEvent: onEvent, shouldStop: shouldStop)
         } catch let error as TrainingError {
             guard case .diverged = error else { throw error }
         }
     }
 
-    private func prepare(_ run: ComparisonGrid.Run) async throws -> TrainingRun {
+    private func prepare(
+        _ run: ComparisonGrid.Run, _ onEvent: (TrainingRun.Event) -> Void
+    ) async throws -> TrainingRun {
         let directory = directory(of: run)
         if directory.hasCheckpoint {
             do {
-                return try await TrainingRun(resuming: directory, with: run.configuration.options)
+                return try await TrainingRun(resuming: directory, with: run.configuration.options) {
+                    onEvent(.damagedCheckpoint($0))
+                }
             } catch let error as TrainingError {
                 // Checkpoints that are damaged, or of a grid that has changed since, are of no more use.
                 switch error {

@@ -1,3 +1,4 @@
+import CABSData
 import Foundation
 
 /// Files that are whole or not there, whatever happens to the process or the machine.
@@ -11,18 +12,17 @@ package enum DurableFile {
     package static func write(_ data: Data, to file: URL) throws(TrainingError) {
         let place = try OutputPlace(file)
         guard case .file(let file) = place else {
-            do throws(SystemError) {
-                try write(data, to: place) { _ throws(SystemError) in }
+            do throws(SystemCallError) {
+                try write(data, to: place)
             } catch {
                 throw .unwritable(path: file.path, reason: error.reason)
             }
             return
         }
         let temporary = file.deletingLastPathComponent().appending(path: ".\(file.lastPathComponent).partial")
-        do throws(SystemError) {
-            try writeSynced(data, to: temporary.path)
-            try check(rename(temporary.path, file.path))
-            try syncFolder(of: file)
+        do throws(SystemCallError) {
+            try write(data, to: .file(temporary))
+            try temporary.moveDurably(to: file)
         } catch {
             unlink(temporary.path)
             throw .unwritable(path: file.path, reason: error.reason)
@@ -35,51 +35,26 @@ package enum DurableFile {
     static func link(_ file: URL, as name: URL) throws(TrainingError) {
         let temporary = name.deletingLastPathComponent().appending(path: ".\(name.lastPathComponent).partial")
         unlink(temporary.path)
-        do throws(SystemError) {
-            try check(Foundation.link(file.path, temporary.path))
-            try check(rename(temporary.path, name.path))
-            // Where both names are one file already, rename leaves them and the temporary name as they are.
+        do throws(SystemCallError) {
+            try SystemCallError.check(Foundation.link(file.path, temporary.path))
+            try temporary.moveDurably(to: name)
+            // Where both names are one file already, the move leaves them and the temporary name as they are.
             unlink(temporary.path)
-            try syncFolder(of: name)
         } catch {
             throw .unwritable(path: name.path, reason: error.reason)
         }
     }
 
-    private struct SystemError: Error {
-        let reason: String
-    }
-
-    private static func check(_ result: Int32) throws(SystemError) {
-        guard result >= 0 else { throw SystemError(reason: String(cString: strerror(errno))) }
-    }
-
-    private static func writeSynced(_ data: Data, to path: String) throws(SystemError) {
-        try write(data, to: .file(URL(filePath: path))) { descriptor throws(SystemError) in
-            try check(fsync(descriptor))
-        }
-    }
-
-    private static func write(
-        _ data: Data, to place: OutputPlace, _ finish: (Int32) throws(SystemError) -> Void
-    ) throws(SystemError) {
+    private static func write(_ data: Data, to place: OutputPlace) throws(SystemCallError) {
         let descriptor = place.open(O_WRONLY | O_CREAT | O_TRUNC)
-        try check(descriptor)
+        try SystemCallError.check(descriptor)
         defer { close(descriptor) }
         var rest = data[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            try check(count < 0 ? -1 : 0)
+            try SystemCallError.check(count < 0 ? -1 : 0)
             rest = rest.dropFirst(count)
         }
-        try finish(descriptor)
-    }
-
-    private static func syncFolder(of file: URL) throws(SystemError) {
-        let descriptor = open(file.deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-        try check(descriptor)
-        defer { close(descriptor) }
-        try check(fsync(descriptor))
     }
 }

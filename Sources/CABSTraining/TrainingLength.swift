@@ -82,6 +82,22 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
         self.examplesPerEpoch = examplesPerEpoch
     }
 
+    /// Decodes a stored progress.
+    ///
+    /// - Throws: `DecodingError` where a number is missing, negative, or there are no examples to go through.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        stepCount = try container.decode(Int.self, forKey: .stepCount)
+        exampleCount = try container.decode(Int.self, forKey: .exampleCount)
+        seconds = try container.decode(Double.self, forKey: .seconds)
+        examplesPerEpoch = try container.decode(Int.self, forKey: .examplesPerEpoch)
+        guard stepCount >= 0, exampleCount >= 0, seconds >= 0, examplesPerEpoch > 0 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .examplesPerEpoch, in: container,
+                debugDescription: "\(stepCount) steps, \(exampleCount) examples of \(examplesPerEpoch), \(seconds) s")
+        }
+    }
+
     /// The number of times that as many examples as there are have been drawn.
     public var epochs: Double { Double(exampleCount) / Double(examplesPerEpoch) }
 }

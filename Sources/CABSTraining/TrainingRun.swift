@@ -25,6 +25,8 @@ public struct TrainingRun: Sendable {
         case evaluation(Evaluation, validation: Evaluation?, after: TrainingProgress)
         /// A checkpoint was written, after so many steps.
         case checkpoint(stepCount: Int)
+        /// A damaged checkpoint was passed over for the one before.
+        case damagedCheckpoint(TrainingError)
         /// The run diverged and went back to the checkpoint of so many steps, at a smaller learning rate.
         case rewind(Divergence, toStepCount: Int)
     }
@@ -108,7 +110,7 @@ public struct TrainingRun: Sendable {
                     try directory.write(summary(.diverged, session))
                     throw error
                 }
-                session = try await rewind(session)
+                session = try await rewind(session, onEvent)
                 onEvent(.rewind(divergence, toStepCount: session.record.progress.stepCount))
             }
         }
@@ -150,8 +152,10 @@ public struct TrainingRun: Sendable {
     }
 
     /// Goes back to the last checkpoint that an undisturbed run has too, at half the learning rate. The clocks go on.
-    private func rewind(_ session: RunSession) async throws -> RunSession {
-        let checkpoint = try directory.checkpoints.newest(by: configuration.checkpointInterval) { _ in }
+    private func rewind(_ session: RunSession, _ onEvent: (Event) -> Void) async throws -> RunSession {
+        let checkpoint = try directory.checkpoints.newest(by: configuration.checkpointInterval) {
+            onEvent(.damagedCheckpoint($0))
+        }
         let seconds = await trainer.progress.seconds
         try await trainer.restore(checkpoint.state.trainer, checkpoint.parameters)
         directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount)

@@ -44,7 +44,8 @@ struct Oracle {
             }
         case let layer as Dropout:
             let position = model.layers.firstIndex { $0.name == stage.name }!
-            var random = RandomStream(seed: model.seed &+ UInt64(position), purpose: .dropout, index: draw)
+            var ownStream = RandomStream(seed: model.seed, purpose: .dropoutLayer, index: UInt64(position))
+            var random = RandomStream(seed: ownStream.next(), purpose: .dropout, index: draw)
             return values.map { Float(random.nextUniform()) < layer.rate ? 0 : $0 / (1 - Double(layer.rate)) }
         default: fatalError("no oracle for \(stage.name)")
         }

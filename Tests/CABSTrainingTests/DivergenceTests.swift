@@ -93,6 +93,27 @@ import Testing
         #expect(files[0].last?["learning_rate"] as? Double == 0.05)
     }
 
+    @Test func `a damaged checkpoint that a run would go back to is told of`() async throws {
+        let folder = try TemporaryFolder()
+        let options = Self.options {
+            ($0.batchSize, $0.learningRate, $0.lossBound) = ("constant:2", 0.2, 3)
+            ($0.onDivergence, $0.rewinds, $0.checkpointEvery) = (.rewind, 20, "3")
+        }
+        let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
+        let third = run.directory.checkpointFolder.appending(path: "step-000000003.safetensors")
+        var (damaged, rewoundTo): ([String], [Int]) = ([], [])
+        // It may diverge again, however small the rate.
+        _ = try? await run.run { event in
+            switch event {
+            case .checkpoint(stepCount: 3) where damaged.isEmpty: try? Data("half".utf8).write(to: third)
+            case .damagedCheckpoint(let error): damaged.append(error.description)
+            case .rewind(_, let stepCount): rewoundTo.append(stepCount)
+            default: break
+            }
+        }
+        #expect(damaged.first?.contains("step-000000003") == true && rewoundTo.first == 0, "\(damaged) \(rewoundTo)")
+    }
+
     @Test func `a run that goes wrong again and again ends`() async throws {
         let folder = try TemporaryFolder()
         let options = Self.options { ($0.learningRate, $0.onDivergence, $0.rewinds) = (1e30, .rewind, 2) }

@@ -32,6 +32,15 @@ import Testing
         #expect(made == count)
     }
 
+    @Test(arguments: [
+        #"{"stepCount": 1, "exampleCount": 1, "seconds": 1, "examplesPerEpoch": 0}"#,
+        #"{"stepCount": -1, "exampleCount": 1, "seconds": 1, "examplesPerEpoch": 5}"#,
+        #"{"stepCount": 1, "exampleCount": 1, "seconds": 1}"#,
+    ])
+    func `a stored progress that cannot be is refused`(text: String) {
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode(TrainingProgress.self, from: Data(text.utf8)) }
+    }
+
     @Test func `an epoch and a tenth of ten examples are eleven`() {
         let before = TrainingProgress(exampleCount: 0, examplesPerEpoch: 10)
         #expect(TrainingLength.epochs(1.1).examplesLeft(after: before) == 11)

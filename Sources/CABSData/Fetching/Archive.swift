@@ -31,7 +31,7 @@ struct Archive: Sendable {
             }
             found.append(place.appending(path: member.name))
         }
-        for url in found { try url.moveDurably(to: folder.appending(path: url.lastPathComponent)) }
+        for url in found { try url.store(as: folder.appending(path: url.lastPathComponent)) }
     }
 
     private func runTar(in workspace: URL) throws(FetchError) {

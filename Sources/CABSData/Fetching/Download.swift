@@ -27,7 +27,7 @@ struct Download: Sendable {
             try? FileManager.default.removeItem(at: part)
             throw .wrongChecksum(address: address.absoluteString, expected: checksum, found: found)
         }
-        try part.moveDurably(to: file)
+        try part.store(as: file)
     }
 
     /// Leaves no trace of a transfer that brought nothing.

@@ -40,14 +40,13 @@ struct PartFile: Sendable {
 }
 
 extension URL {
-    /// Gives a file its final name, after its content has reached the disk.
-    func moveDurably(to target: URL) throws(FetchError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unwritable(self) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .unwritable(self) }
-        // A link stays one, and the file that it names is replaced.
+    /// Gives a file its final name, after its content has reached the disk. A link stays one, and the file that it names is replaced.
+    func store(as target: URL) throws(FetchError) {
         let target = target.resolvingSymlinksInPath()
-        guard rename(path, target.path) == 0 else { throw .unwritable(target) }
+        do {
+            try moveDurably(to: target)
+        } catch {
+            throw .unwritable(target)
+        }
     }
 }

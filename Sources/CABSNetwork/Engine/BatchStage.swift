@@ -46,6 +46,8 @@ struct BatchStage: Sendable {
                     ElementwiseBatchOperation(
                         input: current, output: output, function: function))
                 outputIsRead = function.backwardReadsOutput
+            } else if !(placed.layer is any ReshapingLayer) {
+                preconditionFailure("nothing computes the layer \(placed.name) behind the first dense one")
             }
             plan.append(PlannedLayer(name: placed.name, computations: operations.last?.computations ?? []))
             current = operations.last?.output ?? input

@@ -30,6 +30,9 @@ struct StageContext {
     var outputGradientIsSparse = false
 }
 
+/// A layer that gives the shape another name and leaves the values where they are: there is nothing to compute.
+protocol ReshapingLayer: Layer {}
+
 /// A layer of the example stage, planned: what all workers share.
 protocol ExampleOperation: Sendable {
     /// What the operation reads. Where the operation before leaves another layout, a copy goes between.

@@ -57,7 +57,10 @@ struct ExampleStage: Sendable {
         let layers = Self.poolingBeforeActivations(layers)
         for (index, placed) in layers.enumerated() {
             if case .image = placed.output { image = placed.output }
-            guard let layer = placed.layer as? any ExampleStageLayer else { continue }
+            if placed.layer is any ReshapingLayer { continue }
+            guard let layer = placed.layer as? any ExampleStageLayer else {
+                preconditionFailure("nothing computes the layer \(placed.name) before the first dense one")
+            }
             if groupStart == nil, measuresExactly, let convolution = layer as? Conv2D,
                 convolution.gathersExamples(from: placed.input, to: placed.output)
             {

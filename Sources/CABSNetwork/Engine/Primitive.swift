@@ -30,10 +30,10 @@ struct DNNLEngine: @unchecked Sendable {
 
 /// A computation that oneDNN has compiled for given layouts and one thread. It may run on several threads at a
 /// time, as every call brings its own memory, scratch memory included.
-final class Primitive: @unchecked Sendable {
-    // Immutable after init; `dnnl_primitive_execute` is thread-safe with scratch memory from the caller.
-    let descriptor: dnnl_primitive_desc_t
-    let handle: dnnl_primitive_t
+final class Primitive: Sendable {
+    private let ownedDescriptor: OwnedHandle<dnnl_primitive_desc_t>
+    // `dnnl_primitive_execute` is thread-safe with scratch memory from the caller.
+    private let ownedHandle: OwnedHandle<dnnl_primitive_t>
     let scratch: Layout
     /// oneDNN's name for what it chose, such as `jit:avx2`.
     let implementation: String
@@ -54,8 +54,8 @@ final class Primitive: @unchecked Sendable {
             if let descriptor { dnnl_primitive_desc_destroy(descriptor) }
             throw .primitiveUnavailable(what: what(), status: status.rawValue)
         }
-        self.descriptor = descriptor
-        self.handle = handle
+        ownedDescriptor = OwnedHandle(descriptor) { dnnl_primitive_desc_destroy($0) }
+        ownedHandle = OwnedHandle(handle) { dnnl_primitive_destroy($0) }
         scratch = try Self.layout(of: descriptor, dnnl_query_scratchpad_md)
         implementation = String(cString: cdnn_implementation(descriptor))
     }
@@ -63,10 +63,8 @@ final class Primitive: @unchecked Sendable {
     /// Whether this is one of the slow implementations that oneDNN has for what it has not compiled.
     var isReference: Bool { implementation.split(separator: ":").contains("ref") }
 
-    deinit {
-        dnnl_primitive_destroy(handle)
-        dnnl_primitive_desc_destroy(descriptor)
-    }
+    var descriptor: dnnl_primitive_desc_t { ownedDescriptor.handle }
+    var handle: dnnl_primitive_t { ownedHandle.handle }
 
     /// A layout that the primitive settled on.
     func layout(_ what: dnnl_query_t) throws(EngineError) -> Layout {

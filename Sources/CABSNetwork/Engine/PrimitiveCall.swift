@@ -42,40 +42,38 @@ final class PrimitiveCall: @unchecked Sendable {
 
     // One worker runs a call, and nothing here changes after init: the proof of Sendable.
     private let primitive: Primitive
-    private let stream: dnnl_stream_t
-    private var memories: [dnnl_memory_t] = []
+    private let stream: OwnedHandle<dnnl_stream_t>
+    private let memories: [OwnedHandle<dnnl_memory_t>]
     private let arguments: [dnnl_exec_arg_t]
     private let argumentCount: Int
     private let scratch: AlignedBuffer
 
     init(_ primitive: Primitive, scratch: AlignedBuffer, _ bound: [Argument]) throws(EngineError) {
         let engine = try DNNLEngine.shared.get()
-        var stream: dnnl_stream_t?
-        try check(dnnl_stream_create(&stream, engine.handle, dnnl_stream_default_flags.rawValue), "a stream")
+        var created: dnnl_stream_t?
+        try check(dnnl_stream_create(&created, engine.handle, dnnl_stream_default_flags.rawValue), "a stream")
+        stream = OwnedHandle(created!) { dnnl_stream_destroy($0) }
         let all = bound + [Argument(DNNL_ARG_SCRATCHPAD, primitive.scratch, ExampleTensor(scratch.pointer))]
         let slotCount = all.map(\.tensor.slotCount).max()!
-        var memories: [dnnl_memory_t] = []
-        var columns: [[dnnl_memory_t]] = []
+        var columns: [[OwnedHandle<dnnl_memory_t>]] = []
         for argument in all {
-            var column: [dnnl_memory_t] = []
+            var column: [OwnedHandle<dnnl_memory_t>] = []
             for slot in 0..<argument.tensor.slotCount {
                 var memory: dnnl_memory_t?
                 let status = cdnn_memory_create(
                     &memory, argument.layout.handle, engine.handle, argument.tensor[slot])
                 try check(status, "a memory object")
-                column.append(memory!)
+                column.append(OwnedHandle(memory!) { dnnl_memory_destroy($0) })
             }
-            memories += column
             columns.append(column)
         }
         self.primitive = primitive
-        self.stream = stream!
-        self.memories = memories
+        memories = columns.flatMap(\.self)
         self.scratch = scratch
         argumentCount = all.count
         arguments = (0..<slotCount).flatMap { slot in
             zip(all, columns).map { argument, column in
-                dnnl_exec_arg_t(arg: argument.index, memory: column[column.count == 1 ? 0 : slot])
+                dnnl_exec_arg_t(arg: argument.index, memory: column[column.count == 1 ? 0 : slot].handle)
             }
         }
     }
@@ -97,11 +95,6 @@ final class PrimitiveCall: @unchecked Sendable {
     /// oneDNN's name for what it chose.
     var implementation: String { primitive.implementation }
 
-    deinit {
-        for memory in memories { dnnl_memory_destroy(memory) }
-        dnnl_stream_destroy(stream)
-    }
-
     /// Runs the primitive for the examples in those places, one after the other.
     func execute(_ slots: Range<Int>) {
         for slot in slots { execute(slot: slot) }
@@ -113,7 +106,7 @@ final class PrimitiveCall: @unchecked Sendable {
             // A call whose tensors have one place each serves every slot.
             let first = all.count == argumentCount ? 0 : slot * argumentCount
             return dnnl_primitive_execute(
-                primitive.handle, stream, Int32(argumentCount), all.baseAddress! + first)
+                primitive.handle, stream.handle, Int32(argumentCount), all.baseAddress! + first)
         }
         precondition(status == dnnl_success, "oneDNN failed to run a primitive: status \(status.rawValue)")
     }

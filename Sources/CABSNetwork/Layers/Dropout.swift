@@ -37,7 +37,13 @@ extension Dropout: ElementwiseLayer {
     static var readsNumbers: Bool { true }
 
     func makeFunction(in context: StageContext) -> any ElementwiseFunction {
-        DropoutFunction(rate: rate, seed: context.seed &+ UInt64(context.position))
+        DropoutFunction(rate: rate, seed: Self.seed(of: context.seed, position: context.position))
+    }
+
+    /// The seed of one layer's streams. Drawn and not added up, as layers of neighbouring seeds would else drop the same values.
+    static func seed(of network: UInt64, position: Int) -> UInt64 {
+        var stream = RandomStream(seed: network, purpose: .dropoutLayer, index: UInt64(position))
+        return stream.next()
     }
 }
 

@@ -13,3 +13,5 @@ public struct Flatten: Layer {
         .vector(input.count)
     }
 }
+
+extension Flatten: ReshapingLayer {}

@@ -15,6 +15,8 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
         case augmentation
         /// Dropout; the index counts the examples drawn since the run began.
         case dropout
+        /// The seeds of dropout layers; the index is the layer's position.
+        case dropoutLayer
     }
 
     private var state: UInt64
