@@ -7,14 +7,9 @@ run: bootstrap
 	swift build -c release --product cabs
 	swift run -c release --skip-build cabs train
 
-# All tests; those of convolutions with smaller instruction sets too, as far as the processor has more, since oneDNN has compiled
-# other things for each; and those of the engine, where memory is handled by hand, under AddressSanitizer as well.
+# All tests, on each instruction set and under AddressSanitizer what depends on them: see scripts/test.
 test: bootstrap
-	swift test
-	for set in SSE41 AVX2; do \
-		DNNL_MAX_CPU_ISA=$$set swift test --skip-build --filter "ShapeTests|SparseGradientTests" || exit 1; \
-	done
-	scripts/sanitize address -- --filter "EngineTests|BatchTests|SparseGradientTests|ShapeTests"
+	scripts/test
 
 # Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them; OPTIONS are those of bench.py.
 bench: bootstrap

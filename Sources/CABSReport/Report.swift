@@ -46,8 +46,9 @@ public struct Report: Sendable {
     /// Draws the figures and writes everything.
     ///
     /// - Throws: ``ReportError``.
-    public func write() throws {
-        let gnuplot = try Gnuplot()
+    public func write() throws { try write(with: Gnuplot()) }
+
+    func write(with gnuplot: Gnuplot) throws {
         let groups = RunGroup.groups(of: collection.runs)
         let palette = RulePalette(
             collection.runs.map { ($0.rule, Self.rule($0.options.batchSize ?? "cabs")) }

@@ -38,6 +38,13 @@ import Testing
         try body(url)
     }
 
+    /// Writes a program by the name of gnuplot that draws every figure empty; `PageTests` has the real one.
+    static func writeGnuplot(in folder: URL) throws {
+        let program = folder.appending(path: "gnuplot")
+        try Data("#!/bin/sh\n/bin/cat >/dev/null\necho '<svg></svg>'\n".utf8).write(to: program)
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program.path)
+    }
+
     @Test func `a run ends with its accuracy and folder, which can be evaluated`() throws {
         try Self.withFolder { folder in
             let run = try Self.run(
@@ -71,20 +78,20 @@ import Testing
             #expect(without.code == 1 && without.errors.contains("apt-get install gnuplot-nox"), "\(without.errors)")
             #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "out/report.html").path))
 
-            let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
-            guard folders.contains(where: { FileManager.default.isExecutableFile(atPath: "\($0)/gnuplot") }) else {
-                return
-            }
-            let report = try Self.run(["report", "out"], in: folder)
+            try Self.writeGnuplot(in: folder)
+            let path = ["PATH": folder.path]
+            let report = try Self.run(["report", "out"], in: folder, environment: path)
             #expect(report.code == 0, "\(report.errors)")
             #expect(report.output == "report out/report.html\nfigures out/report-figures\n")
-            let other = try Self.run(["report", "out", "--output", "my page.html", "--title", "Mine"], in: folder)
+            let other = try Self.run(
+                ["report", "out", "--output", "my page.html", "--title", "Mine"], in: folder, environment: path)
             #expect(other.code == 0, "\(other.errors)")
             let page = try String(contentsOf: folder.appending(path: "my page.html"), encoding: .utf8)
             #expect(page.contains("<h1>Mine</h1>") && page.contains("cabs train --config out/config.yaml"))
             let figure = folder.appending(path: "my page-figures/loss-by-examples.svg")
             #expect(FileManager.default.fileExists(atPath: figure.path))
-            let unwritable = try Self.run(["report", "out", "--output", "out/config.yaml/page.html"], in: folder)
+            let unwritable = try Self.run(
+                ["report", "out", "--output", "out/config.yaml/page.html"], in: folder, environment: path)
             #expect(unwritable.code == 1 && unwritable.errors.contains("cannot write"), "\(unwritable.errors)")
         }
     }

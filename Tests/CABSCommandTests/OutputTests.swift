@@ -45,9 +45,9 @@ import Testing
 
     @Test func `a report may go to standard output, and leaves nothing beside it`() throws {
         try CommandTests.withFolder { folder in
-            guard try Self.shell("command -v gnuplot", in: folder).code == 0 else { return }
+            try CommandTests.writeGnuplot(in: folder)
             let result = try Self.shell(
-                "\(Self.training) >/dev/null; cabs report out --output /dev/stdout | cat; ls -d /dev/stdout-figures",
+                "\(Self.training) >/dev/null; PATH=$PWD:$PATH cabs report out --output /dev/stdout | cat; ls -d /dev/stdout-figures",
                 in: folder)
             #expect(
                 result.output.hasPrefix("<!") && result.output.hasSuffix("</html>\n"), "\(result.output.suffix(99))")
@@ -57,9 +57,9 @@ import Testing
 
     @Test func `the command of a page in a folder behind a link works there`() throws {
         try CommandTests.withFolder { folder in
-            guard try Self.shell("command -v gnuplot", in: folder).code == 0 else { return }
+            try CommandTests.writeGnuplot(in: folder)
             let result = try Self.shell(
-                "\(Self.training) >/dev/null; mkdir -p deep/er; ln -s deep/er pages; cabs report out --output pages/p.html "
+                "\(Self.training) >/dev/null; mkdir -p deep/er; ln -s deep/er pages; PATH=$PWD:$PATH cabs report out --output pages/p.html "
                     + ">/dev/null; cd pages; c=$(grep -o 'cabs train --config [^<]*' p.html | head -1); eval \"$c --output again\"",
                 in: folder)
             #expect(result.code == 0, "\(result.errors)")

@@ -147,6 +147,52 @@ let compressed: [UInt8] = [
         #expect(target == [0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
     }
 
+    /// The first values and the classes of all examples of a part.
+    private static func contents(_ part: any Dataset) -> (first: [Float], classes: [Int]) {
+        var (input, target) = (
+            [Float](repeating: 0, count: part.inputShape.count), [Float](repeating: 0, count: part.targetCount)
+        )
+        var (first, classes): ([Float], [Int]) = ([], [])
+        for index in 0..<part.count {
+            part.copyExample(at: index, draw: 0, input: &input, target: &target)
+            first.append(input[0])
+            classes.append(target.firstIndex(of: 1)!)
+        }
+        return (first, classes)
+    }
+
+    @Test func `training and test examples come from their own files`() throws {
+        let folder = try TemporaryFolder()
+        for (split, value) in [("train", 255), ("t10k", 0)] as [(String, UInt8)] {
+            let pixels = [UInt8](repeating: value, count: 8)
+            try folder.write(idx([2, 2, 2], pixels), as: "\(split)-images-idx3-ubyte")
+            try folder.write(idx([2], [value % 10, 3]), as: "\(split)-labels-idx1-ubyte")
+        }
+        for name in [DatasetName.mnist, .fashionMNIST] {
+            let data = try name.load(from: folder.url)
+            #expect(Self.contents(data.training) == ([1, 1], [5, 3]))
+            #expect(Self.contents(data.test) == ([0, 0], [0, 3]))
+        }
+    }
+
+    @Test func `CIFAR-10's training examples are those of five files, CIFAR-100's of one`() throws {
+        let folder = try TemporaryFolder()
+        let image = (0..<3072).map { UInt8(truncatingIfNeeded: $0) }
+        for number in 1...5 {
+            try folder.write([UInt8(number)] + image + [UInt8(number + 3)] + image, as: "data_batch_\(number).bin")
+        }
+        try folder.write([9] + image, as: "test_batch.bin")
+        try folder.write([19, 99] + image + [18, 3] + image, as: "train.bin")
+        try folder.write([17, 77] + image, as: "test.bin")
+        func classes(_ name: DatasetName) throws -> [[Int]] {
+            let data = try name.load(from: folder.url)
+            return [data.training, data.test].map { Self.contents($0).classes }
+        }
+        #expect(try classes(.cifar10) == [[1, 4, 2, 5, 3, 6, 4, 7, 5, 8], [9]])
+        #expect(try classes(.cifar100) == [[99, 3], [77]])
+        #expect(try classes(.cifar100Coarse) == [[19, 18], [17]])
+    }
+
     @Test func `labels outside the classes and files of different sets are refused`() throws {
         let folder = try TemporaryFolder()
         try Self.writeSet(in: folder, labels: [0, 10])

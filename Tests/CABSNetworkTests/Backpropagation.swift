@@ -1,26 +1,51 @@
 import CABSNetwork
 import Foundation
 
-/// Gradients of one example in Double by the chain rule, layer by layer as the formulas say: for networks too large for the
-/// oracle's central differences, with which `ShapeTests` compares it. Softmax cross-entropy; the layers that it needs.
+/// Gradients of one example in Double by the chain rule, layer by layer as the formulas say: a thousand times faster than the oracle's
+/// central differences, with which `GradientTests` compares it.
 struct Backpropagation {
     let oracle: Oracle
     /// The input of each layer, and the last one's output.
     private let values: [[Double]]
     private(set) var gradients: [String: [Double]] = [:]
+    /// What the authors' code takes for the squares of each gradient's values: for a convolution the gradient that squared inputs
+    /// and squared output gradients have, which leaves out the products of different positions; elsewhere the squares themselves.
+    private(set) var referenceSquares: [String: [Double]] = [:]
 
-    init(_ oracle: Oracle, _ input: [Float], _ target: [Float]) {
+    private let draw: UInt64
+
+    init(_ oracle: Oracle, _ input: [Float], _ target: [Float], draw: UInt64 = 0) {
         self.oracle = oracle
+        self.draw = draw
         var values = [input.map(Double.init)]
         for stage in oracle.model.layers {
-            values.append(oracle.output(of: stage, values.last!))
+            values.append(oracle.output(of: stage, values.last!, draw: draw))
         }
         self.values = values
-        let outputs = values.last!
-        let total = outputs.reduce(0) { $0 + exp($1) }
-        var gradient = zip(outputs, target).map { exp($0) / total - Double($1) }
+        var gradient = Self.lossGradient(oracle.loss, values.last!, target.map(Double.init))
         for (index, stage) in oracle.model.layers.enumerated().reversed() {
             gradient = backward(stage, values[index], values[index + 1], gradient)
+        }
+    }
+
+    private static func lossGradient(_ loss: Loss, _ outputs: [Double], _ target: [Double]) -> [Double] {
+        let count = Double(outputs.count)
+        switch loss {
+        case .softmaxCrossEntropy:
+            let total = outputs.reduce(0) { $0 + exp($1) }
+            let targetSum = target.reduce(0, +)
+            return zip(outputs, target).map { targetSum * exp($0) / total - $1 }
+        case .sigmoidCrossEntropy: return zip(outputs, target).map { (1 / (1 + exp(-$0)) - $1) / count }
+        case .meanSquaredError: return zip(outputs, target).map { 2 * ($0 - $1) / count }
+        }
+    }
+
+    /// The squared norm of one parameter's gradient, as an estimator has it.
+    func squaredNorm(of name: String, by estimator: GradientEstimator) -> Double {
+        switch estimator {
+        case .exact: gradients[name]!.reduce(0) { $0 + $1 * $1 }
+        case .reference: referenceSquares[name]!.reduce(0, +)
+        case .unmeasured: .nan
         }
     }
 
@@ -32,6 +57,9 @@ struct Backpropagation {
         case let layer as MaxPool2D: maximum(layer, stage, input, output, gradient)
         case let layer as AveragePool2D: average(layer, stage, input, gradient)
         case is Tanh: zip(gradient, output).map { $0 * (1 - $1 * $1) }
+        case is ReLU: zip(gradient, output).map { $1 > 0 ? $0 : 0 }
+        case is Sigmoid: zip(gradient, output).map { $0 * $1 * (1 - $1) }
+        case is Dropout: zip(gradient, oracle.output(of: stage, input.map { _ in 1 }, draw: draw)).map { $0 * $1 }
         case is Flatten: gradient
         case is Dense: dense(stage, input, gradient)
         default: fatalError("no chain rule for \(stage.name)")
@@ -42,6 +70,8 @@ struct Backpropagation {
         let weight = oracle.parameters["\(stage.name).weight"]!
         gradients["\(stage.name).weight"] = gradient.flatMap { g in input.map { g * $0 } }
         gradients["\(stage.name).bias"] = gradient
+        referenceSquares["\(stage.name).weight"] = gradient.flatMap { g in input.map { g * g * $0 * $0 } }
+        referenceSquares["\(stage.name).bias"] = gradient.map { $0 * $0 }
         return input.indices.map { index in
             gradient.indices.reduce(0) { $0 + gradient[$1] * weight[$1 * input.count + index] }
         }
@@ -57,16 +87,19 @@ struct Backpropagation {
         let k = layer.kernelSize
         var weightGradient = [Double](repeating: 0, count: weight.count)
         var biasGradient = [Double](repeating: 0, count: filters)
+        var (weightSquares, biasSquares) = (weightGradient, biasGradient)
         var inputGradient = [Double](repeating: 0, count: input.count)
         oracle.forEachWindow(stage, k, layer.stride, layer.padding) { row, column, inside in
             for o in 0..<filters {
                 let g = gradient[(o * outputHeight + row) * outputWidth + column]
                 biasGradient[o] += g
+                biasSquares[o] += g * g
                 if g == 0 { continue }
                 for c in 0..<channels {
                     for (r, s, y, x) in inside {
                         let (place, pixel) = (((o * channels + c) * k + r) * k + s, (c * height + y) * width + x)
                         weightGradient[place] += g * input[pixel]
+                        weightSquares[place] += g * g * input[pixel] * input[pixel]
                         inputGradient[pixel] += g * weight[place]
                     }
                 }
@@ -74,6 +107,8 @@ struct Backpropagation {
         }
         gradients["\(stage.name).weight"] = weightGradient
         gradients["\(stage.name).bias"] = biasGradient
+        referenceSquares["\(stage.name).weight"] = weightSquares
+        referenceSquares["\(stage.name).bias"] = biasSquares
         return inputGradient
     }
 

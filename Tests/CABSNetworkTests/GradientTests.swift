@@ -103,48 +103,67 @@ import Testing
             loss: .meanSquaredError),
     ]
 
-    @Test(arguments: settings, [1, 2, 3])
-    func `gradients and statistics are those of the formulas`(setting: Setting, workers: Int) throws {
+    @Test(arguments: settings)
+    func `gradients and statistics are those of the formulas`(setting: Setting) throws {
         let model = try Model(input: setting.input, seed: 3, layers: setting.layers)
         let batch = ArrayBatch.random(model, count: setting.exampleCount)
-        let network = try Network(model, loss: setting.loss, workerCount: workers, dividesAlways: true)
-        let oracle = Oracle(model, setting.loss, try network.parameters())
-        let (report, gradient) = try network.gradient(of: batch)
-
-        let losses = (0..<batch.count).map {
-            oracle.loss(batch.inputs[$0], batch.targets[$0], draw: UInt64($0))
-        }
+        let oracle = Oracle(model, setting.loss, model.initialParameters())
+        let losses = (0..<batch.count).map { oracle.loss(batch.inputs[$0], batch.targets[$0], draw: UInt64($0)) }
         let gradients = (0..<batch.count).map {
-            oracle.gradient(batch.inputs[$0], batch.targets[$0], draw: UInt64($0))
+            Backpropagation(oracle, batch.inputs[$0], batch.targets[$0], draw: UInt64($0)).gradients
         }
-        let m = Double(batch.count)
-        for (position, expected) in losses.enumerated() {
-            #expect(agree(report.exampleLosses[position], expected), "loss of example \(position)")
+        for workers in 1...3 {
+            let network = try Network(model, loss: setting.loss, workerCount: workers, dividesAlways: true)
+            try expect(network.gradient(of: batch), losses, gradients, "\(workers) workers")
         }
-        #expect(agree(report.statistics.meanLoss, losses.reduce(0, +) / m))
+    }
 
-        var squaredNorms = [Double](repeating: 0, count: batch.count)
+    @Test(arguments: settings)
+    func `the chain rule agrees with central differences`(setting: Setting) throws {
+        let model = try Model(input: setting.input, seed: 3, layers: setting.layers)
+        let batch = ArrayBatch.random(model, count: 2)
+        let oracle = Oracle(model, setting.loss, model.initialParameters())
+        let found = Backpropagation(oracle, batch.inputs[1], batch.targets[1], draw: 7).gradients
+        for (name, values) in found {
+            // Every one of a small tensor, some of a large one.
+            for index in stride(from: 0, to: values.count, by: max(1, values.count / 60)) {
+                let expected = oracle.difference(name, index, batch.inputs[1], batch.targets[1], draw: 7)
+                #expect(agree(values[index], expected, absolute: 1e-7), "\(name)[\(index)]")
+            }
+        }
+    }
+
+    private func expect(
+        _ found: (report: StepReport, gradient: ParameterSet), _ losses: [Double], _ gradients: [[String: [Double]]],
+        _ workers: String
+    ) {
+        let (report, m) = (found.report, Double(losses.count))
+        for (position, expected) in losses.enumerated() {
+            #expect(agree(report.exampleLosses[position], expected), "loss of example \(position), \(workers)")
+        }
+        #expect(agree(report.statistics.meanLoss, losses.reduce(0, +) / m), "\(workers)")
+
+        var squaredNorms = [Double](repeating: 0, count: losses.count)
         var gradientSquaredNorm = 0.0
-        for (index, (name, tensor)) in gradient.elements.enumerated() {
+        for (index, (name, tensor)) in found.gradient.elements.enumerated() {
             let parts = gradients.map { $0[name]! }
             for value in tensor.values.indices {
                 let expected = parts.reduce(0) { $0 + $1[value] } / m
-                #expect(agree(Double(tensor.values[value]), expected, absolute: 2e-6), "\(name)[\(value)]")
+                #expect(
+                    agree(Double(tensor.values[value]), expected, absolute: 2e-6), "\(name)[\(value)], \(workers)")
                 gradientSquaredNorm += expected * expected
             }
-            var secondMoment = 0.0
-            for (position, part) in parts.enumerated() {
-                let squaredNorm = part.reduce(0) { $0 + $1 * $1 }
-                squaredNorms[position] += squaredNorm
-                secondMoment += squaredNorm / m
-            }
-            #expect(agree(report.parameters[index].secondMoment, secondMoment), "second moment of \(name)")
+            let partNorms = parts.map { $0.reduce(0) { $0 + $1 * $1 } }
+            squaredNorms = zip(squaredNorms, partNorms).map(+)
+            #expect(
+                agree(report.parameters[index].secondMoment, partNorms.reduce(0, +) / m),
+                "second moment of \(name), \(workers)")
         }
         for (position, expected) in squaredNorms.enumerated() {
-            #expect(agree(report.exampleSquaredNorms[position], expected), "norm of example \(position)")
+            #expect(agree(report.exampleSquaredNorms[position], expected), "norm of example \(position), \(workers)")
         }
-        #expect(agree(report.statistics.secondMoment, squaredNorms.reduce(0, +) / m))
-        #expect(agree(report.statistics.gradientSquaredNorm, gradientSquaredNorm))
-        #expect(report.statistics.exampleCount == batch.count)
+        #expect(agree(report.statistics.secondMoment, squaredNorms.reduce(0, +) / m), "\(workers)")
+        #expect(agree(report.statistics.gradientSquaredNorm, gradientSquaredNorm), "\(workers)")
+        #expect(report.statistics.exampleCount == losses.count)
     }
 }

@@ -1,7 +1,7 @@
 import CABSNetwork
 import Foundation
 
-/// The slow and obvious way: every layer as its formula says, in Double, one example at a time, and gradients by
+/// The slow and obvious way: every layer as its formula says, in Double, one example at a time, and derivatives by
 /// central differences. It shares no code with the engine but the model's description.
 struct Oracle {
     let model: Model
@@ -133,22 +133,15 @@ struct Oracle {
         return output
     }
 
-    /// One example's gradient by central differences, by parameter.
-    func gradient(_ input: [Float], _ target: [Float], draw: UInt64 = 0) -> [String: [Double]] {
-        var copy = self
+    /// The derivative of one example's loss by one value of a parameter, by central differences.
+    func difference(_ name: String, _ index: Int, _ input: [Float], _ target: [Float], draw: UInt64) -> Double {
         let step = 1e-5
-        return parameters.mapValues { _ in [] }.reduce(into: [:]) { result, entry in
-            let name = entry.key
-            result[name] = parameters[name]!.indices.map { index in
-                let value = parameters[name]![index]
-                copy.parameters[name]![index] = value + step
-                let above = copy.loss(input, target, draw: draw)
-                copy.parameters[name]![index] = value - step
-                let below = copy.loss(input, target, draw: draw)
-                copy.parameters[name]![index] = value
-                return (above - below) / (2 * step)
-            }
+        func loss(_ shift: Double) -> Double {
+            var copy = self
+            copy.parameters[name]![index] += shift
+            return copy.loss(input, target, draw: draw)
         }
+        return (loss(step) - loss(-step)) / (2 * step)
     }
 }
 

@@ -4,20 +4,30 @@ import Testing
 
 @testable import CABSReport
 
-/// Whole reports. gnuplot draws them: without it these tests are skipped.
-@Suite(.enabled(if: (try? Gnuplot()) != nil, "gnuplot is not installed"))
-struct PageTests {
+/// Whole reports, with a stand-in for the program that draws: what it would draw, `GnuplotScript` says.
+@Suite struct PageTests {
     static let curves = [
         "loss-by-examples", "accuracy-by-examples", "loss-by-seconds", "accuracy-by-seconds", "batch-size", "variance",
         "gradient-squared-norm", "noise-scale",
     ]
+
+    /// A program that draws every figure empty, in a folder for one test.
+    static func standIn(in folder: URL) throws -> Gnuplot {
+        let programs = folder.appending(path: ".programs")
+        try FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
+        let program = programs.appending(path: "gnuplot")
+        try Data("#!/bin/sh\n/bin/cat >/dev/null\necho '<svg></svg>'\n".utf8).write(to: program)
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program.path)
+        return try Gnuplot(searchPath: programs.path)
+    }
 
     /// Makes a report and reads the page and the names of the figures.
     static func report(_ paths: [String], in folder: URL, title: String? = nil) throws -> (
         html: String, figures: Set<String>
     ) {
         let report = try Report(paths, page: folder.appending(path: "page.html"), title: title)
-        try report.write()
+        let programs = try TemporaryFolder()
+        try report.write(with: standIn(in: programs.url))
         let folder = try #require(report.figureFolder)
         let figures = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         for figure in figures {
@@ -89,6 +99,21 @@ struct PageTests {
         #expect(html.contains("cabs train --config runs/digits_mlp_cabs_0.2_0/config.yaml"))
         let found = try FileManager.default.contentsOfDirectory(atPath: grid.path)
         #expect(Set(found) == ["grid.yaml", "runs", "page.html", "page-figures"])
+    }
+
+    @Test(.enabled(if: (try? Gnuplot()) != nil, "gnuplot is not installed"))
+    func `gnuplot draws all figures of a run`() async throws {
+        let folder = try TemporaryFolder()
+        let run = folder.url.appending(path: "run")
+        let configuration = try Self.options { ($0.steps, $0.shadow, $0.compareEstimators) = (30, "noise-scale", 10) }
+        _ = try await TrainingRun(configuration, output: run).run()
+        let report = try Report([run.path], page: folder.url.appending(path: "page.html"))
+        try report.write()
+        let figures = try #require(report.figureFolder)
+        for name in Self.curves + ["shadows", "estimators"] {
+            let image = try String(contentsOf: figures.appending(path: "\(name).svg"), encoding: .utf8)
+            #expect(image.contains("<svg") && image.contains("<path") && image.contains("</svg>"), "\(name)")
+        }
     }
 
     @Test func `a run that diverged is told of without figures`() throws {

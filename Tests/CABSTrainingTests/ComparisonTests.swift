@@ -99,6 +99,37 @@ import Testing
         #expect(results[0].summary.examples == 700 && results[3].summary.examples < 700)
     }
 
+    @Test func `an interrupted run goes on where it stopped`() async throws {
+        let folder = try TemporaryFolder()
+        var grid = try Self.grid()
+        (grid.learningRates, grid.rules) = ([0.1], [grid.rules[0]])
+        let comparison = try Comparison(grid, in: folder.url)
+        func steps(stoppingAfter count: Int) async throws -> [Int] {
+            var made: [Int] = []
+            try? await comparison.make(comparison.runs[0]) {
+                if case .step(let step, _) = $0 { made.append(step.index) }
+            } shouldStop: {
+                made.count == count
+            }
+            return made
+        }
+        #expect(try await steps(stoppingAfter: 9) == Array(0..<9))
+        #expect(try !comparison.hasEnded(comparison.runs[0]))
+        #expect(try await steps(stoppingAfter: .max) == Array(9..<22))
+        #expect(try comparison.hasEnded(comparison.runs[0]))
+    }
+
+    @Test func `each seed draws and begins in its own way`() async throws {
+        let folder = try TemporaryFolder()
+        var grid = try Self.grid()
+        (grid.learningRates, grid.rules, grid.seeds) = ([1e-30], [grid.rules[0]], [1, 2, 3])
+        let comparison = try Comparison(grid, in: folder.url)
+        #expect(try await Self.makeAll(comparison) == 3)
+        // At so small a rate only first parameters tell them apart.
+        #expect(Set(try comparison.results().map(\.summary.testLoss)).count == 3)
+        #expect(comparison.runs.map(\.configuration.options.seed) == [1, 2, 3])
+    }
+
     @Test func `a rule's name may have commas and quotation marks`() async throws {
         let folder = try TemporaryFolder()
         let grid = try Self.grid(

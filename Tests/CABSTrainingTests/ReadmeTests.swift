@@ -61,6 +61,31 @@ import Testing
         }
     }
 
+    static let grids = examples.appending(path: "paper")
+
+    /// The rules of each grid, by data set: what docs/experiments.md reports.
+    @Test(arguments: try FileManager.default.contentsOfDirectory(atPath: grids.path))
+    func `the paper's grids are right, and each run's model fits its data`(name: String) throws {
+        let runs = try ComparisonGrid(contentsOf: Self.grids.appending(path: name)).runs()
+        #expect(runs.contains { $0.configuration.rule == .cabs })
+        #expect(runs.count { if case .constant = $0.configuration.rule { true } else { false } } > 1)
+        for run in runs {
+            let configuration = run.configuration
+            #expect(name.hasPrefix(configuration.dataset.rawValue), "\(configuration.dataset)")
+            let (shape, classes): (ExampleShape, Int) =
+                switch configuration.dataset {
+                case .mnist, .fashionMNIST: (.image(height: 28, width: 28, channels: 1), 10)
+                case .cifar10: (.image(height: 24, width: 24, channels: 3), 10)
+                case .cifar100: (.image(height: 24, width: 24, channels: 3), 100)
+                case .cifar100Coarse: (.image(height: 24, width: 24, channels: 3), 20)
+                case .svhn: (.image(height: 32, width: 32, channels: 3), 10)
+                case .digits: (.image(height: 8, width: 8, channels: 1), 10)
+                }
+            let model = try configuration.model.model(input: shape, outputCount: classes, seed: 0)
+            #expect(model.outputCount == classes)
+        }
+    }
+
     /// The sizes of the paper, with each map of the second convolution connected to all of the first.
     @Test func `LeNet-5 has 61,706 parameters`() throws {
         let model = try TrainingOptions.model(contentsOf: Self.examples.appending(path: Self.modelFile))

@@ -190,6 +190,26 @@ import Testing
         #expect(DataFingerprint(data) != DataFingerprint(swapped))
     }
 
+    /// More than the end of such runs follows from their length.
+    @Test func `a length that the learning rate or the evaluations follow from may not grow`() async throws {
+        let folder = try TemporaryFolder()
+        let changes: [(String, (inout TrainingOptions) -> Void)] = [
+            ("cosine", { $0.learningRateSchedule = "cosine" }),
+            ("evaluations", { ($0.evaluateEvery, $0.evaluations) = (nil, 4) }),
+        ]
+        for (name, change) in changes {
+            let parts = folder.url.appending(path: name)
+            try await Self.run(Self.options(change), in: parts, stoppingAfter: 12)
+            var given = TrainingOptions()
+            given.steps = 61
+            await #expect(
+                throws: TrainingError.resumesDifferently(what: "steps", before: "60", now: "61"), "\(name)"
+            ) {
+                try await TrainingRun(resuming: RunDirectory(existing: parts), with: given)
+            }
+        }
+    }
+
     @Test func `one changed label among all examples is noticed`() throws {
         func data(changing index: Int?) throws -> TrainingData {
             let labels = (0..<500).map { $0 == index ? 1 : 0 }

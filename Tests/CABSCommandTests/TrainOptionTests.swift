@@ -1,0 +1,241 @@
+import Foundation
+import Testing
+
+@testable import CABSTraining
+
+/// What each option of `cabs train` does: a run with it beside the same run without.
+@Suite struct TrainOptionTests {
+    struct Effect: Sendable, CustomTestStringConvertible {
+        /// What is given.
+        let given: [String]
+        /// What both runs have, beside the digits, one worker, twelve steps and batches of eight unless it says otherwise.
+        var beside: [String] = []
+        /// Whether the option did what it is there for, seen from both runs.
+        let isSeen: @Sendable (_ without: FinishedRun, _ with: FinishedRun) throws -> Bool
+
+        init(
+            _ given: String, beside: String = "",
+            _ isSeen: @escaping @Sendable (_ without: FinishedRun, _ with: FinishedRun) throws -> Bool
+        ) {
+            self.given = given.split(separator: " ").map(String.init)
+            self.beside = beside.split(separator: " ").map(String.init)
+            self.isSeen = isSeen
+        }
+
+        var testDescription: String { given.joined(separator: " ") }
+
+        /// The options of one of the runs: given twice, the last would count.
+        func options(with: Bool) -> [String] {
+            var options = beside + (with ? given : [])
+            func add(_ option: String, _ value: String, unless others: Set<String> = []) {
+                if others.union([option]).isDisjoint(with: options) { options += [option, value] }
+            }
+            add("--dataset", "digits")
+            add("--workers", "1")
+            add("--steps", "12", unless: ["--examples", "--epochs", "--seconds"])
+            if !beside.contains("cabs") { add("--batch-size", "constant:8") }
+            return options
+        }
+    }
+
+    /// With the examples of each batch in the report of a run that ends at its first.
+    private static let diverging = "--loss-bound 0.001"
+    private static let cabs = "--batch-size cabs"
+
+    static let ofData = [
+        Effect("--dataset mnist", beside: "--model zero.yaml") { _, with in
+            with.summary("dataset") as? String == "mnist" && with.summary("epochs") as? Double == 12 * 8 / 20
+        },
+        Effect("--data other", beside: "--dataset mnist --model zero.yaml --steps 5") { without, with in
+            without.summary("epochs") as? Double == 2 && with.summary("epochs") as? Double == 4
+        },
+        Effect(
+            "--no-augment",
+            beside: "--dataset cifar10 --model drawn.yaml --batch-size constant:10 --learning-rate 1e-30"
+        ) {
+            // All ten examples in each step: only their random changes can change its loss.
+            Set($0.values("loss")).count == 12 && spread($1.values("loss")) < 1e-6
+        },
+        Effect("--validation 438") { without, with in
+            without.summary("validation_accuracy") == nil && with.summary("validation_accuracy") != nil
+                && abs(with.values("epoch")[0] - 8 / 1000) < 1e-12
+        },
+        Effect("--order sequential", beside: diverging) { without, with in
+            without.divergedExamples != Array(0..<8) && with.divergedExamples == Array(0..<8)
+        },
+        Effect("--first-example 5", beside: "--order sequential \(diverging)") { $1.divergedExamples == Array(5..<13) },
+    ]
+
+    static let ofModel = [
+        Effect("--model logistic-regression") { without, with in
+            without.summary("model") as? String == "mlp" && with.summary("model") as? String == "logistic-regression"
+        },
+        Effect("--loss mean-squared-error", beside: "--model zero.yaml") { without, with in
+            agree(without.values("loss")[0], log(10)) && agree(with.values("loss")[0], 0.1)
+        },
+        Effect("--loss sigmoid-cross-entropy", beside: "--model zero.yaml") { agree($1.values("loss")[0], log(2)) },
+        Effect("--initial-parameters parameters.safetensors", beside: "--model drawn.yaml --learning-rate 1e-30") {
+            try $1.parameter("dense1.weight").allSatisfy { $0 == 0.5 }
+                && $0.parameter("dense1.weight").contains { $0 != 0.5 }
+        },
+        Effect("--seed 5", beside: "--model drawn.yaml \(diverging)") { without, with in
+            try without.divergedExamples != with.divergedExamples
+                && without.firstParameter("dense1.weight") != with.firstParameter("dense1.weight")
+        },
+    ]
+
+    static let ofLearningRate = [
+        Effect("--learning-rate 0.05", beside: "--model zero.yaml --steps 1") { without, with in
+            // From zero one step goes along the gradient, at half the default in one and the other half in the other.
+            try zip(without.parameter("dense1.weight"), with.parameter("dense1.weight")).allSatisfy {
+                agree($0, 2 * $1)
+            }
+        },
+        Effect("--learning-rate-schedule cosine") { without, with in
+            without.values("learning_rate").allSatisfy { $0 == 0.1 }
+                && zip(with.values("learning_rate"), 0..<12).allSatisfy {
+                    agree($0, 0.05 * (1 + cos(.pi * Double($1) / 12)))
+                }
+        },
+        Effect("--learning-rate-schedule step:0.5:0.02", beside: "--steps 12") { _, with in
+            // 0.02 epochs are 28.76 examples: halved for the steps that begin after 32, 64 and 88 of them.
+            zip(with.values("learning_rate"), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3]).allSatisfy {
+                agree($0, 0.1 * pow(0.5, $1))
+            }
+        },
+        Effect("--weight-decay 0.5", beside: "--model drawn.yaml --steps 1") { without, with in
+            let first = try without.firstParameter("dense1.weight")
+            return try zip(first, zip(without.parameter("dense1.weight"), with.parameter("dense1.weight"))).allSatisfy {
+                abs(($1.0 - $1.1) - 0.1 * 0.5 * $0) < 1e-7
+            }
+        },
+    ]
+
+    static let ofBatchSize = [
+        Effect("--batch-size constant:12") { $1.values("batch_size").allSatisfy { $0 == 12 } },
+        Effect("--batch-size geometric:1.5") { _, with in
+            Array(with.values("batch_size").prefix(4)) == [16, 25, 39, 60]
+        },
+        Effect("--shadow norm-test,geometric:2") { without, with in
+            without.shadows.isEmpty && with.shadows == ["norm-test:0.9", "geometric:2"]
+        },
+        Effect("--minimum-batch-size 40", beside: cabs) { without, with in
+            without.values("batch_size")[0] == 16 && with.values("batch_size").allSatisfy { $0 == 40 }
+        },
+        Effect("--maximum-batch-size 20", beside: "\(cabs) --factor 1000") { without, with in
+            without.values("batch_size").max()! > 20 && with.values("batch_size").max() == 20
+        },
+        Effect("--initial-batch-size 50", beside: cabs) { without, with in
+            without.values("batch_size")[0] == 16 && with.values("batch_size")[0] == 50
+        },
+        Effect("--smoothing 0.5", beside: cabs) { without, with in
+            func holds(_ run: FinishedRun, _ weight: Double) -> Bool {
+                agree(run.values("loss_average")[0], weight + (1 - weight) * run.values("loss")[0])
+                    && agree(run.values("variance_average")[0], (1 - weight) * run.values("variance")[0])
+            }
+            return holds(without, 0.95) && holds(with, 0.5)
+        },
+        Effect("--factor 3", beside: cabs) {
+            agree($1.values("batch_size_raw")[0], 3 * $0.values("batch_size_raw")[0])
+        },
+        Effect("--epsilon 0.25", beside: cabs) { without, with in
+            let loss = without.values("loss_average")[0]
+            return agree(
+                with.values("batch_size_raw")[0], without.values("batch_size_raw")[0] * loss / (loss + 0.25))
+        },
+        Effect("--loss-floor 0.25", beside: "\(cabs) --smoothing 0.5") { without, with in
+            // The average of the loss begins at one above the floor.
+            let loss = without.values("loss_average")[0]
+            return agree(
+                with.values("batch_size_raw")[0], without.values("batch_size_raw")[0] * loss / (loss - 0.125))
+        },
+        Effect("--estimator none") { !$0.values("variance").isEmpty && $1.values("variance").isEmpty },
+        Effect("--estimator reference", beside: "--model convolution.yaml") { without, with in
+            agree(without.values("gradient_squared_norm")[0], with.values("gradient_squared_norm")[0])
+                && !agree(without.values("second_moment")[0], with.values("second_moment")[0], relative: 1e-4)
+        },
+        Effect("--compare-estimators 5") { without, with in
+            try !FileManager.default.fileExists(atPath: without.directory.estimatorsFile.path)
+                && with.comparedSteps == [5, 10]
+        },
+    ]
+
+    static let ofRun = [
+        Effect("--config batch9.yaml") { _, with in with.values("batch_size").allSatisfy { $0 == 8 } },
+        Effect("--config floor.yaml", beside: cabs) { without, with in
+            try without.options.lossFloor == 0 && with.options.lossFloor == 0.125
+        },
+        Effect("--steps 5", beside: "") { $0.steps.count == 12 && $1.steps.count == 5 },
+        Effect("--examples 21") { $1.values("examples").last == 21 },
+        Effect("--epochs 0.02") { $1.values("examples").last == 29 },
+        Effect("--seconds 0.2") { _, with in
+            let seconds = with.values("training_seconds")
+            return seconds.last! >= 0.2 && (seconds.count == 1 || seconds[seconds.count - 2] < 0.2)
+        },
+        Effect("--evaluate-every 5") { $0.evaluatedSteps == [] && $1.evaluatedSteps == [4, 9] },
+        Effect("--evaluations 3") { $1.evaluatedSteps == [3, 7, 11] },
+        Effect("--checkpoint-every 5") { without, with in
+            try without.checkpoints == ["step-000000000.safetensors", "step-000000012.safetensors"]
+                && with.checkpoints == [5, 10, 12].map { "step-0000000\($0 < 10 ? "0" : "")\($0).safetensors" }
+        },
+        Effect("--keep-checkpoints 1", beside: "--checkpoint-every 4") {
+            try $0.checkpoints.count == 3 && $1.checkpoints.count == 1
+        },
+        Effect("--loss-bound 0.01") { without, with in
+            without.result.code == 0 && with.result.code == 1 && with.summary("status") as? String == "diverged"
+        },
+        Effect("--on-divergence rewind", beside: diverging) { without, with in
+            without.summary("rewinds") as? Int == 0 && with.summary("rewinds") as? Int == 3
+        },
+        Effect("--rewinds 1", beside: "--on-divergence rewind \(diverging)") { $1.summary("rewinds") as? Int == 1 },
+        Effect("--workers 2", beside: "") { without, with in
+            without.result.output.contains("1 worker\n") && with.result.output.contains("2 workers\n")
+        },
+        Effect("--trace trace.jsonl") { _, with in
+            let trace = with.directory.url.deletingLastPathComponent().appending(path: "trace.jsonl")
+            return try Data(contentsOf: trace) == Data(contentsOf: with.directory.metricsFile)
+        },
+    ]
+
+    @Test(arguments: [ofData, ofModel, ofLearningRate, ofBatchSize, ofRun].flatMap(\.self))
+    func `an option has its effect`(effect: Effect) throws {
+        try CommandTests.withFolder { folder in
+            let runs = try [false, true].map { with in
+                let own = folder.appending(path: with ? "with" : "without")
+                try Self.writeFiles(in: own)
+                return try FinishedRun(
+                    effect.options(with: with), in: own,
+                    environment: ["CABS_DATA": own.appending(path: "data").path])
+            }
+            let errors = runs.map(\.result.errors).joined()
+            #expect(try effect.isSeen(runs[0], runs[1]), "\(errors)")
+        }
+    }
+
+    private static func writeFiles(in folder: URL) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        func write(_ text: String, _ name: String) throws {
+            try Data(text.utf8).write(to: folder.appending(path: name))
+        }
+        try write(SmallSets.zeroModel, "zero.yaml")
+        try write(SmallSets.drawnModel, "drawn.yaml")
+        try write(SmallSets.convolutionModel, "convolution.yaml")
+        try write("batch-size: constant:9\n", "batch9.yaml")
+        try write("loss-floor: 0.125\n", "floor.yaml")
+        try SmallSets.writeMNIST(in: folder.appending(path: "data/mnist"))
+        try SmallSets.writeMNIST(in: folder.appending(path: "other"), trainingCount: 10)
+        try SmallSets.writeCIFAR10(in: folder.appending(path: "data/cifar10"))
+        try Safetensors.write(
+            ParameterSet([
+                ("dense1.weight", Tensor(shape: [10, 64], values: [Float](repeating: 0.5, count: 640))),
+                ("dense1.bias", Tensor(shape: [10], values: [Float](repeating: 0.5, count: 10))),
+            ]), metadata: [:], to: folder.appending(path: "parameters.safetensors"))
+    }
+}
+
+/// The difference between the largest and the smallest.
+private func spread(_ values: [Double]) -> Double { values.max()! - values.min()! }
+
+private func agree(_ a: Double, _ b: Double, relative: Double = 1e-5) -> Bool {
+    abs(a - b) <= relative * max(abs(a), abs(b))
+}
