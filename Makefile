@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
+.PHONY: run test mutants bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -10,6 +10,10 @@ run: bootstrap
 # All tests, on each instruction set and under AddressSanitizer what depends on them: see scripts/test.
 test: bootstrap
 	scripts/test
+
+# Puts small faults into a copy of the sources, one at a time, and prints those that no test notices: hours.
+mutants: bootstrap
+	scripts/mutants
 
 # Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them; OPTIONS are those of bench.py.
 bench: bootstrap

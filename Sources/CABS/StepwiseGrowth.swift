@@ -48,6 +48,11 @@ public struct StepwiseGrowth: BatchSizePolicy, Hashable {
             bounds: container.decode(ClosedRange<Int>.self, forKey: .batchSizeBounds),
             initialBatchSize: container.decode(Int.self, forKey: .initialBatchSize))
         exampleCount = try container.decode(Int.self, forKey: .exampleCount)
+        // Beyond, adding a step's could overflow.
+        guard (0..<1 << 60).contains(exampleCount) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .exampleCount, in: container, debugDescription: "\(exampleCount) examples cannot be drawn")
+        }
     }
 
     /// False: the rule counts examples alone.

@@ -53,7 +53,7 @@ struct PlanTable {
         return String(decoding: try encoder.encode(plan), as: UTF8.self)
     }
 
-    private func plan() throws -> [PlannedLayer] { try Network(model, estimator: estimator, workerCount: 1).plan }
+    private func plan() throws -> [PlannedLayer] { try Network.plan(of: model, estimator: estimator) }
 
     private func line(_ layer: String, _ computation: String, _ way: String, _ implementations: [String]) -> String {
         let columns = [

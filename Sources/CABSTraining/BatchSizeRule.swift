@@ -121,8 +121,9 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// - Throws: `BatchSizePolicyError` and ``TrainingError`` for values out of range.
     public func makePolicy(_ options: TrainingOptions, examplesPerEpoch: Int) throws -> any BatchSizePolicy {
         if case .constant(let size) = self {
+            let policy = try ConstantBatchSize(size)
             try Self.requirePossible(size, "batch-size")
-            return try ConstantBatchSize(size)
+            return policy
         }
         let minimum = options.minimumBatchSize ?? 16
         let maximum = options.maximumBatchSize ?? max(2048, minimum)
@@ -156,9 +157,12 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// The largest batch size that a run accepts: beyond it the list of a batch's examples alone would fill the memory.
     private static let largestBatchSize = 100_000_000
 
-    private static func requirePossible(_ size: Int, _ option: String) throws(TrainingError) {
-        guard size <= largestBatchSize else {
-            throw .invalidOption(option: option, value: "\(size)", allowed: "\(largestBatchSize) or less")
+    /// Checks that a run can make a batch of so many examples.
+    ///
+    /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)``.
+    static func requirePossible(_ size: Int, _ option: String) throws(TrainingError) {
+        guard (1...largestBatchSize).contains(size) else {
+            throw .invalidOption(option: option, value: "\(size)", allowed: "from 1 to \(largestBatchSize)")
         }
     }
 }

@@ -84,10 +84,11 @@ public actor Trainer {
     /// - Parameter examplesLeft: How many examples are left before the run's end; the last batches are then as
     ///   ``train(for:)`` says.
     /// - Throws: ``TrainingError/diverged(_:)`` where loss or gradients are not finite or the loss is above its bound; the
-    ///   parameters are then as they were. And
-    ///   `EngineError/emptyBatch` where no example is left.
+    ///   parameters are then as they were. ``TrainingError/invalidOption(option:value:allowed:)`` where the policy chose a size that
+    ///   cannot be, and `EngineError/emptyBatch` where no example is left.
     public func step(examplesLeft: Int = .max) throws -> TrainingStep {
         guard examplesLeft >= 1 else { throw EngineError.emptyBatch }
+        try BatchSizeRule.requirePossible(batchSize, "batch size")
         let start = ContinuousClock.now
         let allotment = BatchAllotment(wanted: batchSize, of: examplesLeft)
         let scheduledRate = learningRateFactor * optimizer.schedule.learningRate(at: progress)
@@ -167,6 +168,7 @@ public actor Trainer {
     ///
     /// - Throws: Where the state or the parameters are not of such a run.
     func restore(_ state: TrainerState, _ parameters: ParameterSet) throws {
+        try state.check(fits: order)
         policy = try policy.restored(from: state.policy)
         try network.load(parameters)
         progress = state.progress
@@ -200,6 +202,27 @@ struct TrainerState: Codable {
     let batchSize: Int
     /// What the schedule's learning rate is multiplied by.
     let learningRateFactor: Double
+
+    /// Checks that a run which draws in this order can have come to the state.
+    ///
+    /// - Throws: ``TrainingError/impossibleState(_:)``.
+    func check(fits own: ExampleOrder) throws(TrainingError) {
+        func require(_ holds: Bool, _ flaw: String) throws(TrainingError) {
+            guard holds else { throw .impossibleState(flaw) }
+        }
+        try require(order.kind == own.kind, "it draws in the order \(order.kind), and the run in \(own.kind)")
+        try require(
+            order.exampleCount == own.exampleCount && progress.examplesPerEpoch == own.exampleCount,
+            "it counts \(progress.examplesPerEpoch) training examples of \(own.exampleCount)")
+        try require(
+            order.drawnCount == progress.exampleCount && progress.stepCount <= progress.exampleCount,
+            "it counts \(progress.stepCount) steps, \(progress.exampleCount) examples, and \(order.drawnCount) drawn")
+        // Far from where the sum of two counts could not be represented.
+        try require(progress.exampleCount < 1 << 60, "it counts \(progress.exampleCount) examples")
+        try require(
+            learningRateFactor > 0 && learningRateFactor <= 1,
+            "it multiplies the learning rate by \(learningRateFactor)")
+    }
 }
 
 extension BatchSizePolicy {

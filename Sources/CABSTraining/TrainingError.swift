@@ -26,6 +26,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case noCheckpoint(path: String, reason: String)
     /// A run cannot go on under other data or options than it began with.
     case resumesDifferently(what: String, before: String, now: String)
+    /// The state in a checkpoint cannot be one of the run.
+    case impossibleState(String)
     /// A file cannot be written.
     case unwritable(path: String, reason: String)
     /// A file cannot be read.
@@ -70,6 +72,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "nothing to resume in \(path): \(reason)"
         case .resumesDifferently(let what, let before, let now):
             "the run began with \(what) \(before), but now it is \(now); resume it as it was, or begin another"
+        case .impossibleState(let flaw):
+            "the checkpoint's state cannot be one of this run: \(flaw); remove that checkpoint to go on from the one before"
         case .unwritable(let path, let reason):
             "cannot write \(path): \(reason)"
         case .unreadable(let path, let reason):

@@ -231,6 +231,15 @@ import Testing
             let lines = try String(contentsOf: folder.appending(path: "grid/results.csv"), encoding: .utf8).split(
                 separator: "\n")
             let columns = lines[0].split(separator: ",")
+            // One run of each rule: the means at the end of its line are the run's own.
+            for (line, row) in zip(lines.dropFirst(), table.dropFirst()) {
+                let values = Dictionary(
+                    uniqueKeysWithValues: zip(columns, line.split(separator: ",", omittingEmptySubsequences: false)))
+                let expected = ["training_loss", "test_loss", "test_accuracy"].compactMap {
+                    values[$0].flatMap { Double($0) }.map { String(format: "%.4f", $0) }
+                }
+                #expect(row.split(separator: " ").suffix(3).map(String.init) == expected)
+            }
             let column = try #require(columns.firstIndex(of: "validation_accuracy"))
             #expect(
                 lines.dropFirst().allSatisfy {

@@ -90,7 +90,7 @@ import Testing
     @Test(arguments: [GradientEstimator.exact, .reference])
     func `no shape is left to a reference implementation`(estimator: GradientEstimator) throws {
         for shape in Self.shapes {
-            for layer in try Network(shape.model(), estimator: estimator, workerCount: 1).plan {
+            for layer in try Network.plan(of: shape.model(), estimator: estimator) {
                 for computation in layer.computations {
                     #expect(
                         !computation.implementations.contains { $0.split(separator: ":").contains("ref") },
@@ -145,7 +145,7 @@ import Testing
 
     /// The way of a layer's weight gradient.
     static func way(_ model: Model, _ layer: String) throws -> String {
-        let planned = try Network(model, workerCount: 1).plan.first { $0.name == layer }!
+        let planned = try Network.plan(of: model).first { $0.name == layer }!
         return planned.computations.first { $0.purpose == .weightGradient }!.way
     }
 

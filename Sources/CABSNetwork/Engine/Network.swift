@@ -25,10 +25,18 @@ public final class Network {
     private let pool: WorkerPool
     private let program: StepProgram
 
-    /// How each layer is computed.
+    /// How each layer of a model would be computed.
     ///
     /// It follows from the model, the processor and the version of oneDNN alone.
-    public var plan: [PlannedLayer] { program.plan }
+    ///
+    /// - Throws: ``EngineError`` where the model cannot be computed.
+    public static func plan(
+        of model: Model, estimator: GradientEstimator = .exact
+    ) throws(EngineError) -> [PlannedLayer] {
+        try StepProgram(
+            model, loss: .softmaxCrossEntropy, estimator: estimator, workerCount: 1, dividesAlways: false
+        ).plan
+    }
 
     /// Sets up the network and draws its first parameters.
     ///
