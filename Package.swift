@@ -42,7 +42,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
-        .testTarget(name: "CABSNetworkTests", dependencies: ["CABSNetwork"]),
+        .testTarget(
+            name: "CABSNetworkTests", dependencies: ["CABSNetwork"], resources: [.copy("Resources")]),
         .testTarget(
             name: "CABSDataTests", dependencies: ["CABSData"], resources: [.copy("Resources")]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),

@@ -27,12 +27,21 @@ public protocol BatchSizePolicy: Sendable, Codable {
     /// does not, a trainer may leave them unmeasured.
     var needsGradientStatistics: Bool { get }
 
+    /// Whether the rule's derivation assumes that steps go along the gradient, with one learning rate for all values: such a rule
+    /// does not go with Adam. False unless a rule says otherwise.
+    var assumesGradientDescent: Bool { get }
+
     /// Takes in the statistics of the step just made and chooses the next batch's size.
     ///
     /// - Parameters:
     ///   - statistics: What the step measured.
-    ///   - learningRate: The learning rate α of that step.
+    ///   - learningRate: The learning rate α of that step; under momentum β the effective one, α / (1 − β).
     mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision
+}
+
+extension BatchSizePolicy {
+    /// False.
+    public var assumesGradientDescent: Bool { false }
 }
 
 /// A policy's choice after one step, with the quantities that led to it.

@@ -70,6 +70,9 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     /// True: the rule reads the within-batch variance.
     public var needsGradientStatistics: Bool { true }
 
+    /// True: the rule weighs the gain of a step along the gradient against its noise.
+    public var assumesGradientDescent: Bool { true }
+
     /// Updates both averages and applies the rule.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
         smoothedLoss.update(with: statistics.meanLoss)

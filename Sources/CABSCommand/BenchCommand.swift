@@ -152,14 +152,14 @@ struct BenchCommand: AsyncParsableCommand {
 
     private func measure(_ work: BenchmarkWork, _ variants: [Variant]) throws -> [BenchmarkResult] {
         let batch = RandomBatch(work.model, count: work.batchSize)
-        let descent = GradientDescent(learningRate: BenchmarkWork.learningRate)
+        let step = UpdateStep(learningRate: BenchmarkWork.learningRate)
         let networks = try variants.map { variant in
             try Network(work.model, estimator: variant.estimator, workerCount: variant.workerCount)
         }
         var timings = [StepTimings](repeating: StepTimings(), count: variants.count)
         for index in 0..<(warmUp + repeats) {
             for (position, network) in networks.enumerated() {
-                try timings[position].add(isTimed: index >= warmUp) { try network.step(on: batch, descent) }
+                try timings[position].add(isTimed: index >= warmUp) { try network.step(on: batch, step) }
             }
         }
         let rate = roofline ? Roofline.floatingPointRate(threadCount: variants.map(\.workerCount).max()!) : nil

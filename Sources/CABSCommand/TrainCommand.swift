@@ -15,7 +15,7 @@ struct TrainCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Data") var data: DataArguments
     @OptionGroup(title: "Model") var model: ModelArguments
-    @OptionGroup(title: "Learning rate") var learningRate: LearningRateArguments
+    @OptionGroup(title: "Optimizer") var learningRate: LearningRateArguments
     @OptionGroup(title: "Batch size") var batchSize: BatchSizeArguments
     @OptionGroup(title: "Run") var runArguments: RunArguments
 
@@ -144,9 +144,15 @@ struct ModelArguments: ParsableArguments {
     }
 }
 
-/// Options of plain SGD.
+/// Options of the optimiser.
 struct LearningRateArguments: ParsableArguments {
-    @Option(help: "The learning rate, at first. (default: 0.2 for MNIST and Fashion-MNIST, else 0.1)")
+    @Option(help: ArgumentHelp("\(OptimizerName.forms). (default: sgd)", valueName: "optimizer"))
+    var optimizer: String?
+
+    @Option(
+        help:
+            "The learning rate, at first. (default: 0.2 for MNIST and Fashion-MNIST, else 0.1; times 1 - BETA under momentum; 0.001 for Adam)"
+    )
     var learningRate: Double?
 
     @Option(
@@ -159,6 +165,7 @@ struct LearningRateArguments: ParsableArguments {
     var weightDecay: Double?
 
     func fill(_ options: inout TrainingOptions) {
+        options.optimizer = optimizer
         options.learningRate = learningRate
         options.learningRateSchedule = learningRateSchedule
         options.weightDecay = weightDecay

@@ -107,6 +107,9 @@ public enum BatchSizeRule: Sendable, Hashable {
         options.lossFloor = options.lossFloor ?? 0
     }
 
+    /// Whether the rule's derivation assumes a step along the gradient: it does not go with Adam.
+    var assumesGradientDescent: Bool { self == .cabs }
+
     private var isAdaptive: Bool {
         if case .constant = self { false } else { true }
     }

@@ -2,9 +2,9 @@ import CABSData
 import CABSNetwork
 import Foundation
 
-/// All that a run needs to go on as if nothing had happened: its parameters and its state, in one file.
+/// All that a run needs to go on as if nothing had happened: its parameters, its optimiser's tensors and its state, in one file.
 struct Checkpoint {
-    let parameters: ParameterSet
+    let tensors: CheckpointTensors
     let state: RunState
 
     private static let stateKey = "cabs_state"
@@ -22,11 +22,11 @@ struct Checkpoint {
         } catch {
             throw .invalidParameterFile(file: file.path, reason: "the state of the run in it cannot be read: \(error)")
         }
-        parameters = contents.parameters
+        tensors = CheckpointTensors(of: contents.parameters)
     }
 
-    init(_ parameters: ParameterSet, _ state: RunState) {
-        self.parameters = parameters
+    init(_ tensors: CheckpointTensors, _ state: RunState) {
+        self.tensors = tensors
         self.state = state
     }
 
@@ -42,7 +42,7 @@ struct Checkpoint {
         } catch {
             throw .unwritable(path: file.path, reason: "\(error)")
         }
-        try Safetensors.write(parameters, metadata: [Self.stateKey: text], to: file)
+        try Safetensors.write(tensors.all, metadata: [Self.stateKey: text], to: file)
     }
 }
 
@@ -115,7 +115,7 @@ struct CheckpointFolder {
     /// - Throws: ``TrainingError/unwritable(path:reason:)``; then all earlier ones are still there.
     func write(
         _ checkpoint: Checkpoint, keeping keptCount: Int, by interval: CheckpointInterval
-    ) throws(TrainingError) -> URL {
+    ) throws(TrainingError) {
         let file = file(stepCount: checkpoint.state.trainer.progress.stepCount)
         try checkpoint.write(to: file)
         let files = files()
@@ -123,7 +123,6 @@ struct CheckpointFolder {
         for old in files.dropFirst(keptCount) where old.stepCount != undisturbed?.stepCount {
             try? FileManager.default.removeItem(at: old.file)
         }
-        return file
     }
 
     /// Removes the checkpoints after so many updates, which a run that went back leaves behind.

@@ -29,22 +29,6 @@ package enum DurableFile {
         }
     }
 
-    /// Gives a file a second name, in place of what had that name.
-    ///
-    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
-    static func link(_ file: URL, as name: URL) throws(TrainingError) {
-        let temporary = name.deletingLastPathComponent().appending(path: ".\(name.lastPathComponent).partial")
-        unlink(temporary.path)
-        do throws(SystemCallError) {
-            try SystemCallError.check(Foundation.link(file.path, temporary.path))
-            try temporary.moveDurably(to: name)
-            // Where both names are one file already, the move leaves them and the temporary name as they are.
-            unlink(temporary.path)
-        } catch {
-            throw .unwritable(path: name.path, reason: error.reason)
-        }
-    }
-
     private static func write(_ data: Data, to place: OutputPlace) throws(SystemCallError) {
         let descriptor = place.open(O_WRONLY | O_CREAT | O_TRUNC)
         try SystemCallError.check(descriptor)

@@ -48,34 +48,3 @@ public enum LearningRateSchedule: Sendable, Hashable {
         }
     }
 }
-
-/// Stochastic gradient descent, `w ← w − α (g + λ w)`, with the learning rate α and the weight decay λ.
-///
-/// Plain: CABS assumes an update along the gradient, without momentum.
-public struct SGD: Sendable, Hashable {
-    /// The learning rate α over the run.
-    public let schedule: LearningRateSchedule
-    /// The weight decay λ.
-    public let weightDecay: Double
-
-    /// Creates the optimiser; its options are checked when a trainer is made.
-    public init(schedule: LearningRateSchedule, weightDecay: Double = 0) {
-        self.schedule = schedule
-        self.weightDecay = weightDecay
-    }
-
-    /// Creates the optimiser with a constant learning rate.
-    public init(learningRate: Double, weightDecay: Double = 0) {
-        self.init(schedule: .constant(learningRate), weightDecay: weightDecay)
-    }
-
-    /// Checks the options.
-    ///
-    /// - Throws: ``TrainingError``.
-    func validate() throws(TrainingError) {
-        try schedule.validate()
-        guard weightDecay >= 0, weightDecay.isFinite else {
-            throw .negative(option: "weight decay", value: weightDecay)
-        }
-    }
-}

@@ -84,7 +84,7 @@ public struct RunDirectory: Sendable {
         }
         let checkpoint = try checkpoints.newest(onDamage: onDamage)
         return NewestParameters(
-            parameters: checkpoint.parameters, stepCount: checkpoint.state.trainer.progress.stepCount,
+            parameters: checkpoint.tensors.parameters, stepCount: checkpoint.state.trainer.progress.stepCount,
             status: summary?.status)
     }
 

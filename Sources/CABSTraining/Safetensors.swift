@@ -40,7 +40,7 @@ public enum Safetensors {
         }
     }
 
-    /// Reads a model's parameters from a file.
+    /// Reads a model's parameters from a file; what an optimiser keeps in a checkpoint is passed over.
     ///
     /// - Parameter onConversion: Told what was done to values that are no 32-bit floats in the file.
     /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right, or its
@@ -49,13 +49,14 @@ public enum Safetensors {
         _ file: URL, for model: Model, onConversion: (String) -> Void = { _ in }
     ) throws(TrainingError) -> ParameterSet {
         let contents = try contents(of: file)
+        let parameters = CheckpointTensors(of: contents.parameters).parameters
         do {
-            try contents.parameters.check(against: model)
+            try parameters.check(against: model)
         } catch {
             throw .invalidParameterFile(file: file.path, reason: error.description)
         }
         if let conversion = contents.conversion { onConversion("\(file.path): \(conversion)") }
-        return contents.parameters
+        return parameters
     }
 
     /// Writes tensors, replacing the file in one step.

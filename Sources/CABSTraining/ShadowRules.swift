@@ -18,7 +18,7 @@ struct ShadowRules: Sendable {
     mutating func observe(_ step: TrainingStep) -> [(name: String, nextBatchSize: Int)] {
         policies.indices.map { index in
             let decision = policies[index].policy.observe(
-                step.report.statistics, learningRate: step.scheduledLearningRate)
+                step.report.statistics, learningRate: step.effectiveLearningRate)
             return (policies[index].name, decision.nextBatchSize)
         }
     }

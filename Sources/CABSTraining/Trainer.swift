@@ -16,7 +16,7 @@ public actor Trainer {
     /// The data.
     public nonisolated let data: TrainingData
     /// The optimiser.
-    public nonisolated let optimizer: SGD
+    public nonisolated let optimizer: any Optimizer
     /// The rule that chooses batch sizes, with its state.
     public private(set) var policy: any BatchSizePolicy
     /// How far the run has come.
@@ -48,7 +48,7 @@ public actor Trainer {
     /// - Throws: ``TrainingError`` for options that are out of range or do not fit each other, and what setting up the
     ///   network throws.
     public init(
-        model: Model, data: TrainingData, loss: Loss = .softmaxCrossEntropy, optimizer: SGD,
+        model: Model, data: TrainingData, loss: Loss = .softmaxCrossEntropy, optimizer: any Optimizer,
         batchSize policy: any BatchSizePolicy, estimator: GradientEstimator = .exact,
         order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude, workerCount: Int? = nil,
         parameters: ParameterSet? = nil
@@ -57,6 +57,9 @@ public actor Trainer {
         try model.checkFit(with: data)
         if policy.needsGradientStatistics, estimator == .unmeasured {
             throw TrainingError.policyNeedsStatistics(policy: "\(type(of: policy))")
+        }
+        if policy.assumesGradientDescent, !optimizer.update.followsGradient {
+            throw TrainingError.policyAssumesGradientDescent(policy: "\(type(of: policy))")
         }
         self.data = data
         self.optimizer = optimizer
@@ -67,7 +70,8 @@ public actor Trainer {
         batchSize = policy.initialBatchSize
         progress = TrainingProgress(examplesPerEpoch: data.training.count)
         network = try Network(
-            model, loss: loss, estimator: estimator, workerCount: workerCount, parameters: parameters)
+            model, loss: loss, estimator: estimator, update: optimizer.update, workerCount: workerCount,
+            parameters: parameters)
     }
 
     /// The steps of a run, each made when it is asked for.
@@ -98,8 +102,9 @@ public actor Trainer {
             data.training, indices: order.next(allotment.exampleCount), firstDraw: UInt64(before.exampleCount))
         let report = try network.step(
             on: batch,
-            GradientDescent(
-                learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound))
+            UpdateStep(
+                learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound,
+                updateCount: before.stepCount))
         guard report.isSound else {
             throw TrainingError.diverged(
                 Divergence(
@@ -108,14 +113,15 @@ public actor Trainer {
                     examples: batch.indices))
         }
         // The rate that later steps have: a run that goes on must not find a batch size that belongs to a smaller one.
-        let decision = policy.observe(report.statistics, learningRate: scheduledRate)
+        let effectiveRate = optimizer.effectiveLearningRate(scheduledRate)
+        let decision = policy.observe(report.statistics, learningRate: effectiveRate)
         batchSize = decision.nextBatchSize
         progress.stepCount += 1
         progress.exampleCount += batch.count
         lastBatch = batch
         progress.seconds += (ContinuousClock.now - start) / .seconds(1)
         return TrainingStep(
-            index: before.stepCount, learningRate: learningRate, scheduledLearningRate: scheduledRate, report: report,
+            index: before.stepCount, learningRate: learningRate, effectiveLearningRate: effectiveRate, report: report,
             decision: decision, progress: progress)
     }
 
@@ -167,10 +173,11 @@ public actor Trainer {
     /// Goes back, or forth, to a stored state.
     ///
     /// - Throws: Where the state or the parameters are not of such a run.
-    func restore(_ state: TrainerState, _ parameters: ParameterSet) throws {
+    func restore(_ state: TrainerState, _ tensors: CheckpointTensors) throws {
         try state.check(fits: order)
         policy = try policy.restored(from: state.policy)
-        try network.load(parameters)
+        try network.load(tensors.parameters)
+        try network.loadOptimizerState(tensors.optimizer)
         progress = state.progress
         order = state.order
         batchSize = state.batchSize
@@ -182,6 +189,11 @@ public actor Trainer {
     func goOn(afterSeconds seconds: Double, halvingLearningRate count: Int) {
         progress.seconds = seconds
         for _ in 0..<count { learningRateFactor /= 2 }
+    }
+
+    /// The tensors that a checkpoint holds.
+    func tensors() throws -> CheckpointTensors {
+        CheckpointTensors(parameters: try network.parameters(), optimizer: try network.optimizerState())
     }
 
     /// The parameters as they are now.
@@ -241,8 +253,9 @@ public struct TrainingStep: Sendable {
     public let index: Int
     /// The learning rate of the update.
     public let learningRate: Double
-    /// The learning rate by the schedule, which the policy reads: that of the update, but for a last step on a remnant.
-    public let scheduledLearningRate: Double
+    /// The learning rate that the policy reads: the schedule's, without the smaller one of a last step on a remnant, times what
+    /// momentum makes of it.
+    public let effectiveLearningRate: Double
     /// What was computed, before the update.
     public let report: StepReport
     /// What the batch-size policy made of it.

@@ -12,7 +12,7 @@ public struct TrainingConfiguration: Sendable {
     /// The model.
     public let model: ModelConfiguration
     /// The optimiser.
-    public let optimizer: SGD
+    public let optimizer: any Optimizer
     /// The rule that chooses batch sizes.
     public let rule: BatchSizeRule
     /// The rules that watch it.
@@ -42,10 +42,14 @@ public struct TrainingConfiguration: Sendable {
         options.workers = given.workers ?? Network.defaultWorkerCount
         options.estimator = given.estimator ?? .exact
         length = try Self.length(&options)
-        options.learningRate = given.learningRate ?? Self.defaultLearningRate(for: dataset)
-        optimizer = try Self.optimizer(&options, length: length)
+        let optimizerName = try OptimizerName(given.optimizer ?? "sgd")
+        options.optimizer = optimizerName.name
+        options.learningRate =
+            given.learningRate ?? optimizerName.defaultLearningRate(Self.defaultLearningRate(for: dataset))
+        optimizer = try Self.optimizer(optimizerName, &options, length: length)
         rule = try Self.rule(&options)
-        shadows = try Self.shadows(&options, beside: rule)
+        shadows = try Self.shadows(
+            &options, beside: rule, followsGradient: optimizer.update.followsGradient)
         order = try Self.order(&options)
         (checkpointInterval, keptCheckpointCount) = try Self.checkpoints(&options)
         try Self.fillDivergence(&options)
@@ -100,7 +104,9 @@ public struct TrainingConfiguration: Sendable {
         return length
     }
 
-    private static func optimizer(_ options: inout TrainingOptions, length: TrainingLength) throws -> SGD {
+    private static func optimizer(
+        _ optimizer: OptimizerName, _ options: inout TrainingOptions, length: TrainingLength
+    ) throws -> any Optimizer {
         let rate = options.learningRate!
         let name = options.learningRateSchedule ?? "constant"
         options.learningRateSchedule = name
@@ -117,7 +123,7 @@ public struct TrainingConfiguration: Sendable {
             throw TrainingError.invalidOption(
                 option: "learning-rate-schedule", value: name, allowed: "constant, cosine or step:FACTOR:EPOCHS")
         }
-        let optimizer = SGD(schedule: schedule, weightDecay: options.weightDecay!)
+        let optimizer = optimizer.optimizer(schedule, weightDecay: options.weightDecay!)
         try optimizer.validate()
         return optimizer
     }
@@ -129,10 +135,12 @@ public struct TrainingConfiguration: Sendable {
     }
 
     private static func shadows(
-        _ options: inout TrainingOptions, beside rule: BatchSizeRule
+        _ options: inout TrainingOptions, beside rule: BatchSizeRule, followsGradient: Bool
     ) throws -> [BatchSizeRule] {
         guard let text = options.shadow else { return [] }
-        if text == "all" { return BatchSizeRule.adaptive.filter { $0 != rule } }
+        if text == "all" {
+            return BatchSizeRule.adaptive.filter { $0 != rule && (followsGradient || !$0.assumesGradientDescent) }
+        }
         var rules: [BatchSizeRule] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let shadow = try BatchSizeRule(String(part))
@@ -151,6 +159,9 @@ public struct TrainingConfiguration: Sendable {
             let policy = try rule.makePolicy(options, examplesPerEpoch: 1)
             if policy.needsGradientStatistics, options.estimator == .unmeasured {
                 throw TrainingError.policyNeedsStatistics(policy: "batch-size \(rule.name)")
+            }
+            if policy.assumesGradientDescent, !optimizer.update.followsGradient {
+                throw TrainingError.policyAssumesGradientDescent(policy: "batch-size \(rule.name)")
             }
         }
     }

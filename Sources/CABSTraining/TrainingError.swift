@@ -12,6 +12,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case modelDoesNotFitData(model: String, data: String)
     /// The batch-size rule needs statistics that the estimator does not measure.
     case policyNeedsStatistics(policy: String)
+    /// The batch-size rule assumes a step along the gradient, and the optimiser makes another.
+    case policyAssumesGradientDescent(policy: String)
     /// The loss or a gradient is not a finite number, or the loss is above its bound.
     case diverged(Divergence)
     /// An option's value is none of those that there are.
@@ -55,6 +57,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "the model (\(model)) does not fit the data (\(data))"
         case .policyNeedsStatistics(let policy):
             "\(policy) needs gradient statistics, but the estimator is none; use exact, or a constant batch size"
+        case .policyAssumesGradientDescent(let policy):
+            "\(policy) assumes a step along the gradient, which Adam does not make; take noise-scale or norm-test, or sgd or momentum"
         case .diverged(let found):
             "the loss is \(found.loss.map { "\($0)" } ?? "not a number")"
                 + (found.parameter.map { " and the gradient of \($0) not finite" } ?? "")

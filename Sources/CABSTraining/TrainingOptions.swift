@@ -26,6 +26,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var model: ModelConfiguration?
     /// What training makes small.
     public var loss: Loss?
+    /// The optimiser: see ``OptimizerName``.
+    public var optimizer: String?
     /// The learning rate α, at first.
     public var learningRate: Double?
     /// `constant`, `cosine` (down to zero over the run), or `step:FACTOR:EPOCHS`.
@@ -109,7 +111,7 @@ public struct TrainingOptions: Sendable, Codable {
     public init() {}
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case dataset, data, augment, validation, model, loss
+        case dataset, data, augment, validation, model, loss, optimizer
         case learningRate = "learning-rate"
         case learningRateSchedule = "learning-rate-schedule"
         case weightDecay = "weight-decay"

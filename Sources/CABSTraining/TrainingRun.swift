@@ -70,13 +70,13 @@ public struct TrainingRun: Sendable {
         try configuration.checkContinuation(of: before)
         lock = try RunLock(directory.url)
         let checkpoint = try directory.checkpoints.newest(onDamage: onDamage)
-        trainer = try configuration.makeTrainer(from: checkpoint.parameters)
+        trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters)
         let data = DataFingerprint(trainer.data)
         guard checkpoint.state.data == data else {
             throw TrainingError.resumesDifferently(
                 what: "data of", before: "\(checkpoint.state.data)", now: "\(data)")
         }
-        try await trainer.restore(checkpoint.state.trainer, checkpoint.parameters)
+        try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
         try directory.writeConfiguration(configuration)
         try directory.removeEnd()
         self.directory = directory
@@ -98,7 +98,7 @@ public struct TrainingRun: Sendable {
     ) async throws -> RunSummary {
         var session = try RunSession(self, from: start)
         // So that there is always something to go on from, or back to.
-        if start == nil { _ = try await checkpoint(session, onEvent) }
+        if start == nil { try await checkpoint(session, onEvent) }
         while true {
             do {
                 try await train(&session, shouldStop, onEvent)
@@ -114,8 +114,8 @@ public struct TrainingRun: Sendable {
                 onEvent(.rewind(divergence, toStepCount: session.record.progress.stepCount))
             }
         }
-        let last = try await checkpoint(session, onEvent)
-        try DurableFile.link(last, as: directory.finalParametersFile)
+        try await checkpoint(session, onEvent)
+        try Safetensors.write(await trainer.parameters(), to: directory.finalParametersFile)
         let summary = try summary(.finished, session)
         try directory.write(summary)
         return summary
@@ -143,10 +143,10 @@ public struct TrainingRun: Sendable {
             try session.log(step)
             try await session.compareEstimators(trainer)
             if shouldStop() {
-                _ = try await checkpoint(session, onEvent)
+                try await checkpoint(session, onEvent)
                 throw RunInterruption(stepCount: step.progress.stepCount)
             }
-            if session.checkpointIsDue { _ = try await checkpoint(session, onEvent) }
+            if session.checkpointIsDue { try await checkpoint(session, onEvent) }
         }
         if session.record.evaluation == nil { _ = try await evaluate(&session.record) }
     }
@@ -157,7 +157,7 @@ public struct TrainingRun: Sendable {
             onEvent(.damagedCheckpoint($0))
         }
         let seconds = await trainer.progress.seconds
-        try await trainer.restore(checkpoint.state.trainer, checkpoint.parameters)
+        try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
         directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount)
         var earlier = try RunSession(self, from: checkpoint.state, after: session)
         earlier.record.rewindCount = session.record.rewindCount + 1
@@ -167,13 +167,12 @@ public struct TrainingRun: Sendable {
         return earlier
     }
 
-    private func checkpoint(_ session: RunSession, _ onEvent: (Event) -> Void) async throws -> URL {
+    private func checkpoint(_ session: RunSession, _ onEvent: (Event) -> Void) async throws {
         let state = try session.state(trainer: await trainer.state())
-        let file = try directory.checkpoints.write(
-            Checkpoint(await trainer.parameters(), state), keeping: configuration.keptCheckpointCount,
+        try directory.checkpoints.write(
+            Checkpoint(await trainer.tensors(), state), keeping: configuration.keptCheckpointCount,
             by: configuration.checkpointInterval)
         onEvent(.checkpoint(stepCount: state.trainer.progress.stepCount))
-        return file
     }
 
     private func evaluate(_ record: inout RunRecord) async throws -> Evaluation {

@@ -34,6 +34,17 @@
       (float *weights, const float *gradient_sum, float scale, float learning_rate, float weight_decay,      \
        size_t count),                                                                                        \
       (weights, gradient_sum, scale, learning_rate, weight_decay, count))                                    \
+    F(double, descend_with_momentum,                                                                         \
+      (float *weights, float *velocity, const float *gradient_sum, float scale, float learning_rate,         \
+       float weight_decay, float beta, int nesterov, size_t count),                                          \
+      (weights, velocity, gradient_sum, scale, learning_rate, weight_decay, beta, nesterov, count))          \
+    F(void, follow_velocity,                                                                                 \
+      (float *weights, float *velocity, float learning_rate, float weight_decay, size_t count),              \
+      (weights, velocity, learning_rate, weight_decay, count))                                               \
+    F(double, descend_by_adam,                                                                               \
+      (float *weights, float *first_moment, float *second_moment, const float *gradient_sum, float scale,    \
+       const cvm_adam *constants, size_t count),                                                             \
+      (weights, first_moment, second_moment, gradient_sum, scale, constants, count))                         \
     F(double, weight_gradient_squared_norm,                                                                  \
       (const float *pixel_products, const float *gradient_products, const cvm_convolution *shape),           \
       (pixel_products, gradient_products, shape))                                                            \

@@ -91,6 +91,16 @@ import Testing
                 agree($0, 2 * $1)
             }
         },
+        Effect("--optimizer momentum:0.5", beside: "--model zero.yaml --steps 1 --learning-rate 0.1") { without, with in
+            // The first step is the same.
+            try without.parameter("dense1.weight") == with.parameter("dense1.weight")
+                && with.options.optimizer == "momentum:0.5"
+        },
+        Effect("--optimizer adamw", beside: "--model drawn.yaml --steps 1 --learning-rate 0.1") { _, with in
+            // Adam's first step goes by the learning rate, whatever the gradient, where there is one.
+            let (first, last) = (try with.firstParameter("dense1.bias"), try with.parameter("dense1.bias"))
+            return zip(first, last).allSatisfy { abs(abs($0 - $1) - 0.1) < 1e-4 }
+        },
         Effect("--learning-rate-schedule cosine") { without, with in
             without.values("learning_rate").allSatisfy { $0 == 0.1 }
                 && zip(with.values("learning_rate"), 0..<12).allSatisfy {

@@ -65,7 +65,7 @@ import Testing
             var batch = ArrayBatch.random(model, count: 20 + 37 * step, seed: UInt64(step))
             batch.firstDraw = UInt64(1000 * step)
             statistics.append(
-                try network.step(on: batch, GradientDescent(learningRate: 0.1, weightDecay: 0.01)).statistics)
+                try network.step(on: batch, UpdateStep(learningRate: 0.1, weightDecay: 0.01)).statistics)
         }
         return (try network.parameters(), statistics)
     }
@@ -112,7 +112,7 @@ import Testing
         let before = try network.parameters()
         let (measured, gradient) = try network.gradient(of: batch)
         #expect(try network.parameters() == before)
-        let report = try network.step(on: batch, GradientDescent(learningRate: 0.3, weightDecay: 0.05))
+        let report = try network.step(on: batch, UpdateStep(learningRate: 0.3, weightDecay: 0.05))
         #expect(agree(report.statistics.gradientSquaredNorm, measured.statistics.gradientSquaredNorm))
         #expect(report.statistics.secondMoment == measured.statistics.secondMoment)
         for (name, tensor) in try network.parameters().elements {
@@ -131,8 +131,8 @@ import Testing
             try Network(model, workerCount: 2, dividesAlways: true),
             try Network(model, estimator: .unmeasured, workerCount: 2, dividesAlways: true)
         )
-        _ = try exact.step(on: batch, GradientDescent(learningRate: 0.1))
-        let report = try plain.step(on: batch, GradientDescent(learningRate: 0.1))
+        _ = try exact.step(on: batch, UpdateStep(learningRate: 0.1))
+        let report = try plain.step(on: batch, UpdateStep(learningRate: 0.1))
         let (exactParameters, plainParameters) = (try exact.parameters(), try plain.parameters())
         #expect(exactParameters == plainParameters)
         #expect(report.statistics.secondMoment.isNaN)
@@ -156,11 +156,11 @@ import Testing
                 let before = try network.parameters()
                 let isSound = try network.step(
                     on: ArrayBatch(inputs: inputs, targets: good.targets),
-                    GradientDescent(learningRate: 0.1, lossBound: value.bound)
+                    UpdateStep(learningRate: 0.1, lossBound: value.bound)
                 ).isSound
                 #expect(!isSound)
                 #expect(try network.parameters() == before)
-                #expect(try network.step(on: good, GradientDescent(learningRate: 0.1)).isSound)
+                #expect(try network.step(on: good, UpdateStep(learningRate: 0.1)).isSound)
                 #expect(try network.parameters() != before)
             }
         }
@@ -186,7 +186,7 @@ import Testing
         let before = try network.parameters()
         let usual = ArrayBatch.random(model, count: 5)
         let huge = ArrayBatch(inputs: usual.inputs.map { $0.map { $0 * 1e25 } }, targets: usual.targets)
-        let report = try network.step(on: huge, GradientDescent(learningRate: 0.1, lossBound: 100))
+        let report = try network.step(on: huge, UpdateStep(learningRate: 0.1, lossBound: 100))
         #expect(report.statistics.meanLoss < 10)
         #expect(!report.isSound)
         #expect(report.firstUnsoundParameter == "dense1.weight")
@@ -213,7 +213,7 @@ import Testing
 
         // Between the two: on one side of it is the first chunk, on the other the batch.
         let report = try network.step(
-            on: batch, GradientDescent(learningRate: 0.1, lossBound: (whole + first) / 2))
+            on: batch, UpdateStep(learningRate: 0.1, lossBound: (whole + first) / 2))
         #expect(report.isSound == largestFirst)
         #expect(report.exampleLosses == measured.exampleLosses)
         #expect(report.exampleSquaredNorms == measured.exampleSquaredNorms)
@@ -245,7 +245,7 @@ import Testing
         let before = try network.parameters()
         let losses = try network.gradient(of: good).report.exampleLosses
         let report = try network.step(
-            on: ArrayBatch(inputs: inputs, targets: good.targets), GradientDescent(learningRate: 0.1))
+            on: ArrayBatch(inputs: inputs, targets: good.targets), UpdateStep(learningRate: 0.1))
         #expect(!report.isSound)
         #expect(try network.parameters() == before)
         for (index, loss) in report.exampleLosses.enumerated() {

@@ -28,7 +28,7 @@ import Testing
         var rate = 1e-3 / first.gradientSquaredNorm
         var losses: [Double] = []
         for _ in 0..<26 {
-            let report = try network.step(on: batch, GradientDescent(learningRate: rate))
+            let report = try network.step(on: batch, UpdateStep(learningRate: rate))
             #expect(report.isSound)
             let found = report.statistics
             losses.append(found.meanLoss)

@@ -86,7 +86,7 @@ import Testing
             try Network(model, estimator: $0, workerCount: 2, dividesAlways: true)
         }
         for _ in 0..<4 {
-            for network in networks { _ = try network.step(on: batch, GradientDescent(learningRate: 0.1)) }
+            for network in networks { _ = try network.step(on: batch, UpdateStep(learningRate: 0.1)) }
         }
         let (sparse, dense) = (try networks[0].parameters(), try networks[1].parameters())
         for (name, tensor) in dense.elements {

@@ -57,7 +57,7 @@ import Testing
             #expect(step.batchSize <= wanted)
             let isReduced = 2 * step.batchSize < wanted
             let factor = isReduced ? Double(step.batchSize) / Double(wanted) : 1
-            #expect(step.scheduledLearningRate == 0.1)
+            #expect(step.effectiveLearningRate == 0.1)
             #expect(abs(step.learningRate - 0.1 * factor) < 1e-12)
             wanted = step.decision.nextBatchSize
         }

@@ -11,16 +11,16 @@ protocol BatchOperation: AnyObject, Sendable {
     /// Computes this worker's parts of the gradients.
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally)
     /// The parameters whose gradient the backward pass formed. The others' is in what the pass left, for
-    /// ``update(_:pass:descent:)`` to take it from there.
+    /// ``update(_:pass:_:_:)`` to take it from there.
     func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray]
     /// Computes this worker's part of the update of the others.
-    func update(_ worker: Worker, pass: ChunkPass, descent: GradientDescent)
+    func update(_ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep)
 }
 
 extension BatchOperation {
     var computations: [PlannedComputation] { [] }
     func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray] { parameters }
-    func update(_ worker: Worker, pass: ChunkPass, descent: GradientDescent) {}
+    func update(_ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep) {}
 }
 
 /// Values and gradients of one layer for the examples of a chunk, [rows, columns] in row-major order.
@@ -58,8 +58,8 @@ struct ChunkPass {
     let firstDraw: UInt64
     /// Whether this is a training step, and not an evaluation.
     let isTraining: Bool
-    /// Whether the chunk is the whole batch of a step of descent: gradients are then of use to the update alone.
-    let isWholeDescent: Bool
+    /// Whether the chunk is the whole batch of a step with an update: gradients are then of use to the update alone.
+    let isWholeUpdate: Bool
 
     /// Whether gradient sums start with this chunk.
     var isFirst: Bool { firstPosition == 0 }

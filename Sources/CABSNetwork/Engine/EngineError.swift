@@ -8,6 +8,8 @@ public enum EngineError: Error, Hashable, CustomStringConvertible {
     case workerCountOutOfRange(Int)
     /// A batch without examples.
     case emptyBatch
+    /// A constant of an update method out of its range.
+    case constantOutOfRange(name: String, value: Double, allowed: String)
 
     /// The numbers of workers that a network can have.
     public static let workerCounts = 1...256
@@ -22,6 +24,8 @@ public enum EngineError: Error, Hashable, CustomStringConvertible {
                 + "\(Self.workerCounts.upperBound), best one for each core"
         case .emptyBatch:
             "a batch has no examples; give it at least one"
+        case .constantOutOfRange(let name, let value, let allowed):
+            "the \(name) is \(value); use \(allowed)"
         }
     }
 }

@@ -24,6 +24,10 @@ struct StageContext {
     let parameters: [String: TrainableArray.Identity]
     /// How many workers sum gradients.
     let workerCount: Int
+    /// How many numbers the update keeps for each value of a parameter.
+    let slotCount: Int
+    /// Whether the update may be fused into the product that gives a gradient.
+    let fusesUpdate: Bool
     /// The numbers of examples that go into one call, from the largest down.
     let exampleCounts: [Int]
     /// Whether the layer that follows hands most values of the output gradient a zero: a maximum with windows two or more apart.

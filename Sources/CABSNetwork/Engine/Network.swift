@@ -14,6 +14,8 @@ public final class Network {
     public let loss: Loss
     /// How the second moment of the gradients is measured.
     public let estimator: GradientEstimator
+    /// How a step changes the parameters.
+    public let update: UpdateMethod
     /// The number of threads that compute; a step with too little work to divide runs on one of them.
     public var workerCount: Int { pool.workerCount }
 
@@ -34,7 +36,8 @@ public final class Network {
         of model: Model, estimator: GradientEstimator = .exact
     ) throws(EngineError) -> [PlannedLayer] {
         try StepProgram(
-            model, loss: .softmaxCrossEntropy, estimator: estimator, workerCount: 1, dividesAlways: false
+            model, loss: .softmaxCrossEntropy, estimator: estimator, update: .gradientDescent, workerCount: 1,
+            dividesAlways: false
         ).plan
     }
 
@@ -44,30 +47,34 @@ public final class Network {
     ///   - model: The architecture.
     ///   - loss: What training makes small.
     ///   - estimator: How the second moment of the gradients is measured.
+    ///   - update: How a step changes the parameters.
     ///   - workerCount: The number of threads that compute; one for each processor that may be used where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     /// - Throws: ``EngineError`` where the network cannot be set up, ``ModelError`` where the parameters are not the
     ///   model's.
     public convenience init(
         _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
-        workerCount: Int? = nil, parameters: ParameterSet? = nil
+        update: UpdateMethod = .gradientDescent, workerCount: Int? = nil, parameters: ParameterSet? = nil
     ) throws {
         try self.init(
-            model, loss: loss, estimator: estimator, workerCount: workerCount, parameters: parameters,
+            model, loss: loss, estimator: estimator, update: update, workerCount: workerCount, parameters: parameters,
             dividesAlways: false)
     }
 
     /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers, for tests.
     init(
         _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
-        workerCount: Int? = nil, parameters: ParameterSet? = nil, dividesAlways: Bool
+        update: UpdateMethod = .gradientDescent, workerCount: Int? = nil, parameters: ParameterSet? = nil,
+        dividesAlways: Bool
     ) throws {
         self.model = model
         self.loss = loss
         self.estimator = estimator
+        self.update = update
         pool = try WorkerPool(workerCount: workerCount ?? Self.defaultWorkerCount)
         program = try StepProgram(
-            model, loss: loss, estimator: estimator, workerCount: pool.workerCount, dividesAlways: dividesAlways)
+            model, loss: loss, estimator: estimator, update: update, workerCount: pool.workerCount,
+            dividesAlways: dividesAlways)
         try load(parameters ?? model.initialParameters())
     }
 
@@ -87,18 +94,47 @@ public final class Network {
         program.parametersDidChange()
     }
 
-    /// Takes one step of gradient descent on a batch.
+    /// What the update keeps for the parameters from step to step, `velocity.conv1.weight` and so on; nothing under plain descent.
     ///
-    /// The step is not made, and nothing changes, where the batch's mean loss is not finite or above the descent's bound, or where
+    /// - Throws: ``EngineError`` where oneDNN cannot bring them into row-major order.
+    public func optimizerState() throws(EngineError) -> ParameterSet {
+        var elements: [(name: String, tensor: Tensor)] = []
+        for (slot, name) in program.slotNames.enumerated() {
+            for array in program.parameters {
+                elements.append(("\(name).\(array.identity.name)", try array.export(slot: slot)))
+            }
+        }
+        return ParameterSet(elements)
+    }
+
+    /// Replaces what the update keeps; where nothing is given, it begins anew.
+    ///
+    /// - Throws: ``ModelError`` where the state is not that of this network's update, ``EngineError`` where oneDNN cannot bring it into
+    ///   its layout.
+    public func loadOptimizerState(_ state: ParameterSet = ParameterSet([])) throws {
+        if !state.elements.isEmpty {
+            let expected = program.slotNames.flatMap { slot in
+                model.parameters.map { (name: "\(slot).\($0.name)", shape: $0.specification.shape) }
+            }
+            try state.check(against: expected)
+        }
+        for (slot, name) in program.slotNames.enumerated() {
+            for array in program.parameters { try array.load(state["\(name).\(array.identity.name)"], slot: slot) }
+        }
+    }
+
+    /// Takes one step on a batch.
+    ///
+    /// The step is not made, and nothing changes, where the batch's mean loss is not finite or above the step's bound, or where
     /// the squared norm of its gradient, or of an example's that is measured, is not finite: ``StepReport/isSound`` is false then.
     ///
     /// - Parameters:
     ///   - batch: The examples.
-    ///   - descent: The learning rate and weight decay.
+    ///   - step: The learning rate and what else the update reads.
     /// - Returns: What the step measured, before the update.
     /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
-    public func step(on batch: some ExampleBatch, _ descent: GradientDescent) throws(EngineError) -> StepReport {
-        try run(batch, .descend(descent))
+    public func step(on batch: some ExampleBatch, _ step: UpdateStep) throws(EngineError) -> StepReport {
+        try run(batch, .update(step))
     }
 
     /// Computes the gradient of a batch, `(1/m) Σᵢ gᵢ`, and changes nothing.

@@ -3,7 +3,7 @@ import CABS
 /// What a step is for.
 enum StepPurpose: Sendable {
     /// To update the parameters.
-    case descend(GradientDescent)
+    case update(UpdateStep)
     /// To leave the mean gradient where it can be exported.
     case measure
     /// To compute the loss alone.
@@ -13,8 +13,8 @@ enum StepPurpose: Sendable {
         if case .evaluate = self { false } else { true }
     }
 
-    var descent: GradientDescent? {
-        if case .descend(let descent) = self { descent } else { nil }
+    var update: UpdateStep? {
+        if case .update(let step) = self { step } else { nil }
     }
 }
 
@@ -29,6 +29,7 @@ final class StepProgram: @unchecked Sendable {
     var plan: [PlannedLayer] { exampleStage.plan + batchStage.plan }
     private let model: Model
     private let loss: Loss
+    private let rule: any UpdateRule
     private let estimator: GradientEstimator
     private let exampleStage: ExampleStage
     private let batchStage: BatchStage
@@ -44,8 +45,11 @@ final class StepProgram: @unchecked Sendable {
 
     /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers.
     init(
-        _ model: Model, loss: Loss, estimator: GradientEstimator, workerCount: Int, dividesAlways: Bool
+        _ model: Model, loss: Loss, estimator: GradientEstimator, update: UpdateMethod, workerCount: Int,
+        dividesAlways: Bool
     ) throws(EngineError) {
+        try update.validate()
+        let rule = update.rule
         // Before the first of our loops runs: those of another instruction set would give other bits, and a network of dense layers
         // alone has no primitive that asks for the engine.
         _ = try DNNLEngine.shared.get()
@@ -66,6 +70,7 @@ final class StepProgram: @unchecked Sendable {
                 name: placed.name, position: model.layers.firstIndex { $0.name == placed.name }!,
                 seed: model.seed, backpropagates: backpropagates, estimator: estimator,
                 parameters: Dictionary(uniqueKeysWithValues: identities), workerCount: workerCount,
+                slotCount: rule.slotNames.count, fusesUpdate: rule is any FusingUpdateRule,
                 exampleCounts: exampleCounts)
         }
         let slotCount = Self.slotCount
@@ -86,6 +91,7 @@ final class StepProgram: @unchecked Sendable {
         targets = BatchMatrix(rowCapacity: chunkCapacity, columnCount: model.outputCount)
         self.model = model
         self.loss = loss
+        self.rule = rule
         self.estimator = estimator
         convertedParameters = parameters.filter(\.needsConversion)
         trainableOperations = exampleStage.operations.filter { !$0.parameters.isEmpty }
@@ -103,6 +109,9 @@ final class StepProgram: @unchecked Sendable {
             for operation in trainableOperations { operation.parametersDidChange() }
         }
     }
+
+    /// What the update keeps, by slot.
+    var slotNames: [String] { rule.slotNames }
 
     func export(
         _ read: (TrainableArray) throws(EngineError) -> Tensor
@@ -154,7 +163,7 @@ final class StepProgram: @unchecked Sendable {
             let pass = ChunkPass(
                 rowCount: examples.count, firstPosition: examples.lowerBound,
                 firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining,
-                isWholeDescent: chunkCount == 1 && purpose.descent != nil)
+                isWholeUpdate: chunkCount == 1 && purpose.update != nil)
             let rows = worker.share(of: examples.count)
             examplesForward(batch, pass, rows, worker)
             batchForward(pass, rows, records, worker)
@@ -244,14 +253,14 @@ final class StepProgram: @unchecked Sendable {
             }
         }
         worker.wait()
-        if worker.index == 0 { records.decide(within: purpose.descent?.lossBound ?? .greatestFiniteMagnitude) }
+        if worker.index == 0 { records.decide(within: purpose.update?.lossBound ?? .greatestFiniteMagnitude) }
         worker.forEachInTurn(convertedParameters) { $0.convert() }
         worker.wait()
-        if let descent = purpose.descent, records.isSound {
+        if let step = purpose.update, records.isSound {
             for array in summed {
-                gradientSquaredNorms[array.identity.index] = array.descendShare(worker, scale: scale, descent: descent)
+                gradientSquaredNorms[array.identity.index] = array.updateShare(worker, scale: scale, rule, step)
             }
-            for operation in batchStage.operations { operation.update(worker, pass: pass, descent: descent) }
+            for operation in batchStage.operations { operation.update(worker, pass: pass, rule, step) }
             worker.wait()
             worker.forEachInTurn(trainableOperations) { $0.parametersDidChange() }
         } else {

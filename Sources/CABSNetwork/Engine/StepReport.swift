@@ -13,8 +13,8 @@ public struct StepReport: Sendable {
     /// The squared norm of each example's own gradient; with the reference estimator its approximation, and
     /// empty where it was not measured.
     public let exampleSquaredNorms: [Double]
-    /// Whether the batch's mean loss and the squared norms of its gradients are finite, and the loss is not above the descent's
-    /// bound. A step of descent was made where this is so, and only there.
+    /// Whether the batch's mean loss and the squared norms of its gradients are finite, and the loss is not above the step's
+    /// bound. The update was made where this is so, and only there.
     public let isSound: Bool
 
     /// The first parameter whose gradient is not finite, if any.

@@ -78,6 +78,8 @@ final class TrainableArray: Sendable {
 
     let identity: Identity
     let values: AlignedBuffer
+    /// What the update keeps for each value.
+    let slots: [AlignedBuffer]
     /// The gradient, summed over examples: one buffer for each worker that sums on its own.
     let gradientSums: [AlignedBuffer]
 
@@ -89,13 +91,15 @@ final class TrainableArray: Sendable {
     /// - Parameters:
     ///   - gradientForm: The form that gradients are summed in; as the values' where not given.
     ///   - sumCount: How many workers sum on their own.
+    ///   - slotCount: How many numbers the update keeps for each value.
     init(
-        _ identity: Identity, form: StoredForm, gradientForm: StoredForm? = nil, sumCount: Int
+        _ identity: Identity, form: StoredForm, gradientForm: StoredForm? = nil, sumCount: Int, slotCount: Int
     ) throws(EngineError) {
         self.identity = identity
         valueForm = form
         self.gradientForm = gradientForm ?? form
         values = AlignedBuffer(count: form.storedCount)
+        slots = (0..<slotCount).map { _ in AlignedBuffer(count: form.storedCount) }
         let gradientCount = self.gradientForm.storedCount
         gradientSums = (0..<sumCount).map { _ in AlignedBuffer(count: gradientCount) }
         if self.gradientForm.stored == form.stored {
@@ -109,9 +113,11 @@ final class TrainableArray: Sendable {
     }
 
     /// A parameter stored plainly.
-    convenience init(plain identity: Identity, sumCount: Int) throws(EngineError) {
+    convenience init(plain identity: Identity, sumCount: Int, slotCount: Int) throws(EngineError) {
         let layout = try Layout([identity.shape.reduce(1, *)], dnnl_a)
-        try self.init(identity, form: StoredForm(repetitions: 1, plain: layout, stored: layout), sumCount: sumCount)
+        try self.init(
+            identity, form: StoredForm(repetitions: 1, plain: layout, stored: layout), sumCount: sumCount,
+            slotCount: slotCount)
     }
 
     func load(_ tensor: Tensor) throws(EngineError) {
@@ -120,6 +126,16 @@ final class TrainableArray: Sendable {
 
     func export() throws(EngineError) -> Tensor {
         Tensor(shape: identity.shape, values: try valueForm.read(values))
+    }
+
+    /// Replaces a slot; nothing empties it.
+    func load(_ tensor: Tensor?, slot: Int) throws(EngineError) {
+        guard let tensor else { return slots[slot].zero() }
+        try valueForm.store(tensor.values, into: slots[slot])
+    }
+
+    func export(slot: Int) throws(EngineError) -> Tensor {
+        Tensor(shape: identity.shape, values: try valueForm.read(slots[slot]))
     }
 
     /// The gradient as ``scaleShare(_:scale:)`` left it.
@@ -154,14 +170,20 @@ final class TrainableArray: Sendable {
 
     private var gradient: AlignedBuffer { converted?.buffer ?? gradientSums[0] }
 
-    /// Takes one step of gradient descent.
+    /// Updates the worker's share of the values.
     ///
     /// - Returns: The share's part of the squared norm of the mean gradient.
-    func descendShare(_ worker: Worker, scale: Float, descent: GradientDescent) -> Double {
+    func updateShare(_ worker: Worker, scale: Float, _ rule: any UpdateRule, _ step: UpdateStep) -> Double {
         let share = worker.share(of: values.count, unit: 16)
-        return cvm_descend(
-            values.pointer + share.lowerBound, gradient.pointer + share.lowerBound, scale,
-            Float(descent.learningRate), Float(descent.weightDecay), share.count)
+        return rule.apply(
+            to: self.share(share), gradientSum: gradient.pointer + share.lowerBound, scale: scale, step)
+    }
+
+    /// Some of the values, with their slots.
+    func share(_ range: Range<Int>) -> UpdateShare {
+        UpdateShare(
+            values: values.pointer + range.lowerBound, slots: slots.map { $0.pointer + range.lowerBound },
+            count: range.count)
     }
 
     /// Turns the sum into the mean and leaves it there to be exported.
@@ -170,22 +192,5 @@ final class TrainableArray: Sendable {
     func scaleShare(_ worker: Worker, scale: Float) -> Double {
         let share = worker.share(of: values.count, unit: 16)
         return cvm_scale_with_squared_norm(gradient.pointer + share.lowerBound, scale, share.count)
-    }
-}
-
-/// One step of gradient descent, `w ← w − α (g + λ w)`.
-public struct GradientDescent: Sendable, Hashable {
-    /// The learning rate α.
-    public let learningRate: Double
-    /// The weight decay λ.
-    public let weightDecay: Double
-    /// The largest mean loss with which the step is still made.
-    public let lossBound: Double
-
-    /// Creates the step.
-    public init(learningRate: Double, weightDecay: Double = 0, lossBound: Double = .greatestFiniteMagnitude) {
-        self.learningRate = learningRate
-        self.weightDecay = weightDecay
-        self.lossBound = lossBound
     }
 }

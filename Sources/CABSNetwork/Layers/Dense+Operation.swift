@@ -36,8 +36,10 @@ final class DenseOperation: BatchOperation {
         let plainRow = try Layout([1, input.columnCount, 1, 1], dnnl_nchw)
         let form =
             inputForm ?? StoredForm(repetitions: units, plain: plainRow, stored: plainRow)
-        weight = try TrainableArray(context.parameters["weight"]!, form: form, sumCount: 1)
-        bias = try TrainableArray(plain: context.parameters["bias"]!, sumCount: 1)
+        weight = try TrainableArray(
+            context.parameters["weight"]!, form: form, sumCount: 1, slotCount: context.slotCount)
+        bias = try TrainableArray(
+            plain: context.parameters["bias"]!, sumCount: 1, slotCount: context.slotCount)
         output = BatchMatrix(rowCapacity: input.rowCapacity, columnCount: units)
         backpropagates = context.backpropagates
         measures = context.estimator != .unmeasured
@@ -50,8 +52,9 @@ final class DenseOperation: BatchOperation {
         }
         // Spares writing and reading the gradient, most of the memory traffic of a small batch. The price is the gradient's norm from
         // Gram matrices: for few rows next to nothing, here at most a twentieth of the product.
-        largestUpdatedRowCount = min(
-            input.columnCount * units / (20 * (input.columnCount + units)), input.rowCapacity)
+        largestUpdatedRowCount =
+            context.fusesUpdate
+            ? min(input.columnCount * units / (20 * (input.columnCount + units)), input.rowCapacity) : 0
         let productCount = largestUpdatedRowCount * min(largestUpdatedRowCount, ownRows)
         gramMatrices = (0..<context.workerCount).map { _ in
             (AlignedBuffer(count: productCount), AlignedBuffer(count: productCount))
@@ -90,18 +93,25 @@ final class DenseOperation: BatchOperation {
     }
 
     private func updatesFromPass(_ pass: ChunkPass) -> Bool {
-        pass.isWholeDescent && pass.rowCount <= largestUpdatedRowCount
+        pass.isWholeUpdate && pass.rowCount <= largestUpdatedRowCount
     }
 
     func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray] {
         updatesFromPass(pass) ? [bias] : parameters
     }
 
-    func update(_ worker: Worker, pass: ChunkPass, descent: GradientDescent) {
-        guard updatesFromPass(pass) else { return }
+    func update(_ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep) {
+        guard updatesFromPass(pass), let rule = rule as? any FusingUpdateRule else { return }
+        let product = rule.fusedProduct(step, exampleCount: pass.rowCount)
         addProduct(
-            worker, pass: pass, to: weight.values, alpha: Float(-descent.learningRate / Double(pass.rowCount)),
-            beta: Float(1 - descent.learningRate * descent.weightDecay))
+            worker, pass: pass, to: product.slot.map { weight.slots[$0] } ?? weight.values, alpha: product.scale,
+            beta: product.keep)
+        guard product.slot != nil else { return }
+        let (units, columns) = gradientTile(of: worker)
+        for unit in units where !columns.isEmpty {
+            let first = unit * input.columnCount + columns.lowerBound
+            rule.finishFusedProduct(weight.share(first..<first + columns.count), step)
+        }
     }
 
     /// ‖(1/m) Δᵀ X‖² = (1/m²) Σᵢ Σⱼ (aᵢ · aⱼ) (δᵢ · δⱼ), this worker's rows of it.

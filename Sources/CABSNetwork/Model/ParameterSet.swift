@@ -38,11 +38,15 @@ public struct ParameterSet: Sendable, Hashable {
     ///
     /// - Throws: ``ModelError`` naming the first parameter that does not fit.
     public func check(against model: Model) throws(ModelError) {
-        let expected = model.parameters
-        for (name, specification) in expected {
+        try check(against: model.parameters.map { ($0.name, $0.specification.shape) })
+    }
+
+    /// Checks that these are tensors of those names and shapes, no more and no fewer.
+    func check(against expected: [(name: String, shape: [Int])]) throws(ModelError) {
+        for (name, shape) in expected {
             guard let tensor = tensors[name] else { throw .missingParameter(name, found: names) }
-            guard tensor.shape == specification.shape else {
-                throw .parameterShape(name: name, expected: specification.shape, given: tensor.shape)
+            guard tensor.shape == shape else {
+                throw .parameterShape(name: name, expected: shape, given: tensor.shape)
             }
         }
         let known = expected.map(\.name)

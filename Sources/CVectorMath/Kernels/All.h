@@ -13,6 +13,7 @@
 #include "Pooling.h"
 #include "SparseConvolution.h"
 #include "Sums.h"
+#include "Updates.h"
 
 #define CVM_ENTRY(result, name, parameters, arguments) .name = vectorized_##name,
 const cvm_functions CVM_TABLE = {CVM_FUNCTIONS(CVM_ENTRY)};

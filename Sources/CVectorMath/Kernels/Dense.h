@@ -37,24 +37,3 @@ static double vectorized_scale_with_squared_norm(float *gradient, float scale, s
     }
     return total;
 }
-
-static double vectorized_descend(
-    float *restrict weights, const float *restrict gradient_sum, float scale, float learning_rate,
-    float weight_decay, size_t count) {
-#pragma clang fp reassociate(on)
-    double total = 0;
-    float decay = learning_rate * weight_decay;
-    float rate = learning_rate * scale;
-    float squares_scale = scale * scale;
-    for (size_t start = 0; start < count; start += block_length) {
-        size_t end = block_end(start, count);
-        float squares = 0;
-        for (size_t i = start; i < end; i++) {
-            float sum = gradient_sum[i];
-            squares += sum * sum;
-            weights[i] -= rate * sum + decay * weights[i];
-        }
-        total += (double)squares_scale * squares;
-    }
-    return total;
-}

@@ -199,4 +199,28 @@ double cvm_descend(
     float *weights, const float *gradient_sum, float scale, float learning_rate, float weight_decay,
     size_t count);
 
+// The same with momentum: g = scale * gradient_sum[i] + weight_decay * weights[i]; velocity[i] = beta * velocity[i] + g;
+// weights[i] -= learning_rate * velocity[i], or Nesterov's: learning_rate * (g + beta * velocity[i]).
+// Returns the sum of the squares of scale * gradient_sum[i].
+double cvm_descend_with_momentum(
+    float *weights, float *velocity, const float *gradient_sum, float scale, float learning_rate,
+    float weight_decay, float beta, int nesterov, size_t count);
+
+// What is left of it where a product has put beta * velocity[i] + g without the weight decay into the velocity already.
+void cvm_follow_velocity(float *weights, float *velocity, float learning_rate, float weight_decay, size_t count);
+
+// The constants of a step of Adam.
+typedef struct {
+    float first_decay, second_decay, epsilon;
+    // The learning rate divided by 1 - first_decay^t, and 1 / (1 - second_decay^t).
+    float rate, second_correction;
+    // The weight decay that is added to the gradient, and what the weights are multiplied by: one of the two does nothing.
+    float added_decay, kept;
+} cvm_adam;
+
+// A step of Adam. Returns the sum of the squares of scale * gradient_sum[i].
+double cvm_descend_by_adam(
+    float *weights, float *first_moment, float *second_moment, const float *gradient_sum, float scale,
+    const cvm_adam *constants, size_t count);
+
 #endif

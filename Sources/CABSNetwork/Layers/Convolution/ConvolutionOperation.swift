@@ -23,8 +23,10 @@ struct ConvolutionOperation: ExampleOperation {
         self.primitives = primitives
         weight = try TrainableArray(
             context.parameters["weight"]!, form: primitives.weightForm(primitives.weightLayout),
-            gradientForm: primitives.weightForm(plan.gradientLayout), sumCount: context.workerCount)
-        bias = try TrainableArray(plain: context.parameters["bias"]!, sumCount: context.workerCount)
+            gradientForm: primitives.weightForm(plan.gradientLayout), sumCount: context.workerCount,
+            slotCount: context.slotCount)
+        bias = try TrainableArray(
+            plain: context.parameters["bias"]!, sumCount: context.workerCount, slotCount: context.slotCount)
         forward = plan.forward
         gradients = try plan.makeGradients(primitives, weight)
     }
