@@ -24,7 +24,7 @@ struct BenchmarkWork {
             throw TrainingError.unwritable(path: folder.path, reason: error.localizedDescription)
         }
         let file = folder.appending(path: "\(name)-\(batchSize).safetensors")
-        let layers = try JSONEncoder().encode(model.layers.map { LayerConfiguration($0.layer) })
+        let layers = try JSONEncoder().encode(model.definition.map { LayerConfiguration($0) })
         let batch = RandomBatch(model, count: batchSize)
         try Safetensors.write(
             ParameterSet(model.initialParameters().elements + [("x", batch.images), ("y", batch.classes)]),

@@ -45,6 +45,23 @@
       (float *weights, float *first_moment, float *second_moment, const float *gradient_sum, float scale,    \
        const cvm_adam *constants, size_t count),                                                             \
       (weights, first_moment, second_moment, gradient_sum, scale, constants, count))                         \
+    F(void, channel_sums, (double *sums, const float *x, const cvm_channels *shape), (sums, x, shape))       \
+    F(void, channel_squares,                                                                                 \
+      (double *sums, const float *x, const float *centers, const cvm_channels *shape),                       \
+      (sums, x, centers, shape))                                                                             \
+    F(void, channel_products,                                                                                \
+      (double *sums, double *products, const float *gradient, const float *x, const float *centers,          \
+       const cvm_channels *shape),                                                                           \
+      (sums, products, gradient, x, centers, shape))                                                         \
+    F(void, scale_channels,                                                                                  \
+      (float *y, const float *x, const float *centers, const float *factors, const float *shifts,            \
+       const cvm_channels *shape),                                                                           \
+      (y, x, centers, factors, shifts, shape))                                                               \
+    F(void, combine_channels,                                                                                \
+      (float *result, const float *gradient, const float *x, const float *centers,                           \
+       const float *gradient_factors, const float *value_factors, const float *shifts,                       \
+       const cvm_channels *shape),                                                                           \
+      (result, gradient, x, centers, gradient_factors, value_factors, shifts, shape))                        \
     F(double, weight_gradient_squared_norm,                                                                  \
       (const float *pixel_products, const float *gradient_products, const cvm_convolution *shape),           \
       (pixel_products, gradient_products, shape))                                                            \

@@ -1,12 +1,11 @@
-import CABSNetwork
 import Foundation
+
+@testable import CABSNetwork
 
 /// Gradients of one example in Double by the chain rule, layer by layer as the formulas say: a thousand times faster than the oracle's
 /// central differences, with which `GradientTests` compares it.
 struct Backpropagation {
     let oracle: Oracle
-    /// The input of each layer, and the last one's output.
-    private let values: [[Double]]
     private(set) var gradients: [String: [Double]] = [:]
     /// What the authors' code takes for the squares of each gradient's values: for a convolution the gradient that squared inputs
     /// and squared output gradients have, which leaves out the products of different positions; elsewhere the squares themselves.
@@ -17,14 +16,19 @@ struct Backpropagation {
     init(_ oracle: Oracle, _ input: [Float], _ target: [Float], draw: UInt64 = 0) {
         self.oracle = oracle
         self.draw = draw
-        var values = [input.map(Double.init)]
-        for stage in oracle.model.layers {
-            values.append(oracle.output(of: stage, values.last!, draw: draw))
-        }
-        self.values = values
-        var gradient = Self.lossGradient(oracle.loss, values.last!, target.map(Double.init))
+        let tensors = oracle.tensors(input, draw: draw)
+        var tensorGradients = tensors.map { $0.map { _ in 0.0 } }
+        tensorGradients[tensors.count - 1] = Self.lossGradient(
+            oracle.loss, tensors.last!, target.map(Double.init))
         for (index, stage) in oracle.model.layers.enumerated().reversed() {
-            gradient = backward(stage, values[index], values[index + 1], gradient)
+            let gradient = tensorGradients[index + 1]
+            // A sum hands its gradient to both; every tensor collects those of all that read it.
+            for tensor in stage.inputs {
+                let part =
+                    stage.layer is Addition
+                    ? gradient : backward(stage, tensors[tensor], tensors[index + 1], gradient)
+                tensorGradients[tensor] = zip(tensorGradients[tensor], part).map(+)
+            }
         }
     }
 
@@ -56,10 +60,13 @@ struct Backpropagation {
         case let layer as Conv2D: convolution(layer, stage, input, gradient)
         case let layer as MaxPool2D: maximum(layer, stage, input, output, gradient)
         case let layer as AveragePool2D: average(layer, stage, input, gradient)
+        case is GlobalAveragePool2D:
+            input.indices.map { gradient[$0 / (input.count / gradient.count)] / Double(input.count / gradient.count) }
+        case let layer as GroupNorm: groupNorm(layer, stage, input, gradient)
         case is Tanh: zip(gradient, output).map { $0 * (1 - $1 * $1) }
         case is ReLU: zip(gradient, output).map { $1 > 0 ? $0 : 0 }
         case is Sigmoid: zip(gradient, output).map { $0 * $1 * (1 - $1) }
-        case is Dropout: zip(gradient, oracle.output(of: stage, input.map { _ in 1 }, draw: draw)).map { $0 * $1 }
+        case is Dropout: zip(gradient, oracle.output(of: stage, [input.map { _ in 1 }], draw: draw)).map { $0 * $1 }
         case is Flatten: gradient
         case is Dense: dense(stage, input, gradient)
         default: fatalError("no chain rule for \(stage.name)")
@@ -74,6 +81,34 @@ struct Backpropagation {
         referenceSquares["\(stage.name).bias"] = gradient.map { $0 * $0 }
         return input.indices.map { index in
             gradient.indices.reduce(0) { $0 + gradient[$1] * weight[$1 * input.count + index] }
+        }
+    }
+
+    /// By the chain rule through mean and variance, one value at a time: ∂x̂ⱼ/∂xᵢ = (δᵢⱼ − 1/n − x̂ᵢ x̂ⱼ / n) / s.
+    private mutating func groupNorm(
+        _ layer: GroupNorm, _ stage: Model.PlacedLayer, _ input: [Double], _ gradient: [Double]
+    ) -> [Double] {
+        let weight = oracle.parameters["\(stage.name).weight"]!
+        let x = oracle.normalized(layer, input)
+        let (pixels, size) = (input.count / weight.count, input.count / layer.groups)
+        var (weightGradient, biasGradient) = (weight.map { _ in 0.0 }, weight.map { _ in 0.0 })
+        for (index, g) in gradient.enumerated() {
+            weightGradient[index / pixels] += g * x[index]
+            biasGradient[index / pixels] += g
+        }
+        gradients["\(stage.name).weight"] = weightGradient
+        gradients["\(stage.name).bias"] = biasGradient
+        referenceSquares["\(stage.name).weight"] = weightGradient.map { $0 * $0 }
+        referenceSquares["\(stage.name).bias"] = biasGradient.map { $0 * $0 }
+        return input.indices.map { i in
+            let group = i / size * size..<(i / size + 1) * size
+            let mean = group.reduce(0) { $0 + input[$1] } / Double(size)
+            let variance = group.reduce(0) { $0 + (input[$1] - mean) * (input[$1] - mean) } / Double(size)
+            let deviation = (variance + Double(layer.epsilon)).squareRoot()
+            return group.reduce(0) { sum, j in
+                let slope = ((i == j ? 1 : 0) - (1 + x[i] * x[j]) / Double(size)) / deviation
+                return sum + gradient[j] * weight[j / pixels] * slope
+            }
         }
     }
 

@@ -45,7 +45,7 @@ import Testing
             name: "convolution valid", input: image, layers: [conv(3, 2, .valid), Tanh(), Flatten(), dense(3)]),
         Setting(
             name: "convolution with strides", input: image,
-            layers: [conv(4, 3, stride: 2), Sigmoid(), conv(5, 2, stride: 2), Flatten(), dense(3)]),
+            layers: [conv(4, 3, stride: 2), Sigmoid(), conv(5, 1, stride: 2), Flatten(), dense(3)]),
         Setting(
             name: "convolution valid with strides", input: image,
             layers: [conv(3, 3, stride: 2, .valid), ReLU(), Flatten(), dense(2)]),
@@ -97,6 +97,85 @@ import Testing
             layers: [
                 conv(16, 1), Tanh(), conv(16, 1, .valid), MaxPool2D(poolSize: 2), Flatten(), dense(2),
             ], exampleCount: 3),
+        Setting(
+            name: "group norm", input: image,
+            layers: [conv(6, 3), GroupNorm(groups: 2), ReLU(), Flatten(), dense(3)]),
+        Setting(
+            name: "group norm in blocks with padding", input: image,
+            layers: [
+                conv(12, 3), GroupNorm(groups: 3), Tanh(), conv(9, 2), GroupNorm(groups: 1), ReLU(),
+                GlobalAveragePool2D(), dense(3),
+            ]),
+        Setting(
+            name: "group norm first, channels one by one, and before a maximum", input: image,
+            layers: [
+                GroupNorm(groups: 2), conv(4, 3), GroupNorm(groups: 4, epsilon: 0.1), ReLU(), MaxPool2D(poolSize: 2),
+                Flatten(), dense(2),
+            ]),
+        Setting(
+            name: "residual blocks with group norm and a projection", input: image,
+            layers: [
+                conv(8, 3), GroupNorm(groups: 1), ReLU(),
+                Residual(layers: [
+                    conv(8, 3), GroupNorm(groups: 2), ReLU(), conv(8, 3), GroupNorm(groups: 4),
+                ]), ReLU(),
+                Residual(
+                    layers: [conv(16, 3, stride: 2), GroupNorm(groups: 2), ReLU(), conv(16, 3), GroupNorm(groups: 2)],
+                    shortcut: [conv(16, 1, stride: 2), GroupNorm(groups: 2)]), ReLU(),
+                GlobalAveragePool2D(), dense(3),
+            ], exampleCount: 4),
+        Setting(
+            name: "global average at the end", input: image, layers: [conv(4, 3), Tanh(), GlobalAveragePool2D()]),
+        Setting(
+            name: "residual", input: image,
+            layers: [
+                conv(3, 3), Tanh(), Residual(layers: [conv(3, 3), ReLU(), conv(3, 2)]), ReLU(), Flatten(), dense(2),
+            ]),
+        Setting(
+            name: "residual first and last", input: image,
+            layers: [
+                Residual(layers: [conv(2, 3), Tanh()]), Residual(layers: [Sigmoid(), conv(2, 1)]), Flatten(),
+            ], loss: .meanSquaredError),
+        Setting(
+            name: "residual of activations alone, behind a convolution", input: image,
+            layers: [
+                conv(3, 2), Residual(layers: [ReLU()]), Residual(layers: [Tanh(), Sigmoid()]), Flatten(), dense(2),
+            ]),
+        Setting(
+            name: "residual with a projection and a maximum", input: image,
+            layers: [
+                conv(4, 3), ReLU(),
+                Residual(
+                    layers: [conv(6, 3, stride: 2), Tanh(), conv(6, 3)], shortcut: [conv(6, 1, stride: 2)]),
+                Residual(
+                    layers: [conv(5, 3), ReLU(), MaxPool2D(poolSize: 2)],
+                    shortcut: [
+                        conv(5, 1, stride: 2), Tanh(),
+                        MaxPool2D(poolSize: 2),
+                    ]),
+                Flatten(), dense(2),
+            ]),
+        Setting(
+            name: "residual in a residual", input: image,
+            layers: [
+                conv(3, 3), Tanh(),
+                Residual(layers: [
+                    conv(3, 2), Residual(layers: [conv(3, 3), Tanh()]), Residual(layers: [ReLU(), conv(3, 1)]),
+                ]),
+                AveragePool2D(poolSize: 2, padding: .same), Flatten(), dense(2),
+            ]),
+        Setting(
+            name: "residual whose layers are gathered", input: .image(height: 5, width: 5, channels: 3),
+            layers: [
+                conv(8, 2), ReLU(), Residual(layers: [conv(8, 3), Tanh(), conv(8, 3)]), Dropout(rate: 0.2), Flatten(),
+                dense(2),
+            ], exampleCount: 5),
+        Setting(
+            name: "residual across the first gathered layer", input: .image(height: 8, width: 8, channels: 2),
+            layers: [
+                conv(16, 1), Tanh(), MaxPool2D(poolSize: 2),
+                Residual(layers: [conv(16, 1), ReLU(), conv(16, 3), ReLU()]), Flatten(), dense(2),
+            ], exampleCount: 5),
         Setting(
             name: "convolutions alone", input: image,
             layers: [conv(4, 3), ReLU(), conv(3, 1), AveragePool2D(poolSize: 6, stride: 6, padding: .same), Flatten()],

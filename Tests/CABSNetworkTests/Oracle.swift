@@ -1,5 +1,6 @@
-import CABSNetwork
 import Foundation
+
+@testable import CABSNetwork
 
 /// The slow and obvious way: every layer as its formula says, in Double, one example at a time, and derivatives by
 /// central differences. It shares no code with the engine but the model's description.
@@ -17,14 +18,21 @@ struct Oracle {
 
     /// The loss of one example in training; `draw` sets what dropout drops.
     func loss(_ input: [Float], _ target: [Float], draw: UInt64 = 0) -> Double {
-        var values = input.map(Double.init)
-        for stage in model.layers { values = output(of: stage, values, draw: draw) }
-        return lossValue(values, target.map(Double.init))
+        lossValue(tensors(input, draw: draw).last!, target.map(Double.init))
     }
 
-    /// What a layer makes of its input.
-    func output(of stage: Model.PlacedLayer, _ values: [Double], draw: UInt64 = 0) -> [Double] {
+    /// The model's input, and what each layer gives.
+    func tensors(_ input: [Float], draw: UInt64 = 0) -> [[Double]] {
+        var tensors = [input.map(Double.init)]
+        for stage in model.layers { tensors.append(output(of: stage, stage.inputs.map { tensors[$0] }, draw: draw)) }
+        return tensors
+    }
+
+    /// What a layer makes of its inputs.
+    func output(of stage: Model.PlacedLayer, _ inputs: [[Double]], draw: UInt64 = 0) -> [Double] {
+        let values = inputs[0]
         switch stage.layer {
+        case is Addition: return zip(inputs[0], inputs[1]).map(+)
         case let layer as Conv2D: return convolution(layer, stage, values)
         case let layer as MaxPool2D:
             return pooling(stage, values, layer.poolSize, layer.stride, layer.padding) { $0.max()! }
@@ -32,6 +40,13 @@ struct Oracle {
             return pooling(stage, values, layer.poolSize, layer.stride, layer.padding) {
                 $0.reduce(0, +) / Double($0.count)
             }
+        case is GlobalAveragePool2D:
+            let size = stage.input.count / stage.output.count
+            return (0..<stage.output.count).map { c in values[c * size..<(c + 1) * size].reduce(0, +) / Double(size) }
+        case let layer as GroupNorm:
+            let (weight, bias) = (parameters["\(stage.name).weight"]!, parameters["\(stage.name).bias"]!)
+            let size = values.count / weight.count
+            return normalized(layer, values).enumerated().map { weight[$0 / size] * $1 + bias[$0 / size] }
         case is ReLU: return values.map { max($0, 0) }
         case is Tanh: return values.map(tanh)
         case is Sigmoid: return values.map { 1 / (1 + exp(-$0)) }
@@ -48,6 +63,17 @@ struct Oracle {
             var random = RandomStream(seed: ownStream.next(), purpose: .dropout, index: draw)
             return values.map { Float(random.nextUniform()) < layer.rate ? 0 : $0 / (1 - Double(layer.rate)) }
         default: fatalError("no oracle for \(stage.name)")
+        }
+    }
+
+    /// The values of each group less their mean, divided by their deviation.
+    func normalized(_ layer: GroupNorm, _ values: [Double]) -> [Double] {
+        let size = values.count / layer.groups
+        return (0..<layer.groups).flatMap { group in
+            let part = values[group * size..<(group + 1) * size]
+            let mean = part.reduce(0, +) / Double(size)
+            let variance = part.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(size)
+            return part.map { ($0 - mean) / (variance + Double(layer.epsilon)).squareRoot() }
         }
     }
 

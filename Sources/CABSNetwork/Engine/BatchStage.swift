@@ -31,7 +31,7 @@ struct BatchStage: Sendable {
                 let imageForm =
                     operations.isEmpty
                     ? StoredForm(
-                        repetitions: dense.units, plain: try Layout.image(exampleStage.imageShape),
+                        repetitions: dense.units, plain: try Layout.image(exampleStage.output.shape),
                         stored: exampleStage.output.layout) : nil
                 let operation = try DenseOperation(
                     input: current, inputForm: imageForm, units: dense.units, in: context)

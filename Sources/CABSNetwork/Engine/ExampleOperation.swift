@@ -39,7 +39,7 @@ protocol ReshapingLayer: Layer {}
 
 /// A layer of the example stage, planned: what all workers share.
 protocol ExampleOperation: Sendable {
-    /// What the operation reads. Where the operation before leaves another layout, a copy goes between.
+    /// What the operation reads, each of its inputs. Where an operation before leaves another layout, a copy goes between.
     var input: TensorLayout { get }
     /// What it leaves.
     var output: TensorLayout { get }
@@ -47,8 +47,11 @@ protocol ExampleOperation: Sendable {
     var backwardReadsInput: Bool { get }
     /// Whether the backward pass reads what came out.
     var backwardReadsOutput: Bool { get }
-    /// Whether the output may take the input's place, and the input's gradient the output gradient's.
+    /// Whether the output may take the first input's place, unless the backward pass reads that, and the first input's gradient the output
+    /// gradient's.
     var worksInPlace: Bool { get }
+    /// Whether the outputs are the input itself, for several to read. Their gradients have places of their own.
+    var outputsShareInput: Bool { get }
     /// The scratch memory that one call needs.
     var scratchByteCount: Int { get }
     /// The operation's parameters, none for most.
@@ -62,6 +65,7 @@ protocol ExampleOperation: Sendable {
 }
 
 extension ExampleOperation {
+    var outputsShareInput: Bool { false }
     var parameters: [TrainableArray] { [] }
     var computations: [PlannedComputation] { [] }
     func parametersDidChange() {}
@@ -73,12 +77,20 @@ struct ExamplePlaces {
     let worker: Int
     /// How many examples a worker has in hand at a time.
     let slotCount: Int
-    let input: ExampleTensor
-    let output: ExampleTensor
+    let inputs: [ExampleTensor]
+    let outputs: [ExampleTensor]
     /// None where no earlier layer has parameters.
-    let inputGradient: ExampleTensor?
-    let outputGradient: ExampleTensor
+    let inputGradients: [ExampleTensor?]
+    let outputGradients: [ExampleTensor]
     let scratch: AlignedBuffer
+}
+
+/// Of operations with one input and one output, as most have.
+extension ExamplePlaces {
+    var input: ExampleTensor { inputs[0] }
+    var output: ExampleTensor { outputs[0] }
+    var inputGradient: ExampleTensor? { inputGradients[0] }
+    var outputGradient: ExampleTensor { outputGradients[0] }
 }
 
 /// An operation bound to one worker's memory.

@@ -25,6 +25,11 @@ public struct PlannedComputation: Sendable, Hashable {
     /// oneDNN's names for its implementations that take part, such as `jit:avx2`; none where the loops are our own.
     public let implementations: [String]
 
+    /// What is computed for a layer with weights.
+    static func purposes(backpropagates: Bool) -> [Purpose] {
+        [.forward, .weightGradient] + (backpropagates ? [.inputGradient] : [])
+    }
+
     init(_ purpose: Purpose, _ way: String, implementations: [String] = []) {
         self.purpose = purpose
         self.way = way

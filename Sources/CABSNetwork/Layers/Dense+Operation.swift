@@ -22,7 +22,7 @@ final class DenseOperation: BatchOperation {
 
     var parameters: [TrainableArray] { [weight, bias] }
     var computations: [PlannedComputation] {
-        ([.forward, .weightGradient] + (backpropagates ? [.inputGradient] : [])).map {
+        PlannedComputation.purposes(backpropagates: backpropagates).map {
             PlannedComputation($0, "matrix product of a chunk's examples")
         }
     }

@@ -16,17 +16,22 @@ extension Pooling {
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext
     ) throws(EngineError) -> any ExampleOperation {
-        if let operation = try PoolingOperation(
-            input: input, shape: output, window: window, averages: Self.averages, backpropagates: context.backpropagates
-        ) {
-            return operation
-        }
-        // Blocks of another length, which hardly any convolution leaves.
-        let plain = TensorLayout(shape: input.shape, layout: try Layout.image(input.shape))
-        return try PoolingOperation(
-            input: plain, shape: output, window: window, averages: Self.averages, backpropagates: context.backpropagates
-        )!
+        try makePooling(window, averages: Self.averages, from: input, to: output, in: context)
     }
+}
+
+/// Plans the means, or the largest values, of windows.
+func makePooling(
+    _ window: SlidingWindow, averages: Bool, from input: TensorLayout, to output: ExampleShape,
+    in context: StageContext
+) throws(EngineError) -> any ExampleOperation {
+    func operation(_ input: TensorLayout) throws(EngineError) -> PoolingOperation? {
+        try PoolingOperation(
+            input: input, shape: output, window: window, averages: averages, backpropagates: context.backpropagates)
+    }
+    if let operation = try operation(input) { return operation }
+    // Blocks of another length, which hardly any convolution leaves.
+    return try operation(TensorLayout(shape: input.shape, layout: Layout.image(input.shape)))!
 }
 
 /// A pooling layer's options as model files write them.

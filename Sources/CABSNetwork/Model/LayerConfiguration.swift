@@ -9,7 +9,7 @@ public struct LayerConfiguration: Sendable, Codable {
     /// Every kind of layer.
     static let layerTypes: [any Layer.Type] = [
         Conv2D.self, MaxPool2D.self, AveragePool2D.self, ReLU.self, Tanh.self, Sigmoid.self, Flatten.self,
-        Dense.self, Dropout.self,
+        Dense.self, Dropout.self, Residual.self, GroupNorm.self, GlobalAveragePool2D.self,
     ]
 
     /// Wraps a layer.
@@ -60,6 +60,7 @@ extension ReLU: LayerWithoutOptions {}
 extension Tanh: LayerWithoutOptions {}
 extension Sigmoid: LayerWithoutOptions {}
 extension Flatten: LayerWithoutOptions {}
+extension GlobalAveragePool2D: LayerWithoutOptions {}
 
 /// No coding key at all.
 private struct NoKey: CodingKey, CaseIterable {

@@ -1,4 +1,4 @@
-/// A neural network's architecture: an input shape and a chain of layers, checked to fit together.
+/// A neural network's architecture: an input shape and a list of layers, checked to fit together.
 ///
 /// ```swift
 /// let model = try Model(input: .image(height: 28, width: 28, channels: 1), seed: 1) {
@@ -7,7 +7,7 @@
 /// }
 /// ```
 ///
-/// A model is a value and holds no parameters; a ``Network`` does.
+/// A model is a value and holds no parameters; a ``Network`` does. Layers that hold others, such as ``Residual``, make it a graph.
 public struct Model: Sendable {
     /// One layer in its place.
     public struct PlacedLayer: Sendable {
@@ -15,6 +15,8 @@ public struct Model: Sendable {
         public let name: String
         /// The layer.
         public let layer: any Layer
+        /// What goes in, by number: 0 is the model's input, i + 1 the output of ``Model/layers`` number i.
+        public let inputs: [Int]
         /// The shape that goes in.
         public let input: ExampleShape
         /// The shape that comes out.
@@ -24,7 +26,10 @@ public struct Model: Sendable {
     /// The shape of one example.
     public let inputShape: ExampleShape
 
-    /// The layers in order, with their names and shapes.
+    /// The layers as they were listed.
+    public let definition: [any Layer]
+
+    /// The layers in the order in which they are computed, with their names, shapes and inputs; those of blocks by themselves.
     public let layers: [PlacedLayer]
 
     /// The seed from which the first parameters are drawn.
@@ -42,32 +47,13 @@ public struct Model: Sendable {
     /// - Throws: ``ModelError`` naming the layer and both shapes where two do not fit.
     public init(input: ExampleShape, seed: UInt64 = 0, layers: [any Layer]) throws(ModelError) {
         guard input.hasValues else { throw .emptyInput(input) }
-        var placed: [PlacedLayer] = []
-        var ordinals: [String: Int] = [:]
-        var shape = input
-        for layer in layers {
-            let type = Swift.type(of: layer)
-            guard LayerConfiguration.layerTypes.contains(where: { $0 == type }) else { throw .unknownLayer(type.kind) }
-            ordinals[type.namePrefix, default: 0] += 1
-            let name = "\(type.namePrefix)\(ordinals[type.namePrefix]!)"
-            let output: ExampleShape
-            do {
-                output = try layer.outputShape(for: shape)
-            } catch {
-                throw .layer(name, error)
-            }
-            // No product below overflows: sizes are bounded, and so are all counts before.
-            let counts = layer.parameters(for: shape).map { $0.shape.map(Double.init).reduce(1, *) }
-            guard output.count <= Self.largestCount, counts.allSatisfy({ $0 <= Double(Self.largestCount) }) else {
-                throw .layerTooLarge(name)
-            }
-            placed.append(PlacedLayer(name: name, layer: layer, input: shape, output: output))
-            shape = output
-        }
-        guard let last = placed.last else { throw .noLayers }
-        guard case .vector = shape else { throw .outputIsNotAVector(layer: last.name, shape) }
+        var graph = ModelGraph(input: input)
+        _ = try graph.place(layers, from: 0)
+        guard let last = graph.nodes.last else { throw .noLayers }
+        guard case .vector = last.output else { throw .outputIsNotAVector(layer: last.name, last.output) }
         self.inputShape = input
-        self.layers = placed
+        self.definition = layers
+        self.layers = graph.nodes
         self.seed = seed
     }
 

@@ -44,7 +44,7 @@ public enum ModelError: Error, Hashable, CustomStringConvertible {
                 + LayerConfiguration.layerTypes.map { $0.kind }.joined(separator: ", ")
         case .layerMixesExamples(let kind):
             "\"\(kind)\" mixes the examples of a batch, so no example has a gradient of its own and the gradient "
-                + "variance that sets the batch size is not defined; leave it out"
+                + "variance that sets the batch size is not defined; take group-norm in its place, with 8 channels a group"
         case .missingParameter(let name, let found):
             "parameter \(name) of the model is missing; there are \(found.joined(separator: ", ")), of another model"
         case .unknownParameter(let name, let known):

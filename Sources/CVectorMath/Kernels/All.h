@@ -8,6 +8,7 @@
 #include "Activations.h"
 #include "Convolution.h"
 #include "Dense.h"
+#include "Normalization.h"
 #include "PaddedImages.h"
 #include "DirectConvolution.h"
 #include "Pooling.h"

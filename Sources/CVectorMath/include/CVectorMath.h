@@ -192,6 +192,30 @@ void cvm_sparse_input_gradient(
 // gradient[i] *= scale; returns the sum of the scaled squares.
 double cvm_scale_with_squared_norm(float *gradient, float scale, size_t count);
 
+// An image by its channels: `planes` blocks of `lanes` channels (16, 8 or 1), in each of which the channels of a pixel lie side by side.
+// What stands for a channel below is an array of planes * lanes, with those of the padding.
+typedef struct {
+    size_t planes, pixels, lanes;
+} cvm_channels;
+
+// The sum over a channel's pixels; of the squares of their distances from a center; and of a gradient, and its products with those
+// distances.
+void cvm_channel_sums(double *sums, const float *x, const cvm_channels *shape);
+void cvm_channel_squares(double *sums, const float *x, const float *centers, const cvm_channels *shape);
+void cvm_channel_products(
+    double *sums, double *products, const float *gradient, const float *x, const float *centers,
+    const cvm_channels *shape);
+
+// y = (x - center) * factor + shift, by channel.
+void cvm_scale_channels(
+    float *y, const float *x, const float *centers, const float *factors, const float *shifts,
+    const cvm_channels *shape);
+
+// result = gradient * gradient_factor + (x - center) * value_factor + shift, by channel.
+void cvm_combine_channels(
+    float *result, const float *gradient, const float *x, const float *centers, const float *gradient_factors,
+    const float *value_factors, const float *shifts, const cvm_channels *shape);
+
 // Gradient descent with weight decay, from a gradient that is still a sum over examples:
 // g = scale * gradient_sum[i]; weights[i] -= learning_rate * (g + weight_decay * weights[i]).
 // Returns the sum of g^2.

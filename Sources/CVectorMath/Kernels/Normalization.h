@@ -1,0 +1,128 @@
+// Sums over the pixels of each channel, and changes of each channel's values, for blocks of 8 or 16 channels and for channels one after
+// the other.
+
+// Calls a function whose last argument is the number of lanes, a constant to the compiler.
+#define FOR_CHANNEL_LANES(s, function, ...)           \
+    do {                                              \
+        if ((s)->lanes == 16)                         \
+            function(__VA_ARGS__, s, 16);             \
+        else if ((s)->lanes == 8)                     \
+            function(__VA_ARGS__, s, 8);              \
+        else                                          \
+            function(__VA_ARGS__, s, 1);              \
+    } while (0)
+
+// Floats of a block: so many pixels of all lanes are summed before the sums move to doubles.
+#define BLOCK_PIXELS(lanes) (block_length / (lanes))
+
+ALWAYS_INLINE void sum_channels(double *sums, const float *x, const cvm_channels *s, size_t lanes) {
+#pragma clang fp reassociate(on)
+    for (size_t plane = 0; plane < s->planes; plane++) {
+        const float *pixels = x + plane * s->pixels * lanes;
+        for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] = 0;
+        for (size_t start = 0; start < s->pixels; start += BLOCK_PIXELS(lanes)) {
+            size_t end = s->pixels - start < BLOCK_PIXELS(lanes) ? s->pixels : start + BLOCK_PIXELS(lanes);
+            float sum[16] = {0};
+            for (size_t p = start; p < end; p++)
+                for (size_t lane = 0; lane < lanes; lane++) sum[lane] += pixels[p * lanes + lane];
+            for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] += sum[lane];
+        }
+    }
+}
+
+ALWAYS_INLINE void sum_channel_squares(
+    double *sums, const float *x, const float *centers, const cvm_channels *s, size_t lanes) {
+#pragma clang fp reassociate(on)
+    for (size_t plane = 0; plane < s->planes; plane++) {
+        const float *pixels = x + plane * s->pixels * lanes, *center = centers + plane * lanes;
+        for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] = 0;
+        for (size_t start = 0; start < s->pixels; start += BLOCK_PIXELS(lanes)) {
+            size_t end = s->pixels - start < BLOCK_PIXELS(lanes) ? s->pixels : start + BLOCK_PIXELS(lanes);
+            float sum[16] = {0};
+            for (size_t p = start; p < end; p++)
+                for (size_t lane = 0; lane < lanes; lane++) {
+                    float distance = pixels[p * lanes + lane] - center[lane];
+                    sum[lane] += distance * distance;
+                }
+            for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] += sum[lane];
+        }
+    }
+}
+
+ALWAYS_INLINE void sum_channel_products(
+    double *sums, double *products, const float *gradient, const float *x, const float *centers, const cvm_channels *s,
+    size_t lanes) {
+#pragma clang fp reassociate(on)
+    for (size_t plane = 0; plane < s->planes; plane++) {
+        size_t first = plane * s->pixels * lanes;
+        const float *center = centers + plane * lanes;
+        for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] = products[plane * lanes + lane] = 0;
+        for (size_t start = 0; start < s->pixels; start += BLOCK_PIXELS(lanes)) {
+            size_t end = s->pixels - start < BLOCK_PIXELS(lanes) ? s->pixels : start + BLOCK_PIXELS(lanes);
+            float sum[16] = {0}, product[16] = {0};
+            for (size_t p = start; p < end; p++)
+                for (size_t lane = 0; lane < lanes; lane++) {
+                    size_t i = first + p * lanes + lane;
+                    sum[lane] += gradient[i];
+                    product[lane] += gradient[i] * (x[i] - center[lane]);
+                }
+            for (size_t lane = 0; lane < lanes; lane++) {
+                sums[plane * lanes + lane] += sum[lane];
+                products[plane * lanes + lane] += product[lane];
+            }
+        }
+    }
+}
+
+ALWAYS_INLINE void scale_channels(
+    float *restrict y, const float *restrict x, const float *centers, const float *factors, const float *shifts,
+    const cvm_channels *s, size_t lanes) {
+    for (size_t plane = 0; plane < s->planes; plane++) {
+        size_t first = plane * s->pixels * lanes;
+        const float *center = centers + plane * lanes, *factor = factors + plane * lanes, *shift = shifts + plane * lanes;
+        for (size_t p = 0; p < s->pixels; p++)
+            for (size_t lane = 0; lane < lanes; lane++) {
+                size_t i = first + p * lanes + lane;
+                y[i] = (x[i] - center[lane]) * factor[lane] + shift[lane];
+            }
+    }
+}
+
+ALWAYS_INLINE void combine_channels(
+    float *restrict result, const float *restrict gradient, const float *restrict x, const float *centers,
+    const float *gradient_factors, const float *value_factors, const float *shifts, const cvm_channels *s, size_t lanes) {
+    for (size_t plane = 0; plane < s->planes; plane++) {
+        size_t first = plane * s->pixels * lanes, c = plane * lanes;
+        for (size_t p = 0; p < s->pixels; p++)
+            for (size_t lane = 0; lane < lanes; lane++) {
+                size_t i = first + p * lanes + lane;
+                result[i] = gradient[i] * gradient_factors[c + lane] +
+                            (x[i] - centers[c + lane]) * value_factors[c + lane] + shifts[c + lane];
+            }
+    }
+}
+
+static void vectorized_channel_sums(double *sums, const float *x, const cvm_channels *s) {
+    FOR_CHANNEL_LANES(s, sum_channels, sums, x);
+}
+
+static void vectorized_channel_squares(double *sums, const float *x, const float *centers, const cvm_channels *s) {
+    FOR_CHANNEL_LANES(s, sum_channel_squares, sums, x, centers);
+}
+
+static void vectorized_channel_products(
+    double *sums, double *products, const float *gradient, const float *x, const float *centers, const cvm_channels *s) {
+    FOR_CHANNEL_LANES(s, sum_channel_products, sums, products, gradient, x, centers);
+}
+
+static void vectorized_scale_channels(
+    float *y, const float *x, const float *centers, const float *factors, const float *shifts, const cvm_channels *s) {
+    FOR_CHANNEL_LANES(s, scale_channels, y, x, centers, factors, shifts);
+}
+
+static void vectorized_combine_channels(
+    float *result, const float *gradient, const float *x, const float *centers, const float *gradient_factors,
+    const float *value_factors, const float *shifts, const cvm_channels *s) {
+    FOR_CHANNEL_LANES(
+        s, combine_channels, result, gradient, x, centers, gradient_factors, value_factors, shifts);
+}
