@@ -22,6 +22,13 @@
     F(void, sigmoid, (float *x, size_t count), (x, count))                                                   \
     F(void, sigmoid_backward, (float *gradient, const float *output, size_t count),                          \
       (gradient, output, count))                                                                             \
+    F(void, leaky_relu, (float *x, float slope, size_t count), (x, slope, count))                            \
+    F(void, leaky_relu_backward, (float *gradient, const float *output, float slope, size_t count),          \
+      (gradient, output, slope, count))                                                                      \
+    F(void, silu, (float *x, size_t count), (x, count))                                                      \
+    F(void, silu_backward, (float *gradient, const float *input, size_t count), (gradient, input, count))    \
+    F(void, gelu, (float *x, size_t count), (x, count))                                                      \
+    F(void, gelu_backward, (float *gradient, const float *input, size_t count), (gradient, input, count))    \
     F(void, transpose_adding_bias,                                                                           \
       (float *destination, size_t stride, const float *source, const float *bias, size_t rows, size_t units), \
       (destination, stride, source, bias, rows, units))                                                      \

@@ -64,6 +64,16 @@ struct Backpropagation {
             input.indices.map { gradient[$0 / (input.count / gradient.count)] / Double(input.count / gradient.count) }
         case let layer as GroupNorm: groupNorm(layer, stage, input, gradient)
         case is Tanh: zip(gradient, output).map { $0 * (1 - $1 * $1) }
+        case let layer as LeakyReLU: zip(gradient, input).map { $1 > 0 ? $0 : Double(layer.slope) * $0 }
+        case is SiLU:
+            zip(gradient, input).map { g, x in
+                let s = 1 / (1 + exp(-x))
+                return g * (s + x * s * (1 - s))
+            }
+        case is GELU:
+            zip(gradient, input).map { g, x in
+                g * (0.5 * erfc(-x / 2.0.squareRoot()) + x * exp(-x * x / 2) / (2 * Double.pi).squareRoot())
+            }
         case is ReLU: zip(gradient, output).map { $1 > 0 ? $0 : 0 }
         case is Sigmoid: zip(gradient, output).map { $0 * $1 * (1 - $1) }
         case is Dropout: zip(gradient, oracle.output(of: stage, [input.map { _ in 1 }], draw: draw)).map { $0 * $1 }
@@ -141,8 +151,9 @@ struct Backpropagation {
             }
         }
         gradients["\(stage.name).weight"] = weightGradient
-        gradients["\(stage.name).bias"] = biasGradient
         referenceSquares["\(stage.name).weight"] = weightSquares
+        guard layer.hasBias else { return inputGradient }
+        gradients["\(stage.name).bias"] = biasGradient
         referenceSquares["\(stage.name).bias"] = biasSquares
         return inputGradient
     }

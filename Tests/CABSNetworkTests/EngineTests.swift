@@ -66,8 +66,15 @@ import Testing
         for (x, y) in zip(Self.values, Self.apply(cvm_sigmoid, to: Self.values)) where x > -87 {
             #expect(agree(Double(y), 1 / (1 + exp(-Double(x))), absolute: 0, relative: 5e-7), "sigmoid(\(x))")
         }
+        for (x, y) in zip(Self.values, Self.apply(cvm_silu, to: Self.values)) where x > -87 {
+            #expect(agree(Double(y), Double(x) / (1 + exp(-Double(x))), absolute: 0, relative: 5e-7), "silu(\(x))")
+        }
+        for (x, y) in zip(Self.values, Self.apply(cvm_gelu, to: Self.values)) {
+            let expected = Double(x) * 0.5 * erfc(-Double(x) / 2.0.squareRoot())
+            #expect(agree(Double(y), expected, absolute: 5e-7, relative: 5e-7), "gelu(\(x))")
+        }
         for (x, y) in zip(Self.values, Self.apply(cvm_relu, to: Self.values)) { #expect(y == max(x, 0)) }
-        for function in [cvm_tanh, cvm_sigmoid, cvm_relu] {
+        for function in [cvm_tanh, cvm_sigmoid, cvm_relu, cvm_silu, cvm_gelu] {
             #expect(Self.apply(function, to: [.nan])[0].isNaN)
             let limits = Self.apply(function, to: [.infinity, -.infinity])
             #expect(!limits[0].isNaN && !limits[1].isNaN)

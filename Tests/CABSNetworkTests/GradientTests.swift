@@ -23,6 +23,10 @@ import Testing
         Conv2D(filters: filters, kernelSize: size, stride: stride, padding: padding, weights: noisy, biases: noisy)
     }
 
+    static func plain(_ filters: Int, _ size: Int) -> Conv2D {
+        Conv2D(filters: filters, kernelSize: size, weights: noisy, hasBias: false)
+    }
+
     static func dense(_ units: Int) -> Dense { Dense(units: units, weights: noisy, biases: noisy) }
 
     static let settings: [Setting] = [
@@ -97,6 +101,41 @@ import Testing
             layers: [
                 conv(16, 1), Tanh(), conv(16, 1, .valid), MaxPool2D(poolSize: 2), Flatten(), dense(2),
             ], exampleCount: 3),
+        Setting(
+            name: "activations that read their input", input: image,
+            layers: [
+                conv(4, 3), SiLU(), GELU(), conv(4, 2), GELU(), MaxPool2D(poolSize: 2, padding: .same),
+                LeakyReLU(slope: 0.3),
+                Flatten(), SiLU(), dense(5), GELU(), dense(4), SiLU(), Tanh(), dense(3), LeakyReLU(),
+            ]),
+        Setting(
+            name: "activations of inputs, and in a residual", input: image,
+            layers: [
+                GELU(), Residual(layers: [SiLU(), conv(2, 3), LeakyReLU(slope: 0)]), SiLU(), Residual(layers: [GELU()]),
+                Flatten(), dense(3),
+            ]),
+        Setting(
+            name: "convolutions without biases", input: image,
+            layers: [
+                plain(3, 3), Tanh(), plain(16, 1), LeakyReLU(), MaxPool2D(poolSize: 2), plain(6, 2), Flatten(),
+                dense(3),
+            ]),
+        Setting(
+            name: "sparse without biases", input: .image(height: 10, width: 10, channels: 1),
+            layers: [
+                plain(16, 3), ReLU(), MaxPool2D(poolSize: 2), plain(24, 3), Tanh(), plain(8, 3), MaxPool2D(poolSize: 2),
+                Flatten(),
+                dense(2),
+            ], exampleCount: 5),
+        Setting(
+            name: "gathered without biases", input: .image(height: 2, width: 3, channels: 5),
+            layers: [plain(6, 3), Tanh(), plain(5, 3), Flatten(), dense(2)], exampleCount: 7),
+        // Behind dropout channels lie one after the other.
+        Setting(
+            name: "overlapping maximum of plain images", input: image,
+            layers: [
+                conv(2, 2), Dropout(rate: 0.1), MaxPool2D(poolSize: 3, stride: 1, padding: .same), Flatten(), dense(2),
+            ]),
         Setting(
             name: "group norm", input: image,
             layers: [conv(6, 3), GroupNorm(groups: 2), ReLU(), Flatten(), dense(3)]),

@@ -48,6 +48,9 @@ struct Oracle {
             let size = values.count / weight.count
             return normalized(layer, values).enumerated().map { weight[$0 / size] * $1 + bias[$0 / size] }
         case is ReLU: return values.map { max($0, 0) }
+        case let layer as LeakyReLU: return values.map { $0 > 0 ? $0 : Double(layer.slope) * $0 }
+        case is SiLU: return values.map { $0 / (1 + exp(-$0)) }
+        case is GELU: return values.map { $0 * 0.5 * erfc(-$0 / 2.0.squareRoot()) }
         case is Tanh: return values.map(tanh)
         case is Sigmoid: return values.map { 1 / (1 + exp(-$0)) }
         case is Flatten: return values
@@ -125,7 +128,7 @@ struct Oracle {
             case .image(let outputHeight, let outputWidth, let filters) = stage.output
         else { fatalError() }
         let weight = parameters["\(stage.name).weight"]!
-        let bias = parameters["\(stage.name).bias"]!
+        let bias = parameters["\(stage.name).bias"] ?? [Double](repeating: 0, count: filters)
         let k = layer.kernelSize
         var output = [Double](repeating: 0, count: stage.output.count)
         forEachWindow(stage, k, layer.stride, layer.padding) { row, column, inside in

@@ -98,8 +98,9 @@ final class ElementwiseBatchOperation: BatchOperation {
 
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
         forEachRow(worker, pass) { offset, columns, draw in
+            let operand = (function.backwardReads == .input ? input : output).values.pointer + offset
             function.backward(
-                output.gradients.pointer + offset, output: output.values.pointer + offset,
+                output.gradients.pointer + offset, operand: operand,
                 count: columns.count, offset: columns.lowerBound, draw: draw)
             if output !== input {
                 (input.gradients.pointer + offset).update(

@@ -40,12 +40,12 @@ struct BatchStage: Sendable {
             } else if let layer = placed.layer as? any ElementwiseLayer {
                 let function = layer.makeFunction(in: context)
                 let output =
-                    outputIsRead
+                    outputIsRead || function.backwardReads == .input
                     ? BatchMatrix(rowCapacity: rowCapacity, columnCount: current.columnCount) : current
                 operations.append(
                     ElementwiseBatchOperation(
                         input: current, output: output, function: function))
-                outputIsRead = function.backwardReadsOutput
+                outputIsRead = function.backwardReads == .output
             } else if !(placed.layer is any ReshapingLayer) {
                 preconditionFailure("nothing computes the layer \(placed.name) behind the first dense one")
             }

@@ -13,16 +13,22 @@ protocol ElementwiseLayer: ExampleStageLayer {
 protocol ElementwiseFunction: Sendable {
     /// Whether zero stays zero.
     var mapsZeroToZero: Bool { get }
-    /// Whether the backward pass reads what came out.
-    var backwardReadsOutput: Bool { get }
+    /// What the backward pass reads.
+    var backwardReads: BackwardOperand { get }
     /// Replaces `count` values, of which the first is the example's value number `offset`, by the function's.
     ///
     /// - Parameter draw: The number of examples drawn before this one; none where this is an evaluation.
     func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, draw: UInt64?)
     /// Multiplies the output gradient by the derivative.
+    ///
+    /// - Parameter operand: What ``backwardReads`` says; not to be read where that is nothing.
     func backward(
-        _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
-        draw: UInt64)
+        _ gradient: UnsafeMutablePointer<Float>, operand: UnsafePointer<Float>, count: Int, offset: Int, draw: UInt64)
+}
+
+/// What the derivative of a function follows from.
+enum BackwardOperand {
+    case nothing, input, output
 }
 
 /// A layer with an activation function.
@@ -36,23 +42,21 @@ extension Activation {
     func makeFunction(in context: StageContext) -> any ElementwiseFunction { Self.function }
 }
 
-/// An activation function whose derivative follows from its value.
+/// An activation function whose derivative follows from its value, or its argument.
 struct ActivationFunction: ElementwiseFunction {
     let forward: @convention(c) @Sendable (UnsafeMutablePointer<Float>?, Int) -> Void
     let backward: @convention(c) @Sendable (UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, Int) -> Void
     let mapsZeroToZero: Bool
-
-    let backwardReadsOutput = true
+    var backwardReads = BackwardOperand.output
 
     func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, draw: UInt64?) {
         forward(values, count)
     }
 
     func backward(
-        _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
-        draw: UInt64
+        _ gradient: UnsafeMutablePointer<Float>, operand: UnsafePointer<Float>, count: Int, offset: Int, draw: UInt64
     ) {
-        backward(gradient, output, count)
+        backward(gradient, operand, count)
     }
 }
 
@@ -89,8 +93,8 @@ private struct ElementwiseOperation: ExampleOperation {
         }
     }
 
-    let backwardReadsInput = false
-    var backwardReadsOutput: Bool { function.backwardReadsOutput }
+    var backwardReadsInput: Bool { function.backwardReads == .input }
+    var backwardReadsOutput: Bool { function.backwardReads == .output }
     let worksInPlace = true
     let scratchByteCount = 0
 
@@ -118,9 +122,10 @@ private struct ElementwiseOperation: ExampleOperation {
 
         func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally) {
             guard places.inputGradient != nil else { return }
+            let operand = operation.backwardReadsInput ? places.input : places.output
             for slot in slots {
                 operation.function.backward(
-                    places.outputGradient[slot], output: places.output[slot],
+                    places.outputGradient[slot], operand: operand[slot],
                     count: operation.output.storedCount, offset: 0, draw: pass.draw(of: slot))
             }
         }

@@ -139,7 +139,9 @@ struct GradientTally {
     /// By parameter: the worker's part of the squared norm of the batch's mean gradient.
     let gradientSquaredNorms: UnsafeMutablePointer<Double>
 
-    func add(_ squaredNorm: Double, parameter: Int, example: Int) {
+    /// - Parameter parameter: Nothing where it is none of the network's.
+    func add(_ squaredNorm: Double, parameter: Int?, example: Int) {
+        guard let parameter else { return }
         exampleSquaredNorms[example] += squaredNorm
         parameterSquaredNorms[parameter] += squaredNorm
     }

@@ -53,7 +53,7 @@ private struct DropoutFunction: ElementwiseFunction {
     let seed: UInt64
 
     let mapsZeroToZero = true
-    let backwardReadsOutput = false
+    let backwardReads = BackwardOperand.nothing
 
     func forward(_ values: UnsafeMutablePointer<Float>, count: Int, offset: Int, draw: UInt64?) {
         guard let draw else { return }
@@ -66,8 +66,7 @@ private struct DropoutFunction: ElementwiseFunction {
     }
 
     func backward(
-        _ gradient: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, count: Int, offset: Int,
-        draw: UInt64
+        _ gradient: UnsafeMutablePointer<Float>, operand: UnsafePointer<Float>, count: Int, offset: Int, draw: UInt64
     ) {
         forward(gradient, count: count, offset: offset, draw: draw)
     }

@@ -10,6 +10,7 @@ public struct LayerConfiguration: Sendable, Codable {
     static let layerTypes: [any Layer.Type] = [
         Conv2D.self, MaxPool2D.self, AveragePool2D.self, ReLU.self, Tanh.self, Sigmoid.self, Flatten.self,
         Dense.self, Dropout.self, Residual.self, GroupNorm.self, GlobalAveragePool2D.self,
+        LeakyReLU.self, SiLU.self, GELU.self,
     ]
 
     /// Wraps a layer.
@@ -59,6 +60,8 @@ protocol LayerWithoutOptions: Layer {}
 extension ReLU: LayerWithoutOptions {}
 extension Tanh: LayerWithoutOptions {}
 extension Sigmoid: LayerWithoutOptions {}
+extension SiLU: LayerWithoutOptions {}
+extension GELU: LayerWithoutOptions {}
 extension Flatten: LayerWithoutOptions {}
 extension GlobalAveragePool2D: LayerWithoutOptions {}
 

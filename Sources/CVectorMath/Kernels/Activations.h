@@ -50,3 +50,53 @@ static void vectorized_sigmoid_backward(
     float *restrict gradient, const float *restrict output, size_t count) {
     for (size_t i = 0; i < count; i++) gradient[i] *= output[i] * (1.0f - output[i]);
 }
+
+static void vectorized_leaky_relu(float *x, float slope, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = x[i] < 0 ? slope * x[i] : x[i];
+}
+
+static void vectorized_leaky_relu_backward(
+    float *restrict gradient, const float *restrict output, float slope, size_t count) {
+    for (size_t i = 0; i < count; i++) gradient[i] *= output[i] > 0 ? 1.0f : slope;
+}
+
+static void vectorized_silu(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = x[i] / (1.0f + exponential(-clamped(x[i], 87.0f)));
+}
+
+static void vectorized_silu_backward(float *restrict gradient, const float *restrict input, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float sigmoid = 1.0f / (1.0f + exponential(-clamped(input[i], 87.0f)));
+        gradient[i] *= sigmoid * (1.0f + input[i] * (1.0f - sigmoid));
+    }
+}
+
+// The normal distribution's probability of less than x, to 1e-7: Abramowitz and Stegun 1964, 7.1.26, for the error function of
+// x / sqrt(2); and its density at x.
+static inline float normal_probability(float x, float *density) {
+    float bounded = clamped(x, 13.0f), magnitude = bounded < 0 ? -bounded : bounded;
+    float t = 1.0f / (1.0f + 0.3275911f * 0.707106781f * magnitude);
+    float polynomial =
+        t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+    float e = exponential(-0.5f * bounded * bounded);
+    float tail = 0.5f * polynomial * e;
+    *density = 0.398942280f * e;
+    return x < 0 ? tail : 1.0f - tail;
+}
+
+static void vectorized_gelu(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float density;
+        float probability = normal_probability(x[i], &density);
+        // A probability that is rounded to zero must meet no number that makes up for it.
+        x[i] = (x[i] < -13.0f ? -13.0f : x[i]) * probability;
+    }
+}
+
+static void vectorized_gelu_backward(float *restrict gradient, const float *restrict input, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float density;
+        float probability = normal_probability(input[i], &density);
+        gradient[i] *= probability + clamped(input[i], 13.0f) * density;
+    }
+}

@@ -49,6 +49,15 @@ void cvm_tanh_backward(float *gradient, const float *output, size_t count);
 void cvm_sigmoid(float *x, size_t count);
 void cvm_sigmoid_backward(float *gradient, const float *output, size_t count);
 
+// max(x, 0) + slope * min(x, 0); x / (1 + exp(-x)); x times the normal distribution's probability of less than x. The last two have
+// their derivatives from the input.
+void cvm_leaky_relu(float *x, float slope, size_t count);
+void cvm_leaky_relu_backward(float *gradient, const float *output, float slope, size_t count);
+void cvm_silu(float *x, size_t count);
+void cvm_silu_backward(float *gradient, const float *input, size_t count);
+void cvm_gelu(float *x, size_t count);
+void cvm_gelu_backward(float *gradient, const float *input, size_t count);
+
 // x[i] *= factors[i].
 void cvm_multiply(float *x, const float *factors, size_t count);
 

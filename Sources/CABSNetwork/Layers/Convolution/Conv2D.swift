@@ -22,6 +22,8 @@ public struct Conv2D: Layer {
     public let weightInitializer: Initializer
     /// How the biases are first drawn.
     public let biasInitializer: Initializer
+    /// Whether there are biases: in front of a normalisation they have no effect.
+    public let hasBias: Bool
 
     /// Creates the layer; its options are checked when a model is made.
     ///
@@ -32,9 +34,10 @@ public struct Conv2D: Layer {
     ///   - padding: What happens at the border.
     ///   - weights: How the weights are first drawn.
     ///   - biases: How the biases are first drawn.
+    ///   - hasBias: Whether there are biases.
     public init(
         filters: Int, kernelSize: Int, stride: Int = 1, padding: Padding = .same,
-        weights: Initializer = .he, biases: Initializer = .constant(0)
+        weights: Initializer = .he, biases: Initializer = .constant(0), hasBias: Bool = true
     ) {
         self.filters = filters
         self.kernelSize = kernelSize
@@ -42,6 +45,7 @@ public struct Conv2D: Layer {
         self.padding = padding
         weightInitializer = weights
         biasInitializer = biases
+        self.hasBias = hasBias
     }
 
     var window: SlidingWindow { SlidingWindow(size: kernelSize, stride: stride, padding: padding) }
@@ -52,18 +56,17 @@ public struct Conv2D: Layer {
         return try window.outputShape(for: input, channels: filters)
     }
 
-    /// `weight` [out, in, kernel, kernel] and `bias` [out].
+    /// `weight` [out, in, kernel, kernel] and `bias` [out], unless there is none.
     public func parameters(for input: ExampleShape) -> [ParameterSpecification] {
         guard case .image(_, _, let channels) = input else { return [] }
         let area = kernelSize * kernelSize
-        return [
-            ParameterSpecification(
-                name: "weight", shape: [filters, channels, kernelSize, kernelSize],
-                initializer: weightInitializer, fanIn: channels * area, fanOut: filters * area),
-            ParameterSpecification(
-                name: "bias", shape: [filters], initializer: biasInitializer, fanIn: channels * area,
-                fanOut: filters * area),
-        ]
+        let weight = ParameterSpecification(
+            name: "weight", shape: [filters, channels, kernelSize, kernelSize], initializer: weightInitializer,
+            fanIn: channels * area, fanOut: filters * area)
+        let bias = ParameterSpecification(
+            name: "bias", shape: [filters], initializer: biasInitializer, fanIn: channels * area,
+            fanOut: filters * area)
+        return hasBias ? [weight, bias] : [weight]
     }
 
     /// `2 · in · kernel² · out · height′ · width′`.
@@ -79,6 +82,7 @@ public struct Conv2D: Layer {
         case stride, padding
         case weightInitializer = "weights"
         case biasInitializer = "biases"
+        case hasBias = "bias"
     }
 
     /// Reads the options; all but `filters` and `kernel-size` may be left out.
@@ -90,6 +94,7 @@ public struct Conv2D: Layer {
             stride: try container.decodeIfPresent(Int.self, forKey: .stride) ?? 1,
             padding: try container.decodeIfPresent(Padding.self, forKey: .padding) ?? .same,
             weights: try container.decodeIfPresent(Initializer.self, forKey: .weightInitializer) ?? .he,
-            biases: try container.decodeIfPresent(Initializer.self, forKey: .biasInitializer) ?? .constant(0))
+            biases: try container.decodeIfPresent(Initializer.self, forKey: .biasInitializer) ?? .constant(0),
+            hasBias: try container.decodeIfPresent(Bool.self, forKey: .hasBias) ?? true)
     }
 }

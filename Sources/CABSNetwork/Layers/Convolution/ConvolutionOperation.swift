@@ -13,7 +13,7 @@ extension Conv2D: ExampleStageLayer {
 struct ConvolutionOperation: ExampleOperation {
     let primitives: ConvolutionPrimitives
     let weight: TrainableArray
-    let bias: TrainableArray
+    let bias: ConvolutionBias
     private let forward: any ConvolutionForward
     private let gradients: any ConvolutionGradients
 
@@ -25,8 +25,7 @@ struct ConvolutionOperation: ExampleOperation {
             context.parameters["weight"]!, form: primitives.weightForm(primitives.weightLayout),
             gradientForm: primitives.weightForm(plan.gradientLayout), sumCount: context.workerCount,
             slotCount: context.slotCount)
-        bias = try TrainableArray(
-            plain: context.parameters["bias"]!, sumCount: context.workerCount, slotCount: context.slotCount)
+        bias = try ConvolutionBias(primitives.layer.filters, in: context)
         forward = plan.forward
         gradients = try plan.makeGradients(primitives, weight)
     }
@@ -36,7 +35,7 @@ struct ConvolutionOperation: ExampleOperation {
     let backwardReadsInput = true
     let backwardReadsOutput = false
     let worksInPlace = false
-    var parameters: [TrainableArray] { [weight, bias] }
+    var parameters: [TrainableArray] { [weight] + (bias.array.map { [$0] } ?? []) }
     var scratchByteCount: Int { max(forward.scratchByteCount, gradients.scratchByteCount) }
     var computations: [PlannedComputation] { [forward.computation] + gradients.computations }
 
@@ -46,6 +45,25 @@ struct ConvolutionOperation: ExampleOperation {
         ConvolutionKernel(
             forward: try forward.bind(self, to: places), gradients: try gradients.bind(self, to: places))
     }
+}
+
+/// The biases of a convolution; zeros, whose gradient goes nowhere, where it has none: oneDNN's primitives and our loops always add
+/// some.
+struct ConvolutionBias: Sendable {
+    let array: TrainableArray?
+    let values: AlignedBuffer
+    let gradientSums: [AlignedBuffer]
+
+    init(_ count: Int, in context: StageContext) throws(EngineError) {
+        array = try context.parameters["bias"].map { identity throws(EngineError) in
+            try TrainableArray(plain: identity, sumCount: context.workerCount, slotCount: context.slotCount)
+        }
+        values = array?.values ?? AlignedBuffer(count: count)
+        gradientSums = array?.gradientSums ?? (0..<context.workerCount).map { _ in AlignedBuffer(count: count) }
+    }
+
+    /// The parameter's number, if it is one.
+    var parameter: Int? { array?.identity.index }
 }
 
 /// A convolution bound to one worker's memory.

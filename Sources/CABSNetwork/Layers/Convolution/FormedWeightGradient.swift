@@ -82,8 +82,10 @@ struct FormedWeightGradient: WeightGradientPlan {
             _ plan: FormedWeightGradient, _ operation: ConvolutionOperation, _ places: ExamplePlaces
         ) throws(EngineError) {
             let (weight, bias) = (
-                GradientSink(operation.weight, worker: places.worker),
-                GradientSink(operation.bias, worker: places.worker)
+                GradientSink(
+                    parameter: operation.weight.identity.index, sum: operation.weight.gradientSums[places.worker]),
+                GradientSink(
+                    parameter: operation.bias.parameter, sum: operation.bias.gradientSums[places.worker])
             )
             func bind(_ input: ExampleTensor, _ outputGradient: ExampleTensor) throws(EngineError) -> any ExampleCalls {
                 try plan.former.bind(
@@ -126,15 +128,16 @@ struct FormedWeightGradient: WeightGradientPlan {
 
 /// Where a gradient of a parameter goes once it is formed.
 struct GradientSink {
-    let parameter: Int
+    /// The parameter's number; nothing where its norms are of no use.
+    let parameter: Int?
     /// The gradient just formed, of one example or several.
     let formed: AlignedBuffer
     /// The worker's sum over examples.
     let sum: AlignedBuffer
 
-    init(_ array: TrainableArray, worker: Int) {
-        parameter = array.identity.index
-        sum = array.gradientSums[worker]
+    init(parameter: Int?, sum: AlignedBuffer) {
+        self.parameter = parameter
+        self.sum = sum
         formed = AlignedBuffer(count: sum.count)
     }
 

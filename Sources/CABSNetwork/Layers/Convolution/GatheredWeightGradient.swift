@@ -40,8 +40,10 @@ struct GatheredWeightGradient: WeightGradientPlan {
             _ plan: GatheredWeightGradient, _ operation: ConvolutionOperation, _ places: ExamplePlaces
         ) throws(EngineError) {
             let (weight, bias) = (
-                GradientSink(operation.weight, worker: places.worker),
-                GradientSink(operation.bias, worker: places.worker)
+                GradientSink(
+                    parameter: operation.weight.identity.index, sum: operation.weight.gradientSums[places.worker]),
+                GradientSink(
+                    parameter: operation.bias.parameter, sum: operation.bias.gradientSums[places.worker])
             )
             func calls(_ weights: AlignedBuffer, _ biases: AlignedBuffer) throws(EngineError) -> PrimitiveCalls {
                 try operation.primitives.bindBackwardWeights(

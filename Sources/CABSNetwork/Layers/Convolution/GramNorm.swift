@@ -47,7 +47,7 @@ struct GramNorm: Sendable {
         }
 
         /// Adds the squared norms of the gradients of weights and biases for the example whose rows were read.
-        func add(to tally: GradientTally, weight: Int, bias: Int, example: Int) {
+        func add(to tally: GradientTally, weight: Int?, bias: Int?, example: Int) {
             let pixels = input.compute()
             let gradients = outputGradient.compute()
             var shape = shape

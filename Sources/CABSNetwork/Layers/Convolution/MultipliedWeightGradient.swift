@@ -50,7 +50,7 @@ struct MultipliedWeightGradient: WeightGradientPlan {
     private final class Kernel: ConvolutionGradientKernel {
         private let plan: MultipliedWeightGradient
         private let weight: (parameter: Int, sum: AlignedBuffer)
-        private let bias: (parameter: Int, sum: AlignedBuffer)
+        private let bias: (parameter: Int?, sum: AlignedBuffer)
         private let gramNorm: GramNorm.Kernel
         /// The number of examples in a product.
         private let exampleCount: Int
@@ -67,7 +67,7 @@ struct MultipliedWeightGradient: WeightGradientPlan {
         ) throws(EngineError) {
             self.plan = plan
             weight = (operation.weight.identity.index, operation.weight.gradientSums[places.worker])
-            bias = (operation.bias.identity.index, operation.bias.gradientSums[places.worker])
+            bias = (operation.bias.parameter, operation.bias.gradientSums[places.worker])
             gramNorm = try plan.gramNorm.bind(places)
             exampleCount = max(1, MultipliedWeightGradient.depth / plan.positionCount)
             depth = exampleCount * plan.positionCount

@@ -112,7 +112,7 @@ struct SparseGradients: ConvolutionGradients {
         private let measures: Bool
         private let groupSize: Int
         private let weight: (parameter: Int, sum: AlignedBuffer)
-        private let bias: (parameter: Int, sum: AlignedBuffer)
+        private let bias: (parameter: Int?, sum: AlignedBuffer)
         private let input: ExampleTensor
         private let outputGradient: ExampleTensor
         /// Where the input gradient goes, and the weights for it.
@@ -128,7 +128,7 @@ struct SparseGradients: ConvolutionGradients {
             measures = plan.measures
             groupSize = plan.groupSize
             weight = (operation.weight.identity.index, operation.weight.gradientSums[places.worker])
-            bias = (operation.bias.identity.index, operation.bias.gradientSums[places.worker])
+            bias = (operation.bias.parameter, operation.bias.gradientSums[places.worker])
             input = places.input
             outputGradient = places.outputGradient
             inputGradient =
