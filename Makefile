@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test mutants bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
+.PHONY: run test mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -10,6 +10,10 @@ run: bootstrap
 # All tests, on each instruction set and under AddressSanitizer what depends on them: see scripts/test.
 test: bootstrap
 	scripts/test
+
+# 200 networks of random layers: a batch against its examples one by one.
+graphs: bootstrap
+	CABS_RANDOM_GRAPHS=200 swift test --filter RandomGraphTests
 
 # Puts small faults into a copy of the sources, one at a time, and prints those that no test notices: hours.
 mutants: bootstrap

@@ -45,7 +45,8 @@ def window(sizes, kernel, stride, padding):
 
 
 def convolution(channels, options, sides):
-    make = lambda padding: nn.Conv2d(channels, options["filters"], options["kernel-size"], options["stride"], padding)
+    make = lambda padding: nn.Conv2d(channels, options["filters"], options["kernel-size"], options["stride"], padding,
+                                     bias=options["bias"])
     if all(low == high for low, high in sides):
         return [make([low for low, _ in sides])]
     (top, bottom), (left, right) = sides
@@ -62,14 +63,44 @@ def pooling(kind, options, sides):
     sys.exit(f"{kind} {options}: PyTorch has no such padding")
 
 
+class Residual(nn.Module):
+    def __init__(self, layers, shortcut):
+        super().__init__()
+        self.layers, self.shortcut = layers, shortcut
+
+    def forward(self, x):
+        return self.layers(x) + self.shortcut(x)
+
+
+class GlobalAverage(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
 def network(layers, shape):
     """PyTorch's network of the layers of a model file, for examples of `shape`."""
-    plain = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+    return placed(layers, shape)[0]
+
+
+def placed(layers, shape):
+    """The layers as a module, and the shape that comes out."""
+    plain = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "silu": nn.SiLU, "gelu": nn.GELU}
     modules = []
     for layer in layers:
         (kind, options), = layer.items()
         if kind in plain:
             modules.append(plain[kind]())
+        elif kind == "leaky-relu":
+            modules.append(nn.LeakyReLU(options["slope"]))
+        elif kind == "group-norm":
+            modules.append(nn.GroupNorm(options["groups"], shape[0], options["epsilon"]))
+        elif kind == "global-average-pool2d":
+            modules.append(GlobalAverage())
+            shape = [shape[0]]
+        elif kind == "residual":
+            beside, _ = placed(options.get("shortcut", []), shape)
+            block, shape = placed(options["layers"], shape)
+            modules.append(Residual(block, beside))
         elif kind == "flatten":
             modules.append(nn.Flatten())
             shape = [torch.Size(shape).numel()]
@@ -86,7 +117,7 @@ def network(layers, shape):
             shape = [shape[0], *sizes]
         else:
             sys.exit(f"{kind}: a peer cannot do the same work, whose random numbers are ours")
-    return nn.Sequential(*modules)
+    return nn.Sequential(*modules), shape
 
 
 class Peer:

@@ -19,6 +19,17 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
     /// CIFAR-10 that `cifar10-2conv-3dense` was made for; pairs of 3x3 convolutions see as far as one of 5x5 with fewer
     /// parameters, and two poolings leave 6x6 positions of a crop of 24x24.
     case cifar100FourConvTwoDense = "cifar100-4conv-2dense"
+    /// The residual network of 20 layers for small images, 0.27 million parameters (He, Zhang, Ren and Sun 2015, arXiv 1512.03385), normalised
+    /// by group.
+    case resnet20
+    /// The same of 56 layers, 0.86 million parameters.
+    case resnet56
+    /// A small residual network that trains fast, 6.6 million parameters: convolutions of 64, 128, 256 and 512 channels and two residual
+    /// blocks.
+    case resnet9
+    /// A wide residual network of 16 layers and four times the channels, 2.7 million parameters (Zagoruyko and Komodakis 2016,
+    /// arXiv 1605.07146), normalised by group.
+    case wideResnet16 = "wide-resnet-16-4"
     /// A dense layer of 128 with ReLU, and the output layer.
     case mlp
     /// The output layer alone.
@@ -43,6 +54,10 @@ public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
         case .cifar10EightConvTwoDense: Self.deepLayers(outputCount: outputCount)
         case .svhnThreeConvTwoDense: Self.svhnLayers(outputCount: outputCount)
         case .cifar100FourConvTwoDense: Self.cifar100Layers(outputCount: outputCount)
+        case .resnet20: Self.residualLayers(blocksPerStage: 3, outputCount: outputCount)
+        case .resnet56: Self.residualLayers(blocksPerStage: 9, outputCount: outputCount)
+        case .resnet9: Self.smallResidualLayers(outputCount: outputCount)
+        case .wideResnet16: Self.wideResidualLayers(blocksPerStage: 2, width: 4, outputCount: outputCount)
         case .mlp:
             Self.denseLayers(hiddenUnits: 128, outputCount: outputCount)
         case .logisticRegression:
