@@ -187,7 +187,8 @@ extension ModelConfiguration {
         guard case .named(let name) = self else { return nil }
         return switch name {
         case .cifar10TwoConvThreeDense, .cifar100FourConvTwoDense: .image(height: 24, width: 24, channels: 3)
-        case .cifar10EightConvTwoDense, .svhnThreeConvTwoDense: .image(height: 32, width: 32, channels: 3)
+        case .cifar10EightConvTwoDense, .svhnThreeConvTwoDense, .resnet20, .resnet56, .resnet9, .wideResnet16:
+            .image(height: 32, width: 32, channels: 3)
         case .mnistTwoConvTwoDense, .logisticRegression: .image(height: 28, width: 28, channels: 1)
         case .mlp: .image(height: 8, width: 8, channels: 1)
         }
