@@ -65,15 +65,15 @@ private struct GroupNormOperation: ExampleOperation {
         private let groupCount: Int
         private let channelCount: Int
         private var shape: cvm_channels
-        /// Each example's means, one for each channel, and inverse deviations, one for each group.
-        private var means: [[Float]]
-        private var inverseDeviations: [[Double]]
+        /// Each example's means, by channel, and inverse deviations, by group.
+        private let means: AlignedBuffer
+        private var inverseDeviations: [Double]
         // By channel, zero where padding is.
         private var sums: [Double]
         private var products: [Double]
-        private var factors: [Float]
-        private var valueFactors: [Float]
-        private var shifts: [Float]
+        private let factors: AlignedBuffer
+        private let valueFactors: AlignedBuffer
+        private let shifts: AlignedBuffer
 
         init(_ operation: GroupNormOperation, _ places: ExamplePlaces) {
             self.places = places
@@ -85,13 +85,13 @@ private struct GroupNormOperation: ExampleOperation {
             channelCount = operation.input.shape.channelCount
             shape = operation.shape
             let count = shape.planes * shape.lanes
-            means = Array(repeating: Array(repeating: 0, count: count), count: places.slotCount)
-            inverseDeviations = Array(repeating: Array(repeating: 0, count: groupCount), count: places.slotCount)
+            means = AlignedBuffer(count: count * places.slotCount)
+            inverseDeviations = Array(repeating: 0, count: groupCount * places.slotCount)
             sums = Array(repeating: 0, count: count)
             products = sums
-            factors = Array(repeating: 0, count: count)
-            valueFactors = factors
-            shifts = factors
+            factors = AlignedBuffer(count: count)
+            valueFactors = AlignedBuffer(count: count)
+            shifts = AlignedBuffer(count: count)
         }
 
         func beginStep() {
@@ -111,26 +111,29 @@ private struct GroupNormOperation: ExampleOperation {
             for slot in slots { forward(slot: slot) }
         }
 
+        /// An example's means.
+        private func means(of slot: Int) -> UnsafeMutablePointer<Float> { means.pointer + slot * sums.count }
+
         private func forward(slot: Int) {
-            let (x, y) = (places.input[slot], places.output[slot])
+            let (x, y, means) = (places.input[slot], places.output[slot], means(of: slot))
             cvm_channel_sums(&sums, x, &shape)
             for group in 0..<groupCount {
                 let channels = channels(of: group)
                 let mean = Float(channels.reduce(0) { $0 + sums[$1] } / valueCount)
-                for channel in channels { means[slot][channel] = mean }
+                for channel in channels { means[channel] = mean }
             }
-            cvm_channel_squares(&sums, x, means[slot], &shape)
+            cvm_channel_squares(&sums, x, means, &shape)
             for group in 0..<groupCount {
                 let channels = channels(of: group)
                 let variance = channels.reduce(0) { $0 + sums[$1] } / valueCount
                 let inverse = 1 / (variance + epsilon).squareRoot()
-                inverseDeviations[slot][group] = inverse
+                inverseDeviations[slot * groupCount + group] = inverse
                 for channel in channels {
-                    factors[channel] = weight.values.pointer[channel] * Float(inverse)
-                    shifts[channel] = bias.values.pointer[channel]
+                    factors.pointer[channel] = weight.values.pointer[channel] * Float(inverse)
+                    shifts.pointer[channel] = bias.values.pointer[channel]
                 }
             }
-            cvm_scale_channels(y, x, means[slot], factors, shifts, &shape)
+            cvm_scale_channels(y, x, means, factors.pointer, shifts.pointer, &shape)
         }
 
         func backward(_ slots: Range<Int>, pass: ExamplePass, tally: GradientTally) {
@@ -139,11 +142,11 @@ private struct GroupNormOperation: ExampleOperation {
 
         private func backward(slot: Int, tally: GradientTally) {
             let (x, gradient) = (places.input[slot], places.outputGradient[slot])
-            cvm_channel_products(&sums, &products, gradient, x, means[slot], &shape)
+            cvm_channel_products(&sums, &products, gradient, x, means(of: slot), &shape)
             let (weightSums, biasSums) = (weight.gradientSums[places.worker], bias.gradientSums[places.worker])
             var (weightNorm, biasNorm) = (0.0, 0.0)
             for group in 0..<groupCount {
-                let inverse = inverseDeviations[slot][group]
+                let inverse = inverseDeviations[slot * groupCount + group]
                 var (gradientMean, productMean) = (0.0, 0.0)
                 for channel in channels(of: group) {
                     let weightGradient = products[channel] * inverse
@@ -156,9 +159,9 @@ private struct GroupNormOperation: ExampleOperation {
                     productMean += scale * weightGradient / valueCount
                 }
                 for channel in channels(of: group) {
-                    factors[channel] = weight.values.pointer[channel] * Float(inverse)
-                    valueFactors[channel] = Float(-inverse * inverse * productMean)
-                    shifts[channel] = Float(-inverse * gradientMean)
+                    factors.pointer[channel] = weight.values.pointer[channel] * Float(inverse)
+                    valueFactors.pointer[channel] = Float(-inverse * inverse * productMean)
+                    shifts.pointer[channel] = Float(-inverse * gradientMean)
                 }
             }
             if measures {
@@ -167,7 +170,9 @@ private struct GroupNormOperation: ExampleOperation {
             }
             guard let inputGradient = places.inputGradient else { return }
             cvm_combine_channels(
-                inputGradient[slot], gradient, x, means[slot], factors, valueFactors, shifts, &shape)
+                inputGradient[slot], gradient, x, means(of: slot), factors.pointer, valueFactors.pointer,
+                shifts.pointer,
+                &shape)
         }
     }
 }
