@@ -161,6 +161,12 @@ struct LearningRateArguments: ParsableArguments {
             valueName: "schedule"))
     var learningRateSchedule: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Over so many steps, examples, epochs or seconds, as the run's length is given, the learning rate rises from a hundredth. (default: none)",
+            valueName: "n"))
+    var warmUp: Double?
+
     @Option(help: "The weight decay. (default: 0)")
     var weightDecay: Double?
 
@@ -168,6 +174,7 @@ struct LearningRateArguments: ParsableArguments {
         options.optimizer = optimizer
         options.learningRate = learningRate
         options.learningRateSchedule = learningRateSchedule
+        options.warmUp = warmUp
         options.weightDecay = weightDecay
     }
 }

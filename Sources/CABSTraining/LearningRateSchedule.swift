@@ -11,6 +11,10 @@ public enum LearningRateSchedule: Sendable, Hashable {
     /// From `initial` down to `final` along half a cosine over `length`, and `final` from then on
     /// (Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts).
     case cosine(initial: Double, final: Double, length: TrainingLength)
+    /// Another schedule, multiplied over `length` by what rises evenly from a hundredth to one (Goyal et al. 2017, arXiv 1706.02677).
+    indirect case warmingUp(length: TrainingLength, LearningRateSchedule)
+
+    private static let warmUpStart = 0.01
 
     /// The learning rate of the next step.
     public func learningRate(at progress: TrainingProgress) -> Double {
@@ -22,6 +26,9 @@ public enum LearningRateSchedule: Sendable, Hashable {
         case .cosine(let initial, let final, let length):
             let fraction = min(length.fractionCompleted(progress), 1)
             return final + (initial - final) * 0.5 * (1 + cos(.pi * fraction))
+        case .warmingUp(let length, let schedule):
+            let fraction = min(length.fractionCompleted(progress), 1)
+            return schedule.learningRate(at: progress) * (Self.warmUpStart + (1 - Self.warmUpStart) * fraction)
         }
     }
 
@@ -45,6 +52,9 @@ public enum LearningRateSchedule: Sendable, Hashable {
                 throw .negative(option: "final learning rate", value: final)
             }
             try length.validate()
+        case .warmingUp(let length, let schedule):
+            try length.validate()
+            try schedule.validate()
         }
     }
 }

@@ -112,7 +112,7 @@ public struct TrainingConfiguration: Sendable {
         options.learningRateSchedule = name
         options.weightDecay = options.weightDecay ?? 0
         let parts = name.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        let schedule: LearningRateSchedule
+        var schedule: LearningRateSchedule
         switch (parts[0], parts.count) {
         case ("constant", 1): schedule = .constant(rate)
         case ("cosine", 1): schedule = .cosine(initial: rate, final: 0, length: length)
@@ -123,6 +123,7 @@ public struct TrainingConfiguration: Sendable {
             throw TrainingError.invalidOption(
                 option: "learning-rate-schedule", value: name, allowed: "constant, cosine or step:FACTOR:EPOCHS")
         }
+        if let warmUp = options.warmUp { schedule = .warmingUp(length: try length.ofSameUnit(warmUp), schedule) }
         let optimizer = optimizer.optimizer(schedule, weightDecay: options.weightDecay!)
         try optimizer.validate()
         return optimizer

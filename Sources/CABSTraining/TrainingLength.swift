@@ -36,6 +36,25 @@ public enum TrainingLength: Sendable, Hashable {
         }
     }
 
+    /// Another length in the unit of this one.
+    ///
+    /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)`` where it is no whole number of steps or examples.
+    func ofSameUnit(_ count: Double) throws(TrainingError) -> TrainingLength {
+        func whole() throws(TrainingError) -> Int {
+            guard let whole = Int(exactly: count) else {
+                throw .invalidOption(
+                    option: "warm-up", value: "\(count)", allowed: "a whole number, as the run's length is")
+            }
+            return whole
+        }
+        return switch self {
+        case .steps: .steps(try whole())
+        case .examples: .examples(try whole())
+        case .epochs: .epochs(count)
+        case .seconds: .seconds(count)
+        }
+    }
+
     private func exampleCount(inEpochs count: Double, of examplesPerEpoch: Int) -> Int {
         let exact = (count * Double(examplesPerEpoch)).roundedUpBeyondErrors
         return exact < 0x1p62 ? Int(exact) : .max

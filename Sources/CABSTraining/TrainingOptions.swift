@@ -32,6 +32,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var learningRate: Double?
     /// `constant`, `cosine` (down to zero over the run), or `step:FACTOR:EPOCHS`.
     public var learningRateSchedule: String?
+    /// Over how much of the run the learning rate rises at first, in the unit of its length.
+    public var warmUp: Double?
     /// The weight decay λ.
     public var weightDecay: Double?
     /// The rule that chooses batch sizes: see ``BatchSizeRule``.
@@ -114,6 +116,7 @@ public struct TrainingOptions: Sendable, Codable {
         case dataset, data, augment, validation, model, loss, optimizer
         case learningRate = "learning-rate"
         case learningRateSchedule = "learning-rate-schedule"
+        case warmUp = "warm-up"
         case weightDecay = "weight-decay"
         case batchSize = "batch-size"
         case shadow

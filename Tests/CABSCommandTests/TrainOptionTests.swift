@@ -113,6 +113,12 @@ import Testing
                 agree($0, 0.1 * pow(0.5, $1))
             }
         },
+        Effect("--warm-up 4", beside: "--learning-rate-schedule step:0.5:0.02") { without, with in
+            // Each rate is that of the schedule times what rises to one over four steps.
+            let factors = [0.01, 0.2575, 0.505, 0.7525] + [Double](repeating: 1, count: 8)
+            return zip(zip(without.values("learning_rate"), with.values("learning_rate")), factors)
+                .allSatisfy { agree($0.0 * $1, $0.1) }
+        },
         Effect("--weight-decay 0.5", beside: "--model drawn.yaml --steps 1") { without, with in
             let first = try without.firstParameter("dense1.weight")
             return try zip(first, zip(without.parameter("dense1.weight"), with.parameter("dense1.weight"))).allSatisfy {

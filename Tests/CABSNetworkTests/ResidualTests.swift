@@ -28,13 +28,15 @@ import Testing
             let model = try configuration.model(input: Self.image, outputCount: 3, seed: 0)
             #expect(
                 model.layers.map(\.name) == [
-                    "conv1", "groupNorm1", "gelu1", "leakyReLU1", "add1", "conv2", "add2", "silu1", "globalAveragePool1",
+                    "conv1", "groupNorm1", "gelu1", "leakyReLU1", "add1", "conv2", "add2", "silu1",
+                    "globalAveragePool1",
                     "dense1",
                 ])
             #expect(model.layers.map(\.inputs) == [[0], [1], [2], [3], [4, 3], [0], [5, 6], [7], [8], [9]])
             #expect(
                 model.parameters.map(\.name) == [
-                    "conv1.weight", "groupNorm1.weight", "groupNorm1.bias", "conv2.weight", "conv2.bias", "dense1.weight",
+                    "conv1.weight", "groupNorm1.weight", "groupNorm1.bias", "conv2.weight", "conv2.bias",
+                    "dense1.weight",
                     "dense1.bias",
                 ])
         }
@@ -42,7 +44,8 @@ import Testing
 
     @Test func `blocks that do not fit are refused with both shapes`() {
         let changing = Self.error([Residual(layers: [Conv2D(filters: 8, kernelSize: 3, stride: 2)])])
-        #expect(changing.contains("residual1") && changing.contains("4x4x8") && changing.contains("8x8x4"), "\(changing)")
+        #expect(
+            changing.contains("residual1") && changing.contains("4x4x8") && changing.contains("8x8x4"), "\(changing)")
         #expect(changing.contains("kernel of 1"))
         #expect(Self.error([Residual(layers: [])]).contains("holds no layers"))
         #expect(Self.error([Residual(layers: [Flatten(), Dense(units: 256)])]).contains("dense layers"))

@@ -142,6 +142,20 @@ final class TemporaryFolder {
         }
     }
 
+    @Test func `warming up is in the unit of the run's length, and then over`() throws {
+        var options = TrainingOptions()
+        (options.dataset, options.learningRate, options.epochs, options.warmUp) = (.digits, 0.4, 3, 0.5)
+        options.batchSize = "constant:8"
+        let schedule = try TrainingConfiguration(options).optimizer.schedule
+        for (examples, expected) in [(0, 0.004), (25, 0.202), (50, 0.4), (51, 0.4), (300, 0.4)] {
+            #expect(abs(schedule.learningRate(at: Self.progress(steps: 1, examples: examples)) - expected) < 1e-12)
+        }
+        (options.epochs, options.steps, options.warmUp) = (nil, 10, 2.5)
+        #expect(throws: TrainingError.self) { try TrainingConfiguration(options) }
+        options.warmUp = 0
+        #expect(throws: TrainingError.self) { try TrainingConfiguration(options) }
+    }
+
     @Test func `a cosine falls from start to end and stays`() {
         let schedule = LearningRateSchedule.cosine(initial: 0.6, final: 0.2, length: .steps(10))
         for (steps, expected) in [(0, 0.6), (5, 0.4), (10, 0.2), (11, 0.2), (1000, 0.2)] {
