@@ -170,12 +170,19 @@ struct LearningRateArguments: ParsableArguments {
     @Option(help: "The weight decay. (default: 0)")
     var weightDecay: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "The largest norm that a gradient may have; a longer one is shortened to it. (default: none)",
+            valueName: "norm"))
+    var gradientBound: Double?
+
     func fill(_ options: inout TrainingOptions) {
         options.optimizer = optimizer
         options.learningRate = learningRate
         options.learningRateSchedule = learningRateSchedule
         options.warmUp = warmUp
         options.weightDecay = weightDecay
+        options.gradientBound = gradientBound
     }
 }
 

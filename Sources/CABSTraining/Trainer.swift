@@ -23,6 +23,8 @@ public actor Trainer {
     public private(set) var progress: TrainingProgress
     /// The largest mean loss with which a step is still made.
     public nonisolated let lossBound: Double
+    /// The largest norm of a gradient that is not shortened.
+    public nonisolated let gradientBound: Double
     /// What the schedule's learning rate is multiplied by: less than one after the run went back.
     public private(set) var learningRateFactor = 1.0
     private let network: Network
@@ -43,6 +45,7 @@ public actor Trainer {
     ///   - estimator: How the second moment of the gradients is measured.
     ///   - order: How examples follow each other; shuffled by the model's seed where not given.
     ///   - lossBound: The largest mean loss of a batch with which its step is still made.
+    ///   - gradientBound: The largest norm that a batch's mean gradient may have; a longer one is shortened to it.
     ///   - workerCount: The number of threads that compute; one for each core where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     /// - Throws: ``TrainingError`` for options that are out of range or do not fit each other, and what setting up the
@@ -50,10 +53,12 @@ public actor Trainer {
     public init(
         model: Model, data: TrainingData, loss: Loss = .softmaxCrossEntropy, optimizer: any Optimizer,
         batchSize policy: any BatchSizePolicy, estimator: GradientEstimator = .exact,
-        order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude, workerCount: Int? = nil,
+        order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude,
+        gradientBound: Double = .infinity, workerCount: Int? = nil,
         parameters: ParameterSet? = nil
     ) throws {
         try optimizer.validate()
+        guard gradientBound > 0 else { throw TrainingError.notPositive(option: "gradient bound", value: gradientBound) }
         try model.checkFit(with: data)
         if policy.needsGradientStatistics, estimator == .unmeasured {
             throw TrainingError.policyNeedsStatistics(policy: "\(type(of: policy))")
@@ -64,6 +69,7 @@ public actor Trainer {
         self.data = data
         self.optimizer = optimizer
         self.lossBound = lossBound
+        self.gradientBound = gradientBound
         self.policy = policy
         self.order = try ExampleOrder(
             order ?? .shuffled(seed: model.seed), exampleCount: data.training.count)
@@ -104,7 +110,7 @@ public actor Trainer {
             on: batch,
             UpdateStep(
                 learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound,
-                updateCount: before.stepCount))
+                gradientBound: gradientBound, updateCount: before.stepCount))
         guard report.isSound else {
             throw TrainingError.diverged(
                 Divergence(

@@ -54,6 +54,9 @@ public struct TrainingConfiguration: Sendable {
         (checkpointInterval, keptCheckpointCount) = try Self.checkpoints(&options)
         try Self.fillDivergence(&options)
         try Self.checkMeasurements(options)
+        if let bound = options.gradientBound, !(bound > 0 && bound.isFinite) {
+            throw TrainingError.notPositive(option: "gradient-bound", value: bound)
+        }
         if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
             throw EngineError.workerCountOutOfRange(workers)
         }
@@ -246,7 +249,8 @@ public struct TrainingConfiguration: Sendable {
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: rule.makePolicy(options, examplesPerEpoch: data.training.count), estimator: options.estimator!,
-            order: order, lossBound: options.lossBound!, workerCount: options.workers,
+            order: order, lossBound: options.lossBound!,
+            gradientBound: options.gradientBound ?? .infinity, workerCount: options.workers,
             parameters: parameters)
     }
 

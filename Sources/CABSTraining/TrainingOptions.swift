@@ -36,6 +36,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var warmUp: Double?
     /// The weight decay λ.
     public var weightDecay: Double?
+    /// The largest norm of a gradient that is not shortened.
+    public var gradientBound: Double?
     /// The rule that chooses batch sizes: see ``BatchSizeRule``.
     public var batchSize: String?
     /// Rules that watch: `all`, or their names with commas between.
@@ -118,6 +120,7 @@ public struct TrainingOptions: Sendable, Codable {
         case learningRateSchedule = "learning-rate-schedule"
         case warmUp = "warm-up"
         case weightDecay = "weight-decay"
+        case gradientBound = "gradient-bound"
         case batchSize = "batch-size"
         case shadow
         case minimumBatchSize = "minimum-batch-size"

@@ -119,6 +119,17 @@ import Testing
             return zip(zip(without.values("learning_rate"), with.values("learning_rate")), factors)
                 .allSatisfy { agree($0.0 * $1, $0.1) }
         },
+        Effect("--gradient-bound 0.01", beside: "--model zero.yaml --steps 1 --learning-rate 1") { without, with in
+            // One step from zero: as long as the gradient, or as its bound.
+            func length(_ run: FinishedRun) throws -> Double {
+                try ["dense1.weight", "dense1.bias"].reduce(0) { sum, name in
+                    try sum + run.parameter(name).reduce(0) { $0 + $1 * $1 }
+                }.squareRoot()
+            }
+            let norm = without.values("gradient_squared_norm")[0]
+            return try agree(length(without), norm.squareRoot()) && agree(length(with), 0.01)
+                && agree(with.values("gradient_squared_norm")[0], norm)
+        },
         Effect("--weight-decay 0.5", beside: "--model drawn.yaml --steps 1") { without, with in
             let first = try without.firstParameter("dense1.weight")
             return try zip(first, zip(without.parameter("dense1.weight"), with.parameter("dense1.weight"))).allSatisfy {

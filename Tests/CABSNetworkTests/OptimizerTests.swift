@@ -113,6 +113,33 @@ import Testing
         }
     }
 
+    /// A longer gradient is shortened to its bound: then the step is that of the rate times the part that is left. In products of the whole
+    /// batch and in sums, with one worker and two.
+    @Test(arguments: [6, 150], [1, 2])
+    func `a bound shortens the gradient, and nothing that is reported`(count: Int, workers: Int) throws {
+        let model = try Self.model()
+        let batch = ArrayBatch.random(model, count: count)
+        for estimator in [GradientEstimator.exact, .unmeasured] {
+            func network() throws -> Network {
+                try Self.network(Self.methods[0], estimator: estimator, workers: workers)
+            }
+            let (plain, bounded, loose) = (try network(), try network(), try network())
+            let measured = try plain.gradient(of: batch).report
+            let norm = measured.statistics.gradientSquaredNorm.squareRoot()
+            _ = try plain.step(on: batch, UpdateStep(learningRate: 0.1 * 0.25))
+            let report = try bounded.step(on: batch, UpdateStep(learningRate: 0.1, gradientBound: 0.25 * norm))
+            #expect(agree(report.statistics.gradientSquaredNorm, norm * norm, relative: 1e-5))
+            _ = try loose.step(on: batch, UpdateStep(learningRate: 0.025, gradientBound: 2 * norm))
+            for (name, tensor) in try plain.parameters().elements {
+                for other in [bounded, loose] {
+                    let values = try #require(other.parameters()[name]).values
+                    let differing = zip(tensor.values, values).contains { abs($0 - $1) > 1e-6 }
+                    #expect(!differing, "\(name)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: methods)
     func `a network goes on from its optimiser's state to the bit`(method: Method) throws {
         let whole = try Self.network(method)

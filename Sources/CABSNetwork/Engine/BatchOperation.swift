@@ -11,16 +11,19 @@ protocol BatchOperation: AnyObject, Sendable {
     /// Computes this worker's parts of the gradients.
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally)
     /// The parameters whose gradient the backward pass formed. The others' is in what the pass left, for
-    /// ``update(_:pass:_:_:)`` to take it from there.
+    /// ``update(_:pass:_:_:gradientFactor:)`` to take it from there.
     func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray]
     /// Computes this worker's part of the update of the others.
-    func update(_ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep)
+    func update(
+        _ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep, gradientFactor: Float)
 }
 
 extension BatchOperation {
     var computations: [PlannedComputation] { [] }
     func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray] { parameters }
-    func update(_ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep) {}
+    func update(
+        _ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep, gradientFactor: Float
+    ) {}
 }
 
 /// Values and gradients of one layer for the examples of a chunk, [rows, columns] in row-major order.

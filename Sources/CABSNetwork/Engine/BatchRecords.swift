@@ -14,6 +14,8 @@ final class BatchRecords: @unchecked Sendable {
     let parameterSquaredNorms: UnsafeMutablePointer<Double>
     /// Whether the batch is one to make a step with, as ``decide(within:)`` found it.
     private(set) var isSound = false
+    /// What the update multiplies the gradient by: less than one where it is longer than its bound.
+    private(set) var gradientFactor: Float = 1
     /// By worker.
     private let correctCounts: UnsafeMutablePointer<Int>
     /// By worker and phase.
@@ -62,7 +64,7 @@ final class BatchRecords: @unchecked Sendable {
     /// Decides for the whole batch whether it is one to make a step with: its mean loss is finite and not above the bound, and
     /// so are the squared norms, of the examples' gradients or of the batch's, as far as they are noted by now. One worker calls it,
     /// between two barriers.
-    func decide(within lossBound: Double) {
+    func decide(within lossBound: Double, gradientBound: Double) {
         let norms = [
             UnsafeBufferPointer(start: squaredNorms, count: exampleCount),
             UnsafeBufferPointer(start: gradientSquaredNorms, count: workerCount * parameterCount),
@@ -70,6 +72,8 @@ final class BatchRecords: @unchecked Sendable {
         isSound =
             meanLoss.isFinite && meanLoss <= lossBound
             && norms.allSatisfy { $0.allSatisfy(\.isSquareOfFiniteFloats) }
+        let norm = norms[1].reduce(0, +).squareRoot()
+        gradientFactor = norm > gradientBound ? Float(gradientBound / norm) : 1
     }
 
     private var meanLoss: Double {

@@ -242,25 +242,34 @@ final class StepProgram: @unchecked Sendable {
     private func finish(_ purpose: StepPurpose, _ pass: ChunkPass, _ records: BatchRecords, _ worker: Worker) {
         let summed = exampleParameters + batchStage.operations.flatMap { $0.parametersWithGradient(after: pass) }
         let scale = 1 / Float(records.exampleCount)
+        let clips = purpose.update?.clips ?? false
         let gradientSquaredNorms = records.gradientSquaredNorms + worker.index * parameters.count
         worker.wait()
         for array in summed {
             array.reduceShare(worker)
-            // The examples' norms bound that of the gradient, which the update then gives along the way. Without them it must be
-            // known before the decision.
-            if estimator == .unmeasured {
+            // The examples' norms bound that of the gradient, which the update then gives along the way. Without them, and where the
+            // gradient may be shortened, it must be known before the decision.
+            if estimator == .unmeasured || clips {
                 gradientSquaredNorms[array.identity.index] = array.squaredNormShare(worker, scale: scale)
             }
         }
         worker.wait()
-        if worker.index == 0 { records.decide(within: purpose.update?.lossBound ?? .greatestFiniteMagnitude) }
+        if worker.index == 0 {
+            records.decide(
+                within: purpose.update?.lossBound ?? .greatestFiniteMagnitude,
+                gradientBound: purpose.update?.gradientBound ?? .infinity)
+        }
         worker.forEachInTurn(convertedParameters) { $0.convert() }
         worker.wait()
         if let step = purpose.update, records.isSound {
             for array in summed {
-                gradientSquaredNorms[array.identity.index] = array.updateShare(worker, scale: scale, rule, step)
+                let squaredNorm = array.updateShare(worker, scale: scale * records.gradientFactor, rule, step)
+                if !clips { gradientSquaredNorms[array.identity.index] = squaredNorm }
             }
-            for operation in batchStage.operations { operation.update(worker, pass: pass, rule, step) }
+            for operation in batchStage.operations {
+                operation.update(
+                    worker, pass: pass, rule, step, gradientFactor: records.gradientFactor)
+            }
             worker.wait()
             worker.forEachInTurn(trainableOperations) { $0.parametersDidChange() }
         } else {

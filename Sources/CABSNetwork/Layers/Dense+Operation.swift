@@ -100,11 +100,14 @@ final class DenseOperation: BatchOperation {
         updatesFromPass(pass) ? [bias] : parameters
     }
 
-    func update(_ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep) {
+    func update(
+        _ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep, gradientFactor: Float
+    ) {
         guard updatesFromPass(pass), let rule = rule as? any FusingUpdateRule else { return }
         let product = rule.fusedProduct(step, exampleCount: pass.rowCount)
         addProduct(
-            worker, pass: pass, to: product.slot.map { weight.slots[$0] } ?? weight.values, alpha: product.scale,
+            worker, pass: pass, to: product.slot.map { weight.slots[$0] } ?? weight.values,
+            alpha: product.scale * gradientFactor,
             beta: product.keep)
         guard product.slot != nil else { return }
         let (units, columns) = gradientTile(of: worker)

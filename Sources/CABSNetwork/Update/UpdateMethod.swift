@@ -68,17 +68,23 @@ public struct UpdateStep: Sendable, Hashable {
     public let weightDecay: Double
     /// The largest mean loss with which the step is still made.
     public let lossBound: Double
+    /// The largest norm that the mean gradient may have; a longer one is shortened to it before the update (Pascanu, Mikolov, Bengio 2013,
+    /// arXiv 1211.5063). What the step reports is not shortened.
+    public let gradientBound: Double
     /// How many updates were made before.
     public let updateCount: Int
 
     /// Creates the step.
     public init(
         learningRate: Double, weightDecay: Double = 0, lossBound: Double = .greatestFiniteMagnitude,
-        updateCount: Int = 0
+        gradientBound: Double = .infinity, updateCount: Int = 0
     ) {
         self.learningRate = learningRate
         self.weightDecay = weightDecay
         self.lossBound = lossBound
+        self.gradientBound = gradientBound
         self.updateCount = updateCount
     }
+    /// Whether the gradient's norm must be known before the update.
+    var clips: Bool { gradientBound < .infinity }
 }
