@@ -52,3 +52,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The engine alone, where memory is handled by hand: for its tests under AddressSanitizer nothing else is built. See scripts/test.
+if Context.environment["CABS_ENGINE_ALONE"] != nil {
+    let engine: Set = ["CABS", "CDNN", "CThreads", "CVectorMath", "CABSNetwork", "CABSNetworkTests"]
+    package.targets.removeAll { !engine.contains($0.name) }
+    package.products = [.library(name: "CABS", targets: ["CABS"])]
+    package.dependencies = []
+}

@@ -1,0 +1,46 @@
+import CABS
+import CABSData
+import Foundation
+
+/// A trainer's state beside the parameters.
+struct TrainerState: Codable {
+    let progress: TrainingProgress
+    let order: ExampleOrder
+    /// The policy in its own encoding.
+    let policy: Data
+    /// The size that the next batch is to have.
+    let batchSize: Int
+    /// What the schedule's learning rate is multiplied by.
+    let learningRateFactor: Double
+
+    /// Checks that a run which draws in this order can have come to the state.
+    ///
+    /// - Throws: ``TrainingError/impossibleState(_:)``.
+    func check(fits own: ExampleOrder) throws(TrainingError) {
+        func require(_ holds: Bool, _ flaw: String) throws(TrainingError) {
+            guard holds else { throw .impossibleState(flaw) }
+        }
+        try require(order.kind == own.kind, "it draws in the order \(order.kind), and the run in \(own.kind)")
+        try require(
+            order.exampleCount == own.exampleCount && progress.examplesPerEpoch == own.exampleCount,
+            "it counts \(progress.examplesPerEpoch) training examples of \(own.exampleCount)")
+        try require(
+            order.drawnCount == progress.exampleCount && progress.stepCount <= progress.exampleCount,
+            "it counts \(progress.stepCount) steps, \(progress.exampleCount) examples, and \(order.drawnCount) drawn")
+        // Far from where the sum of two counts could not be represented.
+        try require(progress.exampleCount < 1 << 60, "it counts \(progress.exampleCount) examples")
+        try require(
+            learningRateFactor > 0 && learningRateFactor <= 1,
+            "it multiplies the learning rate by \(learningRateFactor)")
+    }
+}
+
+extension BatchSizePolicy {
+    /// The policy's encoded form.
+    func stored() throws -> Data { try JSONEncoder().encode(self) }
+
+    /// A policy of this one's type from its encoded form.
+    func restored(from data: Data) throws -> Self {
+        try JSONDecoder().decode(Self.self, from: data)
+    }
+}
