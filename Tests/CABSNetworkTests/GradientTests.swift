@@ -63,6 +63,12 @@ import Testing
             name: "maximum behind an activation", input: image,
             layers: [conv(3, 3), Tanh(), MaxPool2D(poolSize: 2), conv(2, 2), Flatten(), dense(3)]),
         Setting(
+            name: "maximum behind an activation that a shortcut reads too", input: image,
+            layers: [
+                conv(3, 3), Tanh(), Residual(layers: [MaxPool2D(poolSize: 2, stride: 1, padding: .same), conv(3, 2)]),
+                Flatten(), dense(3),
+            ]),
+        Setting(
             name: "overlapping maximum", input: image,
             layers: [conv(3, 3), ReLU(), MaxPool2D(poolSize: 3, stride: 2, padding: .same), Flatten(), dense(3)]),
         Setting(
