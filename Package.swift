@@ -20,11 +20,12 @@ let package = Package(
             name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMatio", providers: [.apt(["libmatio-dev"]), .brew(["libmatio"])]),
+        .target(name: "CImageResize"),
         .target(name: "CThreads"),
         .target(name: "CVectorMath"),
         .target(name: "CABSNetwork", dependencies: ["CABS", "CDNN", "CThreads", "CVectorMath"]),
         .target(
-            name: "CABSData", dependencies: ["CABSNetwork", "CCrypto", "CMatio", "CZlib"],
+            name: "CABSData", dependencies: ["CABSNetwork", "CCrypto", "CImageResize", "CMatio", "CZlib"],
             resources: [
                 .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
                 .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),

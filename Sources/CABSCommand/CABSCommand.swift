@@ -44,23 +44,3 @@ func checkingUsage<Value>(_ body: () throws -> Value) throws -> Value {
         throw ValidationError(error.description)
     }
 }
-
-extension DatasetName: ExpressibleByArgument {}
-extension GradientEstimator: ExpressibleByArgument {}
-extension Loss: ExpressibleByArgument {}
-extension TrainingOptions.OrderName: ExpressibleByArgument {}
-extension TrainingOptions.DivergenceResponse: ExpressibleByArgument {}
-
-/// A model on the command line: its name, or a YAML file of layers.
-struct ModelArgument: ExpressibleByArgument {
-    let text: String
-
-    init(argument: String) { text = argument }
-
-    func configuration() throws -> ModelConfiguration {
-        if text.hasSuffix(".yaml") || text.hasSuffix(".yml") {
-            return try TrainingOptions.model(contentsOf: URL(userPath: text))
-        }
-        return try ModelConfiguration(name: text)
-    }
-}

@@ -21,6 +21,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The model; the run's own where not given.", valueName: "name"))
     var model: ModelArgument?
 
+    @OptionGroup(title: "Images") var images: ImageArguments
+
     @Option(help: "Threads that compute. (default: one for each processor that may be used)")
     var workers: Int?
 
@@ -28,7 +30,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     var loss: Loss?
 
     func run() async throws {
-        var given = TrainingOptions()
+        var given = try TrainingOptions(properties: [images])
+        given.augment = try images.checkedChoice()
         given.dataset = dataset
         given.data = data
         given.model = try checkingUsage { try model?.configuration() }

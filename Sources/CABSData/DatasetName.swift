@@ -22,29 +22,32 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     ///
     /// - Parameters:
     ///   - folder: Where to look first, before the usual places.
-    ///   - augments: Whether training examples are changed at random, for the sets where that is usual: CIFAR.
-    ///   - seed: The seed of these changes.
+    ///   - images: How the images go to a network; ``usualImages`` where not given.
+    ///   - seed: The seed of random changes.
     /// - Throws: ``DatasetError`` where the data set is not found or its files are not right.
-    public func load(from folder: URL? = nil, augments: Bool = true, seed: UInt64 = 0) throws(DatasetError)
-        -> TrainingData
-    {
+    public func load(
+        from folder: URL? = nil, images options: ImageOptions? = nil, seed: UInt64 = 0
+    ) throws(DatasetError) -> TrainingData {
+        try images(from: folder).data(name: rawValue, options ?? usualImages, seed: seed)
+    }
+
+    /// How the set's images usually go to a network: CIFAR's by the paper's recipe, the others as they are.
+    public var usualImages: ImageOptions {
+        switch self {
+        case .cifar10, .cifar100, .cifar100Coarse: ImageOptions(augmentation: .paper)
+        case .mnist, .fashionMNIST, .svhn, .digits: ImageOptions()
+        }
+    }
+
+    private func images(from folder: URL?) throws(DatasetError) -> ImageSet {
         switch self {
         case .mnist, .fashionMNIST:
-            return try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
-        case .cifar10:
-            return try cifar(
-                in: locate(in: folder), .cifar10, augments: augments, seed: seed)
-        case .cifar100, .cifar100Coarse:
-            return try cifar(
-                in: locate(in: folder), self == .cifar100 ? .cifar100Fine : .cifar100Coarse, augments: augments,
-                seed: seed)
-        case .svhn:
-            let folder = DatasetFolder(url: try locate(in: folder))
-            return try TrainingData(
-                name: rawValue, training: Self.svhnImages(in: folder, trainingFiles[0]),
-                test: Self.svhnImages(in: folder, testFile), source: folder.url.path)
-        case .digits:
-            return try Digits.load()
+            try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
+        case .cifar10: try cifar(in: locate(in: folder), .cifar10)
+        case .cifar100: try cifar(in: locate(in: folder), .cifar100Fine)
+        case .cifar100Coarse: try cifar(in: locate(in: folder), .cifar100Coarse)
+        case .svhn: try svhn(in: locate(in: folder))
+        case .digits: try Digits.load()
         }
     }
 
@@ -142,9 +145,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
 
     // MARK: Reading
 
-    private func cifar(
-        in url: URL, _ kind: CIFARFile.Kind, augments: Bool, seed: UInt64
-    ) throws(DatasetError) -> TrainingData {
+    private func cifar(in url: URL, _ kind: CIFARFile.Kind) throws(DatasetError) -> ImageSet {
         let folder = DatasetFolder(url: url)
         func images(_ names: [String]) throws(DatasetError) -> LabeledImages {
             var pixels: [UInt8] = []
@@ -160,45 +161,44 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
                 shape: CIFARFile.shape, classCount: kind.classCount, pixels: pixels, labels: labels,
                 source: url.path)
         }
-        return try TrainingData(
-            name: rawValue,
-            training: ImageDataset(
-                images(trainingFiles), preprocessing: CroppedAndStandardized(augments: augments), seed: seed),
-            test: ImageDataset(images([testFile]), preprocessing: CroppedAndStandardized(augments: false)),
-            source: url.path)
+        return ImageSet(
+            training: try images(trainingFiles), test: try images([testFile]), normalization: .image, source: url.path)
     }
 
-    /// One part of SVHN, standardised whole.
-    private static func svhnImages(in folder: DatasetFolder, _ name: String) throws(DatasetError) -> ImageDataset {
-        try folder.read([name]) { url throws(DatasetError) in
-            let file = try SVHNFile(contentsOf: url)
-            let images = try LabeledImages(
-                shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels, labels: file.labels,
-                source: url.path)
-            return try ImageDataset(images, preprocessing: CroppedAndStandardized(cropSize: 32, augments: false))
+    private func svhn(in url: URL) throws(DatasetError) -> ImageSet {
+        let folder = DatasetFolder(url: url)
+        func images(_ name: String) throws(DatasetError) -> LabeledImages {
+            try folder.read([name]) { url throws(DatasetError) in
+                let file = try SVHNFile(contentsOf: url)
+                return try LabeledImages(
+                    shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels, labels: file.labels,
+                    source: url.path)
+            }
         }
+        return ImageSet(
+            training: try images(trainingFiles[0]), test: try images(testFile), normalization: .image, source: url.path)
     }
 }
 
 extension TrainingData {
-    /// MNIST; see ``DatasetName/load(from:augments:seed:)``.
+    /// MNIST; see ``DatasetName/load(from:images:seed:)``.
     public static func mnist(from folder: URL? = nil) throws(DatasetError) -> TrainingData {
         try DatasetName.mnist.load(from: folder)
     }
 
-    /// Fashion-MNIST; see ``DatasetName/load(from:augments:seed:)``.
+    /// Fashion-MNIST; see ``DatasetName/load(from:images:seed:)``.
     public static func fashionMNIST(from folder: URL? = nil) throws(DatasetError) -> TrainingData {
         try DatasetName.fashionMNIST.load(from: folder)
     }
 
-    /// CIFAR-10; see ``DatasetName/load(from:augments:seed:)``.
+    /// CIFAR-10; see ``DatasetName/load(from:images:seed:)``.
     public static func cifar10(
-        from folder: URL? = nil, augments: Bool = true, seed: UInt64 = 0
+        from folder: URL? = nil, augmentation: Augmentation = .paper, seed: UInt64 = 0
     ) throws(DatasetError) -> TrainingData {
-        try DatasetName.cifar10.load(from: folder, augments: augments, seed: seed)
+        try DatasetName.cifar10.load(from: folder, images: ImageOptions(augmentation: augmentation), seed: seed)
     }
 
-    /// SVHN; see ``DatasetName/load(from:augments:seed:)``.
+    /// SVHN; see ``DatasetName/load(from:images:seed:)``.
     public static func svhn(from folder: URL? = nil) throws(DatasetError) -> TrainingData {
         try DatasetName.svhn.load(from: folder)
     }

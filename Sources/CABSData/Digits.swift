@@ -3,19 +3,16 @@ import Foundation
 /// The UCI handwritten digits (Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", its test part): 1,797
 /// images of 8x8 with values from 0 to 16, as scikit-learn carries them, in MNIST's file format.
 enum Digits {
-    static func load() throws(DatasetError) -> TrainingData {
+    static func load() throws(DatasetError) -> ImageSet {
         let images = try LabeledImages(
             images: IDXFile(Data(PackageResources.digits_images_idx3_ubyte_gz), name: "the images of digits", rank: 3),
             labels: IDXFile(Data(PackageResources.digits_labels_idx1_ubyte_gz), name: "the labels of digits", rank: 1),
             classes: 0...9, imageSource: "the images of digits", labelSource: "the labels of digits")
         // Writers follow one another, so a part cut off at the end would hold writers never seen.
         let isTest: (Int) -> Bool = { $0 % 5 == 4 }
-        let preprocessing = UnitInterval(maximum: 16)
-        return try TrainingData(
-            name: DatasetName.digits.rawValue,
-            training: ImageDataset(
-                images.subset((0..<images.count).filter { !isTest($0) }), preprocessing: preprocessing),
-            test: ImageDataset(images.subset((0..<images.count).filter(isTest)), preprocessing: preprocessing),
+        return ImageSet(
+            training: try images.subset((0..<images.count).filter { !isTest($0) }),
+            test: try images.subset((0..<images.count).filter(isTest)), normalization: .unit(maximum: 16),
             source: "this program")
     }
 }

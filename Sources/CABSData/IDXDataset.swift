@@ -41,7 +41,7 @@ struct IDXDataset {
     ]
 
     /// Reads the files.
-    func load() throws(DatasetError) -> TrainingData {
+    func load() throws(DatasetError) -> ImageSet {
         let prefixes = prefixes
         if prefixes.count > 1, prefixes[0] != "" {
             throw .severalSets(folder: folder.url.path, prefixes: prefixes)
@@ -50,10 +50,9 @@ struct IDXDataset {
         let training = try pair(.trainingImages, .trainingLabels, prefix)
         let test = try pair(.testImages, .testLabels, prefix)
         let classes = Classes(training: training.labels.values, test: test.labels.values)
-        return try TrainingData(
-            name: name.rawValue,
-            training: ImageDataset(training.labeled(classes), preprocessing: UnitInterval()),
-            test: ImageDataset(test.labeled(classes), preprocessing: UnitInterval()), source: folder.url.path)
+        return ImageSet(
+            training: try training.labeled(classes), test: try test.labeled(classes), normalization: .unit(),
+            source: folder.url.path)
     }
 
     private func pair(_ images: Part, _ labels: Part, _ prefix: String) throws(DatasetError) -> Pair {

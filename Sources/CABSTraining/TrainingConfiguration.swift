@@ -11,6 +11,8 @@ public struct TrainingConfiguration: Sendable {
     public let dataset: DatasetName
     /// The model.
     public let model: ModelConfiguration
+    /// How images go to the model.
+    public let images: ImageOptions
     /// The optimiser.
     public let optimizer: any Optimizer
     /// The rule that chooses batch sizes.
@@ -34,9 +36,11 @@ public struct TrainingConfiguration: Sendable {
         var options = given.withAbsolutePaths
         let dataset = given.dataset ?? Self.defaultDataset(in: options.data)
         options.dataset = dataset
-        options.augment = given.augment ?? true
         let model = given.model ?? .named(Self.defaultModel(for: dataset))
         options.model = model
+        images = ImageOptions(
+            size: given.imageSize, augmentation: (given.augment ?? .usual).augmentation(dataset, model))
+        options.augment = .named(images.augmentation)
         options.loss = given.loss ?? .softmaxCrossEntropy
         options.seed = given.seed ?? 0
         options.workers = given.workers ?? Network.defaultWorkerCount
@@ -287,7 +291,7 @@ public struct TrainingConfiguration: Sendable {
     /// - Throws: `DatasetError` where the data set is not found or its files are not right.
     public func loadData() throws(DatasetError) -> TrainingData {
         let data = try dataset.load(
-            from: options.data.map { URL(filePath: $0) }, augments: options.augment!, seed: options.seed!)
+            from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!)
         return try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data
     }
 

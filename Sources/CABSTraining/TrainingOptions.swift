@@ -18,8 +18,10 @@ public struct TrainingOptions: Sendable, Codable {
     public var dataset: DatasetName?
     /// The folder of the data set's files.
     public var data: String?
-    /// Whether training examples are changed at random, where that is usual for the data set.
-    public var augment: Bool?
+    /// The size that images are brought to; their own where not given.
+    public var imageSize: ImageSize?
+    /// What becomes of images, and whether at random.
+    public var augment: AugmentationChoice?
     /// How many training examples are held back, to choose by.
     public var validation: Int?
     /// The model.
@@ -114,8 +116,22 @@ public struct TrainingOptions: Sendable, Codable {
     /// Creates options that leave everything to the defaults.
     public init() {}
 
+    /// Creates options from the properties of other values that bear the same names.
+    ///
+    /// - Throws: Where a value cannot be encoded, or not be an option's.
+    package init(properties groups: [any Encodable]) throws {
+        var values: [String: JSONValue] = [:]
+        for group in groups {
+            guard case .object(let members) = try JSONValue(encoding: group) else { continue }
+            for (name, value) in members { values[name.withHyphens] = value }
+        }
+        self = try JSONValue.object(values).decode(TrainingOptions.self)
+    }
+
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case dataset, data, augment, validation, model, loss, optimizer
+        case dataset, data
+        case imageSize = "image-size"
+        case augment, validation, model, loss, optimizer
         case learningRate = "learning-rate"
         case learningRateSchedule = "learning-rate-schedule"
         case warmUp = "warm-up"
@@ -225,5 +241,12 @@ public struct TrainingOptions: Sendable, Codable {
     /// - Throws: An encoding error, which only a defect of this type can cause.
     public func yaml() throws -> String {
         try ConfigurationFile.text(of: self)
+    }
+}
+
+extension String {
+    /// A property's name as that of an option: `loss-floor` for `lossFloor`.
+    fileprivate var withHyphens: String {
+        reduce(into: "") { $0 += $1.isUppercase ? "-\($1.lowercased())" : "\($1)" }
     }
 }

@@ -58,8 +58,8 @@ import Testing
         },
         Effect("--models mlp,logistic-regression") { column("model", $0) == ["mlp", "logistic-regression"] },
         Effect("--datasets mnist --data other --budget-examples 24") { column("examples", $0) == ["24"] },
-        Effect("--budget-seconds 0.05") {
-            Double(column("training_seconds", $0)[0])! >= 0.05 && Int(column("steps", $0)[0])! > 1
+        Effect("--budget-seconds 0.5") {
+            Double(column("training_seconds", $0)[0])! >= 0.5
         },
         Effect("--validation 100") { Double(column("validation_accuracy", $0)[0]) != nil },
     ]

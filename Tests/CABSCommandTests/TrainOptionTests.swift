@@ -56,6 +56,17 @@ import Testing
             // All ten examples in each step: only their random changes can change its loss.
             Set($0.values("loss")).count == 12 && spread($1.values("loss")) < 1e-6
         },
+        Effect(
+            "--augment crop:3,flip",
+            beside: "--model drawn.yaml --learning-rate 1e-30 --batch-size constant:1438"
+        ) {
+            // All images in each step: only their random changes can change its loss.
+            spread($0.values("loss")) < 1e-6 && Set($1.values("loss")).count == 12
+        },
+        Effect("--image-size 4x6") { without, with in
+            try without.parameter("dense1.weight").count == 128 * 64
+                && with.parameter("dense1.weight").count == 128 * 24
+        },
         Effect("--validation 438") { without, with in
             without.summary("validation_accuracy") == nil && with.summary("validation_accuracy") != nil
                 && abs(with.values("epoch")[0] - 8 / 1000) < 1e-12

@@ -60,7 +60,7 @@ import Testing
         var options = TrainingOptions()
         options.dataset = settings.dataset
         options.data = shared.appending(path: "data").path
-        options.augment = false
+        options.augment = .usualWithoutChance
         options.model = .named(settings.model)
         options.learningRate = settings.learning_rate
         options.minimumBatchSize = settings.batch_size_min

@@ -224,7 +224,7 @@ import Testing
                 LabeledImages(
                     shape: .image(height: 1, width: 1, channels: 1), classCount: 10,
                     pixels: [UInt8](repeating: 3, count: 500), labels: labels, source: "own"),
-                preprocessing: UnitInterval()
+                preprocessing: ImagePreprocessing()
             ).checksum
         }
         var labels = [UInt8](repeating: 0, count: 500)

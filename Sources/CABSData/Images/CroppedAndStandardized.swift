@@ -1,48 +1,5 @@
 import CABSNetwork
 
-/// Turns an image's bytes into a network's input.
-public protocol Preprocessing: Sendable {
-    /// The shape that comes out for images of a shape.
-    ///
-    /// - Throws: ``DatasetError`` where such images cannot be taken.
-    func outputShape(for image: ExampleShape) throws(DatasetError) -> ExampleShape
-
-    /// Writes the values of one image.
-    ///
-    /// - Parameters:
-    ///   - pixels: The image's bytes, channels first.
-    ///   - shape: The image's shape.
-    ///   - values: Receives the result; it has as many values as the output shape.
-    ///   - random: Where random changes come from.
-    func apply(
-        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
-        using random: inout RandomStream)
-}
-
-/// Divides every byte by the largest, which gives values from 0 to 1.
-public struct UnitInterval: Preprocessing, Hashable {
-    /// The largest byte that images have.
-    public let maximum: Float
-
-    /// Creates the preprocessing; 255 is the largest byte of most sets.
-    public init(maximum: Float = 255) {
-        self.maximum = maximum
-    }
-
-    /// The image's shape.
-    public func outputShape(for image: ExampleShape) -> ExampleShape { image }
-
-    /// Divides.
-    public func apply(
-        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
-        using random: inout RandomStream
-    ) {
-        let scale = 1 / maximum
-        let first = pixels.startIndex
-        for index in values.indices { values[index] = Float(pixels[first + index]) * scale }
-    }
-}
-
 /// The preprocessing of the paper's CIFAR-10 experiments: a crop, random changes while training, and standardisation of
 /// each image by itself.
 ///
@@ -89,15 +46,7 @@ public struct CroppedAndStandardized: Preprocessing, Hashable {
             Crop(size: cropSize, width: width, first: pixels.startIndex + (channel * height + top) * width + left)
         }
         let moments = planes.map { $0.moments(of: pixels) }
-        // Contrast keeps a channel's mean and scales its variance, so the mean and variance of the result follow from
-        // the bytes' sums, which are exact.
-        let count = Double(values.count)
-        let mean = moments.reduce(0) { $0 + $1.mean } / Double(channels)
-        let variance =
-            moments.reduce(0) { sum, plane in
-                sum + contrast * contrast * plane.variance + (plane.mean - mean) * (plane.mean - mean)
-            } / Double(channels)
-        let scale = 1 / max(variance.squareRoot(), 1 / count.squareRoot())
+        let (mean, scale) = ChannelMoments.standardization(moments, contrast: contrast, valueCount: values.count)
         for (channel, plane) in planes.enumerated() {
             let offset = moments[channel].mean * (1 - contrast) - mean
             plane.copy(
@@ -116,7 +65,7 @@ private struct Crop {
     let first: Int
 
     /// The mean and the variance of the bytes.
-    func moments(of pixels: ArraySlice<UInt8>) -> (mean: Double, variance: Double) {
+    func moments(of pixels: ArraySlice<UInt8>) -> ChannelMoments {
         var (sum, squares) = (0, 0)
         for row in 0..<size {
             for index in (first + row * width)..<(first + row * width + size) {
@@ -125,9 +74,7 @@ private struct Crop {
                 squares &+= value &* value
             }
         }
-        let count = Double(size * size)
-        let mean = Double(sum) / count
-        return (mean, Double(squares) / count - mean * mean)
+        return ChannelMoments(sum: sum, squares: squares, count: size * size)
     }
 
     /// Writes `byte * scale + offset` for each byte.
