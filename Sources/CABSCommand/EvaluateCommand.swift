@@ -46,12 +46,19 @@ struct EvaluateCommand: AsyncParsableCommand {
                 model, loss: configuration.options.loss!, estimator: .unmeasured,
                 workerCount: configuration.options.workers, parameters: subject.parameters(model))
         }
-        let evaluation = try network.evaluate(DatasetBatch(all: training.test))
+        let batch = DatasetBatch(all: training.test)
+        let evaluation = try network.evaluate(batch)
         try printResult(
             "\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)\(subject.description)"
         )
         try printResult("test loss \(decimal(evaluation.meanLoss, 4))")
         try printResult("test accuracy \(decimal(evaluation.accuracy, 4))")
+        guard let average = subject.average else { return }
+        try checkingUsage { try network.load(average) }
+        let ofAverage = try network.evaluate(batch)
+        try printResult(
+            "of the average of the parameters: test loss \(decimal(ofAverage.meanLoss, 4)), test accuracy \(decimal(ofAverage.accuracy, 4))"
+        )
     }
 
     /// What is evaluated.
@@ -60,6 +67,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         /// Which parameters these are, as far as the file or folder says.
         let description: String
         let parameters: (Model) throws -> ParameterSet
+        /// Their average, where there is one.
+        var average: ParameterSet?
     }
 
     private func subject(_ given: TrainingOptions) throws -> Subject {
@@ -89,7 +98,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             }
         return Subject(
             options: try options.overridden(by: given).options,
-            description: ", after \(newest.stepCount) steps\(state)"
-        ) { _ in newest.parameters }
+            description: ", after \(newest.stepCount) steps\(state)",
+            parameters: { _ in newest.parameters }, average: newest.average)
     }
 }

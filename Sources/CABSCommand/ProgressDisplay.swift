@@ -46,11 +46,12 @@ final class ProgressDisplay {
             let loss = divergence.loss.map { decimal($0, 2) } ?? "not a number"
             output.print(
                 "step \(divergence.step) diverged, loss \(loss): back to step \(stepCount) at half the learning rate")
-        case .evaluation(let evaluation, let validation, let progress):
+        case .evaluation(let evaluation, let progress):
             output.print(
-                "epoch \(decimal(progress.epochs, 2)): test accuracy \(decimal(evaluation.accuracy, 4)), "
-                    + "test loss \(decimal(evaluation.meanLoss, 4))"
-                    + (validation.map { ", validation accuracy \(decimal($0.accuracy, 4))" } ?? ""))
+                "epoch \(decimal(progress.epochs, 2)): test accuracy \(decimal(evaluation.test.accuracy, 4)), "
+                    + "test loss \(decimal(evaluation.test.meanLoss, 4))"
+                    + (evaluation.validation.map { ", validation accuracy \(decimal($0.accuracy, 4))" } ?? "")
+                    + (evaluation.average.map { ", of the average \(decimal($0.test.accuracy, 4))" } ?? ""))
         }
     }
 
@@ -68,7 +69,12 @@ final class ProgressDisplay {
         if let (first, last) = pair(summary.firstLoss, summary.trainingLoss) {
             output.print("training loss \(decimal(first, 4)) at the start, \(decimal(last, 4)) over the last tenth")
         }
-        if let accuracy = summary.testAccuracy { output.print("test accuracy \(decimal(accuracy, 4))") }
+        if let accuracy = summary.testAccuracy {
+            output.print(
+                "test accuracy \(decimal(accuracy, 4))"
+                    + (summary.averageTestAccuracy.map { ", of the average of the parameters \(decimal($0, 4))" } ?? "")
+            )
+        }
     }
 
     func finish(_ interruption: RunInterruption, in directory: RunDirectory) {

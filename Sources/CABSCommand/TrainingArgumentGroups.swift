@@ -58,6 +58,12 @@ struct ModelArguments: TrainingArguments {
     @Option(help: "What training makes small.")
     var loss: Loss?
 
+    @Option(
+        help: ArgumentHelp(
+            "The part of each target that is spread evenly over all classes, while training. (default: 0)",
+            valueName: "part"))
+    var labelSmoothing: Double?
+
     @Option(help: ArgumentHelp("Start from the parameters of a safetensors file.", valueName: "file"))
     var initialParameters: String?
 
@@ -96,6 +102,12 @@ struct LearningRateArguments: TrainingArguments {
             "The largest norm that a gradient may have; a longer one is shortened to it. (default: none)",
             valueName: "norm"))
     var gradientBound: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep an average of the parameters too, over about so many examples or the last part of the run: ema:EXAMPLES or swa[:PART]. (default: none)",
+            valueName: "average"))
+    var average: String?
 }
 
 /// Options of the batch-size rule.
@@ -126,7 +138,7 @@ struct BatchSizeArguments: TrainingArguments {
     @Option(help: "CABS: what is added to the denominator. (default: 0)")
     var epsilon: Double?
 
-    @Option(help: "CABS: the smallest loss that can be reached. (default: 0)")
+    @Option(help: "CABS: the smallest loss that can be reached. (default: 0, or what smoothed labels leave)")
     var lossFloor: Double?
 
     @Option(help: "How the gradient variance is measured. (default: exact)")

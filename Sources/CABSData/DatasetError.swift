@@ -42,6 +42,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case imageTooSmall(ExampleShape, cropSize: Int)
     /// More examples are to be held back than can be.
     case cannotHoldBack(Int, of: Int)
+    /// A part of a target that cannot be spread.
+    case smoothingOutOfRange(Double)
     /// There was not enough memory for what is named.
     case outOfMemory(String)
     /// A position in the data set that it does not have.
@@ -87,6 +89,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(shape.withArticle) is too small to be cropped to \(cropSize)x\(cropSize)"
         case .cannotHoldBack(let count, let all):
             "\(count) of \(all) training examples cannot be held back; give 1 or more, and leave some to train on"
+        case .smoothingOutOfRange(let smoothing):
+            "labels cannot be smoothed by \(smoothing); give a number from 0 up to, not including, 1"
         case .outOfMemory(let purpose):
             "memory ran out in \(purpose); use smaller images, or fewer"
         case .exampleOutOfRange(let index, let count):

@@ -1,4 +1,5 @@
 import CABS
+import CABSData
 
 /// A batch-size rule as options name it: a word, and for some rules numbers behind colons.
 public enum BatchSizeRule: Sendable, Hashable {
@@ -104,7 +105,8 @@ public enum BatchSizeRule: Sendable, Hashable {
         guard self == .cabs else { return }
         options.factor = options.factor ?? 1
         options.epsilon = options.epsilon ?? 0
-        options.lossFloor = options.lossFloor ?? 0
+        // Smoothed labels have a floor of their own, which the data tell.
+        if options.labelSmoothing == nil { options.lossFloor = options.lossFloor ?? 0 }
     }
 
     /// Whether the rule's derivation assumes a step along the gradient: it does not go with Adam.
@@ -121,8 +123,11 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// - Parameters:
     ///   - options: Options of which those that the rule reads count; others have the rule's defaults.
     ///   - examplesPerEpoch: The number of training examples.
+    ///   - lossFloor: The smallest reachable loss, unless the options say another.
     /// - Throws: `BatchSizePolicyError` and ``TrainingError`` for values out of range.
-    public func makePolicy(_ options: TrainingOptions, examplesPerEpoch: Int) throws -> any BatchSizePolicy {
+    public func makePolicy(
+        _ options: TrainingOptions, examplesPerEpoch: Int, lossFloor: Double = 0
+    ) throws -> any BatchSizePolicy {
         if case .constant(let size) = self {
             let policy = try ConstantBatchSize(size)
             try Self.requirePossible(size, "batch-size")
@@ -138,7 +143,7 @@ public enum BatchSizeRule: Sendable, Hashable {
         case .cabs, .constant:
             return try CoupledAdaptiveBatchSize(
                 bounds: bounds, initialBatchSize: initial, smoothingFactor: smoothing, factor: options.factor ?? 1,
-                epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? 0)
+                epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? lossFloor)
         case .step(let factor, let epochs):
             guard epochs > 0, epochs.isFinite else {
                 throw TrainingError.notPositive(option: "number of epochs of batch-size \(name)", value: epochs)
@@ -155,6 +160,15 @@ public enum BatchSizeRule: Sendable, Hashable {
         case .noiseScale:
             return try GradientNoiseScale(smoothingFactor: smoothing, bounds: bounds, initialBatchSize: initial)
         }
+    }
+
+    /// Makes the policy for some data.
+    ///
+    /// - Throws: As ``makePolicy(_:examplesPerEpoch:lossFloor:)``.
+    func makePolicy(_ options: TrainingOptions, for data: TrainingData) throws -> any BatchSizePolicy {
+        try makePolicy(
+            options, examplesPerEpoch: data.training.count,
+            lossFloor: (data.training as? SmoothedLabels)?.lossFloor ?? 0)
     }
 
     /// The largest batch size that a run accepts: beyond it the list of a batch's examples alone would fill the memory.

@@ -9,10 +9,9 @@ struct MetricsLine {
     ///   - step: The step.
     ///   - seconds: The time since the run began.
     ///   - evaluation: The evaluation that followed the step, if one did.
-    ///   - validation: The same on the examples held back from training.
     ///   - shadows: What other rules would have chosen.
     init(
-        _ step: TrainingStep, seconds: Double, evaluation: Evaluation?, validation: Evaluation?,
+        _ step: TrainingStep, seconds: Double, evaluation: RunEvaluation?,
         shadows: [(name: String, nextBatchSize: Int)]
     ) {
         add("step", step.index)
@@ -31,10 +30,7 @@ struct MetricsLine {
         add("epoch", step.progress.epochs)
         add("training_seconds", step.progress.seconds)
         add("seconds", seconds)
-        add("validation_loss", validation?.meanLoss)
-        add("validation_accuracy", validation?.accuracy)
-        add("test_loss", evaluation?.meanLoss)
-        add("test_accuracy", evaluation?.accuracy)
+        for (name, value) in evaluation?.values ?? [] { add(name, value) }
         if !shadows.isEmpty {
             let parts = shadows.map { "\"\($0.name)\": \($0.nextBatchSize)" }
             text += ", \"shadow\": {\(parts.joined(separator: ", "))}"

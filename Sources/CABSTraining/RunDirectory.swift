@@ -16,6 +16,8 @@ public struct RunDirectory: Sendable {
     public var checkpointFolder: URL { url.appending(path: "checkpoints") }
     /// The parameters at the run's end.
     public var finalParametersFile: URL { checkpointFolder.appending(path: "final.safetensors") }
+    /// The average of the parameters at the run's end, where one was kept.
+    public var finalAverageFile: URL { checkpointFolder.appending(path: "final-average.safetensors") }
     /// Where the run diverged, if it did.
     public var divergenceFile: URL { url.appending(path: "divergence.json") }
     /// What came out.
@@ -65,6 +67,8 @@ public struct RunDirectory: Sendable {
     public struct NewestParameters: Sendable {
         /// The parameters.
         public let parameters: ParameterSet
+        /// Their average, where one is kept.
+        public let average: ParameterSet?
         /// The number of updates made.
         public let stepCount: Int
         /// How the run ended; nothing where it has not.
@@ -78,13 +82,16 @@ public struct RunDirectory: Sendable {
     public func newestParameters(onDamage: (TrainingError) -> Void) throws(TrainingError) -> NewestParameters {
         let summary = try summary()
         if let summary, FileManager.default.fileExists(atPath: finalParametersFile.path) {
+            let hasAverage = FileManager.default.fileExists(atPath: finalAverageFile.path)
             return NewestParameters(
-                parameters: try Safetensors.read(finalParametersFile), stepCount: summary.steps,
+                parameters: try Safetensors.read(finalParametersFile),
+                average: hasAverage ? try Safetensors.read(finalAverageFile) : nil, stepCount: summary.steps,
                 status: summary.status)
         }
         let checkpoint = try checkpoints.newest(onDamage: onDamage)
         return NewestParameters(
-            parameters: checkpoint.tensors.parameters, stepCount: checkpoint.state.trainer.progress.stepCount,
+            parameters: checkpoint.tensors.parameters, average: checkpoint.tensors.average,
+            stepCount: checkpoint.state.trainer.progress.stepCount,
             status: summary?.status)
     }
 
@@ -101,7 +108,8 @@ public struct RunDirectory: Sendable {
 
     /// Takes back what came out, where the run goes on: the summary, and the parameters at what was its end.
     func removeEnd() throws(TrainingError) {
-        for file in [summaryFile, finalParametersFile] where FileManager.default.fileExists(atPath: file.path) {
+        for file in [summaryFile, finalParametersFile, finalAverageFile]
+        where FileManager.default.fileExists(atPath: file.path) {
             do {
                 try FileManager.default.removeItem(at: file)
             } catch {
@@ -228,6 +236,14 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public let testLoss: Double?
     /// The part of the test examples that are classified correctly.
     public let testAccuracy: Double?
+    /// The mean loss of the average of the parameters on the examples held back from training.
+    public let averageValidationLoss: Double?
+    /// The part of the examples held back from training that the average of the parameters classifies correctly.
+    public let averageValidationAccuracy: Double?
+    /// The mean loss of the average of the parameters on the test examples, where one was kept.
+    public let averageTestLoss: Double?
+    /// The part of the test examples that the average of the parameters classifies correctly.
+    public let averageTestAccuracy: Double?
     /// How many times the run went back to a checkpoint, each time to half the learning rate; nothing in runs of versions that did not
     /// note it.
     public let rewinds: Int?

@@ -12,9 +12,7 @@ struct RunRecord: Codable {
     private var firstLoss: Double?
     private var firstBatchSize: Int?
     /// The evaluation that followed the last step, if one did.
-    var evaluation: Evaluation?
-    /// The same on the examples held back from training, where there are any.
-    var validation: Evaluation?
+    var evaluation: RunEvaluation?
     /// How many times the run has gone back.
     var rewindCount = 0
     /// The time since the run began, evaluations included, pauses between processes not.
@@ -31,7 +29,7 @@ struct RunRecord: Codable {
         learningRate = step.learningRate
         batchSize = step.batchSize
         nextBatchSize = step.decision.nextBatchSize
-        (evaluation, validation) = (nil, nil)
+        evaluation = nil
     }
 
     func summary(
@@ -43,8 +41,13 @@ struct RunRecord: Codable {
             trainingSeconds: progress.seconds,
             examplesPerSecond: Double(progress.exampleCount) / max(progress.seconds, 1e-9),
             firstBatchSize: firstBatchSize, nextBatchSize: nextBatchSize, firstLoss: firstLoss,
-            trainingLoss: trainingLoss, validationLoss: validation?.meanLoss, validationAccuracy: validation?.accuracy,
-            testLoss: evaluation?.meanLoss, testAccuracy: evaluation?.accuracy, rewinds: rewindCount,
+            trainingLoss: trainingLoss, validationLoss: evaluation?.validation?.meanLoss,
+            validationAccuracy: evaluation?.validation?.accuracy, testLoss: evaluation?.test.meanLoss,
+            testAccuracy: evaluation?.test.accuracy,
+            averageValidationLoss: evaluation?.average?.validation?.meanLoss,
+            averageValidationAccuracy: evaluation?.average?.validation?.accuracy,
+            averageTestLoss: evaluation?.average?.test.meanLoss,
+            averageTestAccuracy: evaluation?.average?.test.accuracy, rewinds: rewindCount,
             finalLearningRate: progress.stepCount > 0 ? learningRate : nil)
     }
 }

@@ -23,7 +23,7 @@ struct RunSession {
         let examplesPerEpoch = run.trainer.data.training.count
         record = state?.record ?? RunRecord(examplesPerEpoch: examplesPerEpoch)
         if let earlier { record.seconds = earlier.secondsNow }
-        shadows = try run.configuration.makeShadows(examplesPerEpoch: examplesPerEpoch)
+        shadows = try run.configuration.makeShadows(for: run.trainer.data)
         if let state { try shadows.restore(state.shadows) }
         let directory = run.directory
         metrics = try Self.file(directory.metricsFile, at: state?.metricsLength)
@@ -62,7 +62,7 @@ struct RunSession {
         secondsBeforeStep = record.seconds
         record.seconds = secondsNow
         let line = MetricsLine(
-            step, seconds: record.seconds, evaluation: record.evaluation, validation: record.validation,
+            step, seconds: record.seconds, evaluation: record.evaluation,
             shadows: shadows.observe(step))
         try metrics.append(line.data)
         try trace?.append(line.data)

@@ -27,6 +27,10 @@ public actor Trainer {
     public nonisolated let gradientBound: Double
     /// What the schedule's learning rate is multiplied by: less than one after the run went back.
     public private(set) var learningRateFactor = 1.0
+    /// The average of the parameters that is kept, if one is.
+    public nonisolated let average: ParameterAveraging?
+    /// How many examples have a part in it so far.
+    private var averagedExampleCount = 0
     private let network: Network
     private var order: ExampleOrder
     private var batchSize: Int
@@ -46,6 +50,7 @@ public actor Trainer {
     ///   - order: How examples follow each other; shuffled by the model's seed where not given.
     ///   - lossBound: The largest mean loss of a batch with which its step is still made.
     ///   - gradientBound: The largest norm that a batch's mean gradient may have; a longer one is shortened to it.
+    ///   - average: The average of the parameters that is kept, for ``evaluateAll()`` and ``averageParameters()``.
     ///   - workerCount: The number of threads that compute; one for each core where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     /// - Throws: ``TrainingError`` for options that are out of range or do not fit each other, and what setting up the
@@ -54,10 +59,11 @@ public actor Trainer {
         model: Model, data: TrainingData, loss: Loss = .softmaxCrossEntropy, optimizer: any Optimizer,
         batchSize policy: any BatchSizePolicy, estimator: GradientEstimator = .exact,
         order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude,
-        gradientBound: Double = .infinity, workerCount: Int? = nil,
+        gradientBound: Double = .infinity, average: ParameterAveraging? = nil, workerCount: Int? = nil,
         parameters: ParameterSet? = nil
     ) throws {
         try optimizer.validate()
+        try average?.validate()
         guard gradientBound > 0 else { throw TrainingError.notPositive(option: "gradient bound", value: gradientBound) }
         try model.checkFit(with: data)
         if policy.needsGradientStatistics, estimator == .unmeasured {
@@ -70,14 +76,15 @@ public actor Trainer {
         self.optimizer = optimizer
         self.lossBound = lossBound
         self.gradientBound = gradientBound
+        self.average = average
         self.policy = policy
         self.order = try ExampleOrder(
             order ?? .shuffled(seed: model.seed), exampleCount: data.training.count)
         batchSize = policy.initialBatchSize
         progress = TrainingProgress(examplesPerEpoch: data.training.count)
         network = try Network(
-            model, loss: loss, estimator: estimator, update: optimizer.update, workerCount: workerCount,
-            parameters: parameters)
+            model, loss: loss, estimator: estimator, update: optimizer.update, averagesParameters: average != nil,
+            workerCount: workerCount, parameters: parameters)
     }
 
     /// The steps of a run, each made when it is asked for.
@@ -125,10 +132,19 @@ public actor Trainer {
         progress.stepCount += 1
         progress.exampleCount += batch.count
         lastBatch = batch
+        addToAverage(batch.count)
         progress.seconds += (ContinuousClock.now - start) / .seconds(1)
         return TrainingStep(
             index: before.stepCount, learningRate: learningRate, effectiveLearningRate: effectiveRate, report: report,
             decision: decision, progress: progress)
+    }
+
+    /// Takes the parameters after a step on so many examples into their average.
+    private func addToAverage(_ stepExamples: Int) {
+        guard let average, average.includes(progress) else { return }
+        averagedExampleCount += stepExamples
+        network.addToAverage(
+            weight: average.weight(stepExamples: stepExamples, exampleCount: averagedExampleCount))
     }
 
     /// Makes one step unless the length is reached.
@@ -145,11 +161,19 @@ public actor Trainer {
         try network.evaluate(DatasetBatch(all: data.test))
     }
 
-    /// Computes the loss and accuracy on the examples held back from training; nothing where none are.
+    /// Computes the loss and accuracy on the test part and the examples held back from training, of the parameters and of their average.
     ///
     /// - Throws: What ``Network/evaluate(_:)`` throws.
-    public func evaluateOnValidation() throws -> Evaluation? {
-        try data.validation.map { try network.evaluate(DatasetBatch(all: $0)) }
+    public func evaluateAll() throws -> RunEvaluation {
+        let average: RunEvaluation.Average? =
+            averagedExampleCount == 0
+            ? nil
+            : try RunEvaluation.Average(
+                test: network.evaluateAverage(DatasetBatch(all: data.test)),
+                validation: data.validation.map { try network.evaluateAverage(DatasetBatch(all: $0)) })
+        return try RunEvaluation(
+            test: evaluate(), validation: data.validation.map { try network.evaluate(DatasetBatch(all: $0)) },
+            average: average)
     }
 
     /// Measures the last step's batch once more, at the parameters as they are now: exactly, and as the authors' code approximates
@@ -173,7 +197,7 @@ public actor Trainer {
     func state() throws -> TrainerState {
         TrainerState(
             progress: progress, order: order, policy: try policy.stored(), batchSize: batchSize,
-            learningRateFactor: learningRateFactor)
+            learningRateFactor: learningRateFactor, averagedExampleCount: averagedExampleCount)
     }
 
     /// Goes back, or forth, to a stored state.
@@ -184,6 +208,8 @@ public actor Trainer {
         policy = try policy.restored(from: state.policy)
         try network.load(tensors.parameters)
         try network.loadOptimizerState(tensors.optimizer)
+        averagedExampleCount = state.averagedExampleCount ?? 0
+        try network.loadAverage(averagedExampleCount > 0 ? tensors.average : nil)
         progress = state.progress
         order = state.order
         batchSize = state.batchSize
@@ -199,7 +225,16 @@ public actor Trainer {
 
     /// The tensors that a checkpoint holds.
     func tensors() throws -> CheckpointTensors {
-        CheckpointTensors(parameters: try network.parameters(), optimizer: try network.optimizerState())
+        CheckpointTensors(
+            parameters: try network.parameters(), optimizer: try network.optimizerState(),
+            average: try averageParameters())
+    }
+
+    /// The average of the parameters; nothing where none is kept, or it has not begun.
+    ///
+    /// - Throws: What ``Network/average()`` throws.
+    public func averageParameters() throws -> ParameterSet? {
+        averagedExampleCount > 0 ? try network.average() : nil
     }
 
     /// The parameters as they are now.

@@ -12,6 +12,8 @@ struct TrainerState: Codable {
     let batchSize: Int
     /// What the schedule's learning rate is multiplied by.
     let learningRateFactor: Double
+    /// How many examples have a part in the average of the parameters; nothing in states of versions that kept none.
+    let averagedExampleCount: Int?
 
     /// Checks that a run which draws in this order can have come to the state.
     ///
@@ -29,6 +31,9 @@ struct TrainerState: Codable {
             "it counts \(progress.stepCount) steps, \(progress.exampleCount) examples, and \(order.drawnCount) drawn")
         // Far from where the sum of two counts could not be represented.
         try require(progress.exampleCount < 1 << 60, "it counts \(progress.exampleCount) examples")
+        try require(
+            (0...progress.exampleCount).contains(averagedExampleCount ?? 0),
+            "it averages over \(averagedExampleCount ?? 0) of \(progress.exampleCount) examples")
         try require(
             learningRateFactor > 0 && learningRateFactor <= 1,
             "it multiplies the learning rate by \(learningRateFactor)")

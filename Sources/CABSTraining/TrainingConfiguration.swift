@@ -15,6 +15,8 @@ public struct TrainingConfiguration: Sendable {
     public let images: ImageOptions
     /// The optimiser.
     public let optimizer: any Optimizer
+    /// The average of the parameters that is kept, if one is.
+    public let average: ParameterAveraging?
     /// The rule that chooses batch sizes.
     public let rule: BatchSizeRule
     /// The rules that watch it.
@@ -51,6 +53,8 @@ public struct TrainingConfiguration: Sendable {
         options.learningRate =
             given.learningRate ?? optimizerName.defaultLearningRate(Self.defaultLearningRate(for: dataset))
         optimizer = try Self.optimizer(optimizerName, &options, length: length)
+        average = try options.average.map { [length] text throws in try ParameterAveraging(text, in: length) }
+        options.average = average?.name
         rule = try Self.rule(&options)
         shadows = try Self.shadows(
             &options, beside: rule, followsGradient: optimizer.update.followsGradient)
@@ -61,6 +65,7 @@ public struct TrainingConfiguration: Sendable {
         if let bound = options.gradientBound, !(bound > 0 && bound.isFinite) {
             throw TrainingError.notPositive(option: "gradient-bound", value: bound)
         }
+        try Self.checkSmoothing(options)
         if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
             throw EngineError.workerCountOutOfRange(workers)
         }
@@ -164,7 +169,7 @@ public struct TrainingConfiguration: Sendable {
     /// Checks the rules' options, and that what they read is measured.
     private func checkPolicies() throws {
         for rule in [rule] + shadows {
-            let policy = try rule.makePolicy(options, examplesPerEpoch: 1)
+            let policy = try rule.makePolicy(options, examplesPerEpoch: 1, lossFloor: 0)
             if policy.needsGradientStatistics, options.estimator == .unmeasured {
                 throw TrainingError.policyNeedsStatistics(policy: "batch-size \(rule.name)")
             }
@@ -214,6 +219,20 @@ public struct TrainingConfiguration: Sendable {
         }
     }
 
+    /// Checks that smoothed labels mean what the loss takes them for.
+    private static func checkSmoothing(_ options: TrainingOptions) throws {
+        guard let smoothing = options.labelSmoothing else { return }
+        guard smoothing >= 0, smoothing < 1 else {
+            throw TrainingError.invalidOption(
+                option: "label-smoothing", value: "\(smoothing)", allowed: "from 0 up to, not including, 1")
+        }
+        guard options.loss == .softmaxCrossEntropy else {
+            throw TrainingError.contradiction(
+                "label-smoothing spreads a target over classes, of which loss \(options.loss!.rawValue) has none; leave it out"
+            )
+        }
+    }
+
     private static func requirePositive(_ value: Int?, _ option: String) throws {
         if let value, value < 1 { throw TrainingError.notPositive(option: option, value: Double(value)) }
     }
@@ -252,9 +271,9 @@ public struct TrainingConfiguration: Sendable {
             }
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
-            batchSize: rule.makePolicy(options, examplesPerEpoch: data.training.count), estimator: options.estimator!,
+            batchSize: rule.makePolicy(options, for: data), estimator: options.estimator!,
             order: order, lossBound: options.lossBound!,
-            gradientBound: options.gradientBound ?? .infinity, workerCount: options.workers,
+            gradientBound: options.gradientBound ?? .infinity, average: average, workerCount: options.workers,
             parameters: parameters)
     }
 
@@ -278,12 +297,14 @@ public struct TrainingConfiguration: Sendable {
     static let optionsBesideTheCourse: Set<String> = ["data", "checkpoint-every", "keep-checkpoints"]
 
     /// Whether more than the end follows from the run's length.
-    private var lengthSetsMore: Bool { options.learningRateSchedule == "cosine" || options.evaluations != nil }
+    private var lengthSetsMore: Bool {
+        if case .tail = average { return true }
+        return options.learningRateSchedule == "cosine" || options.evaluations != nil
+    }
 
-    /// The rules that watch, for so many training examples.
-    func makeShadows(examplesPerEpoch: Int) throws -> ShadowRules {
-        try ShadowRules(
-            shadows.map { ($0.name, try $0.makePolicy(options, examplesPerEpoch: examplesPerEpoch)) })
+    /// The rules that watch.
+    func makeShadows(for data: TrainingData) throws -> ShadowRules {
+        try ShadowRules(shadows.map { ($0.name, try $0.makePolicy(options, for: data)) })
     }
 
     /// Loads the data.
@@ -292,7 +313,8 @@ public struct TrainingConfiguration: Sendable {
     public func loadData() throws(DatasetError) -> TrainingData {
         let data = try dataset.load(
             from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!)
-        return try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data
+        let parts = try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data
+        return try options.labelSmoothing.map { part throws(DatasetError) in try parts.smoothingLabels(part) } ?? parts
     }
 
     /// Makes the model for the data.

@@ -28,6 +28,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var model: ModelConfiguration?
     /// What training makes small.
     public var loss: Loss?
+    /// The part of each target that is spread evenly over all classes, while training.
+    public var labelSmoothing: Double?
     /// The optimiser: see ``OptimizerName``.
     public var optimizer: String?
     /// The learning rate α, at first.
@@ -40,6 +42,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var weightDecay: Double?
     /// The largest norm of a gradient that is not shortened.
     public var gradientBound: Double?
+    /// The average of the parameters that is kept: see ``ParameterAveraging``.
+    public var average: String?
     /// The rule that chooses batch sizes: see ``BatchSizeRule``.
     public var batchSize: String?
     /// Rules that watch: `all`, or their names with commas between.
@@ -131,12 +135,15 @@ public struct TrainingOptions: Sendable, Codable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case dataset, data
         case imageSize = "image-size"
-        case augment, validation, model, loss, optimizer
+        case augment, validation, model, loss
+        case labelSmoothing = "label-smoothing"
+        case optimizer
         case learningRate = "learning-rate"
         case learningRateSchedule = "learning-rate-schedule"
         case warmUp = "warm-up"
         case weightDecay = "weight-decay"
         case gradientBound = "gradient-bound"
+        case average
         case batchSize = "batch-size"
         case shadow
         case minimumBatchSize = "minimum-batch-size"

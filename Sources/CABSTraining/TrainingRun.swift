@@ -19,10 +19,8 @@ public struct TrainingRun: Sendable {
     public enum Event: Sendable {
         /// A step was made.
         case step(TrainingStep, secondsOfTraining: Double)
-        /// The network was evaluated on the test examples.
-        ///
-        /// - Parameter validation: The same on the examples held back from training, where there are any.
-        case evaluation(Evaluation, validation: Evaluation?, after: TrainingProgress)
+        /// The network was evaluated.
+        case evaluation(RunEvaluation, after: TrainingProgress)
         /// A checkpoint was written, after so many steps.
         case checkpoint(stepCount: Int)
         /// A damaged checkpoint was passed over for the one before.
@@ -116,6 +114,9 @@ public struct TrainingRun: Sendable {
         }
         try await checkpoint(session, onEvent)
         try Safetensors.write(await trainer.parameters(), to: directory.finalParametersFile)
+        if let average = try await trainer.averageParameters() {
+            try Safetensors.write(average, to: directory.finalAverageFile)
+        }
         let summary = try summary(.finished, session)
         try directory.write(summary)
         return summary
@@ -138,7 +139,7 @@ public struct TrainingRun: Sendable {
             onEvent(.step(step, secondsOfTraining: step.progress.seconds))
             if isDue {
                 let evaluation = try await evaluate(&session.record)
-                onEvent(.evaluation(evaluation, validation: session.record.validation, after: step.progress))
+                onEvent(.evaluation(evaluation, after: step.progress))
             }
             try session.log(step)
             try await session.compareEstimators(trainer)
@@ -175,16 +176,15 @@ public struct TrainingRun: Sendable {
         onEvent(.checkpoint(stepCount: state.trainer.progress.stepCount))
     }
 
-    private func evaluate(_ record: inout RunRecord) async throws -> Evaluation {
-        let evaluation = try await trainer.evaluate()
-        guard evaluation.meanLoss.isFinite else {
+    private func evaluate(_ record: inout RunRecord) async throws -> RunEvaluation {
+        let evaluation = try await trainer.evaluateAll()
+        guard evaluation.test.meanLoss.isFinite else {
             throw TrainingError.diverged(
                 Divergence(
-                    step: max(record.progress.stepCount - 1, 0), loss: evaluation.meanLoss,
+                    step: max(record.progress.stepCount - 1, 0), loss: evaluation.test.meanLoss,
                     learningRate: record.learningRate, batchSize: record.batchSize))
         }
         record.evaluation = evaluation
-        record.validation = try await trainer.evaluateOnValidation()
         return evaluation
     }
 

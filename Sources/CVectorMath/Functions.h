@@ -37,6 +37,8 @@
       (sums, matrix, stride, rows, units, accumulate))                                                       \
     F(double, scale_with_squared_norm, (float *gradient, float scale, size_t count),                         \
       (gradient, scale, count))                                                                              \
+    F(void, approach, (float *average, const float *values, float weight, size_t count),                     \
+      (average, values, weight, count))                                                                      \
     F(double, descend,                                                                                       \
       (float *weights, const float *gradient_sum, float scale, float learning_rate, float weight_decay,      \
        size_t count),                                                                                        \

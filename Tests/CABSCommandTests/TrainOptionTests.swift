@@ -130,6 +130,14 @@ import Testing
             return zip(zip(without.values("learning_rate"), with.values("learning_rate")), factors)
                 .allSatisfy { agree($0.0 * $1, $0.1) }
         },
+        // No softmax comes below the entropy of targets of 0.55 and nine times 0.05.
+        Effect("--label-smoothing 0.5", beside: "--steps 200 --learning-rate 0.3") { without, with in
+            without.values("loss").min()! < 0.8 && with.values("loss").min()! > 1.676
+        },
+        Effect("--average ema:40") { without, with in
+            without.summary("average_test_loss") == nil
+                && with.summary("average_test_loss") as? Double != with.summary("test_loss") as? Double
+        },
         Effect("--gradient-bound 0.01", beside: "--model zero.yaml --steps 1 --learning-rate 1") { without, with in
             // One step from zero: as long as the gradient, or as its bound.
             func length(_ run: FinishedRun) throws -> Double {

@@ -113,7 +113,7 @@ import Testing
         let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
         var places: [Double] = []
         _ = try await run.run {
-            if case .evaluation(_, _, let progress) = $0 { places.append(Double(progress.exampleCount)) }
+            if case .evaluation(_, let progress) = $0 { places.append(Double(progress.exampleCount)) }
         }
         #expect(places.count == 4 && places.last == 1000)
         for (index, place) in places.enumerated() { #expect(abs(place - 250 * Double(index + 1)) < 20) }

@@ -45,7 +45,7 @@ import Testing
         let run = try TrainingRun(TrainingConfiguration(options), output: folder.url.appending(path: "run"))
         var validations: [Double] = []
         let summary = try await run.run {
-            if case .evaluation(_, let validation, _) = $0 { validations.append(validation?.accuracy ?? -1) }
+            if case .evaluation(let found, _) = $0 { validations.append(found.validation?.accuracy ?? -1) }
         }
         #expect(summary.examples == 2000 && validations.count == 2)
         let accuracy = try #require(summary.validationAccuracy)
@@ -55,7 +55,7 @@ import Testing
         // Foundation's reader rounds.
         #expect(abs(logged - accuracy) < 1e-12 && last["validation_loss"] != nil)
         // A network's own word for it.
-        let evaluation = try await run.trainer.evaluateOnValidation()
+        let evaluation = try await run.trainer.evaluateAll().validation
         #expect(evaluation?.accuracy == accuracy && evaluation?.exampleCount == 438)
     }
 }

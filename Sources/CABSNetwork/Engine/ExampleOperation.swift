@@ -26,6 +26,8 @@ struct StageContext {
     let workerCount: Int
     /// How many numbers the update keeps for each value of a parameter.
     let slotCount: Int
+    /// Whether an average of the parameters is kept.
+    let averagesParameters: Bool
     /// Whether the update may be fused into the product that gives a gradient.
     let fusesUpdate: Bool
     /// The numbers of examples that go into one call, from the largest down.

@@ -16,6 +16,8 @@ public final class Network {
     public let estimator: GradientEstimator
     /// How a step changes the parameters.
     public let update: UpdateMethod
+    /// Whether an average of the parameters is kept.
+    public let averagesParameters: Bool
     /// The number of threads that compute; a step with too little work to divide runs on one of them.
     public var workerCount: Int { pool.workerCount }
 
@@ -36,8 +38,9 @@ public final class Network {
         of model: Model, estimator: GradientEstimator = .exact
     ) throws(EngineError) -> [PlannedLayer] {
         try StepProgram(
-            model, loss: .softmaxCrossEntropy, estimator: estimator, update: .gradientDescent, workerCount: 1,
-            dividesAlways: false
+            model, loss: .softmaxCrossEntropy, estimator: estimator, update: .gradientDescent,
+            averagesParameters: false,
+            workerCount: 1, dividesAlways: false
         ).plan
     }
 
@@ -48,33 +51,36 @@ public final class Network {
     ///   - loss: What training makes small.
     ///   - estimator: How the second moment of the gradients is measured.
     ///   - update: How a step changes the parameters.
+    ///   - averagesParameters: Whether an average of the parameters is kept: see ``addToAverage(weight:)``.
     ///   - workerCount: The number of threads that compute; one for each processor that may be used where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     /// - Throws: ``EngineError`` where the network cannot be set up, ``ModelError`` where the parameters are not the
     ///   model's.
     public convenience init(
         _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
-        update: UpdateMethod = .gradientDescent, workerCount: Int? = nil, parameters: ParameterSet? = nil
+        update: UpdateMethod = .gradientDescent, averagesParameters: Bool = false, workerCount: Int? = nil,
+        parameters: ParameterSet? = nil
     ) throws {
         try self.init(
-            model, loss: loss, estimator: estimator, update: update, workerCount: workerCount, parameters: parameters,
-            dividesAlways: false)
+            model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
+            workerCount: workerCount, parameters: parameters, dividesAlways: false)
     }
 
     /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers, for tests.
     init(
         _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
-        update: UpdateMethod = .gradientDescent, workerCount: Int? = nil, parameters: ParameterSet? = nil,
-        dividesAlways: Bool
+        update: UpdateMethod = .gradientDescent, averagesParameters: Bool = false, workerCount: Int? = nil,
+        parameters: ParameterSet? = nil, dividesAlways: Bool
     ) throws {
         self.model = model
         self.loss = loss
         self.estimator = estimator
         self.update = update
+        self.averagesParameters = averagesParameters
         pool = try WorkerPool(workerCount: workerCount ?? Self.defaultWorkerCount)
         program = try StepProgram(
-            model, loss: loss, estimator: estimator, update: update, workerCount: pool.workerCount,
-            dividesAlways: dividesAlways)
+            model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
+            workerCount: pool.workerCount, dividesAlways: dividesAlways)
         try load(parameters ?? model.initialParameters())
     }
 
@@ -121,6 +127,41 @@ public final class Network {
         for (slot, name) in program.slotNames.enumerated() {
             for array in program.parameters { try array.load(state["\(name).\(array.identity.name)"], slot: slot) }
         }
+    }
+
+    /// Brings the average of the parameters w nearer to them, `a ← a + weight · (w − a)`; it begins at zero. Does nothing where no average
+    /// is kept.
+    public func addToAverage(weight: Double) {
+        program.average(weight: Float(weight), on: pool)
+    }
+
+    /// The average of the parameters; nothing where none is kept.
+    ///
+    /// - Throws: ``EngineError`` where oneDNN cannot bring it into row-major order.
+    public func average() throws(EngineError) -> ParameterSet? {
+        var elements: [(name: String, tensor: Tensor)] = []
+        for array in program.parameters {
+            guard let tensor = try array.exportAverage() else { return nil }
+            elements.append((array.identity.name, tensor))
+        }
+        return ParameterSet(elements)
+    }
+
+    /// Replaces the average of the parameters; where nothing is given, it begins anew.
+    ///
+    /// - Throws: ``ModelError`` where it is not of the model's parameters, ``EngineError`` where oneDNN cannot bring it into its layout.
+    public func loadAverage(_ average: ParameterSet?) throws {
+        try average?.check(against: model)
+        for array in program.parameters { try array.loadAverage(average?[array.identity.name]) }
+    }
+
+    /// Computes the loss and accuracy that the average of the parameters has; those of the parameters where no average is kept.
+    ///
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
+    public func evaluateAverage(_ batch: some ExampleBatch) throws(EngineError) -> Evaluation {
+        program.exchangeAverages()
+        defer { program.exchangeAverages() }
+        return try evaluate(batch)
     }
 
     /// Takes one step on a batch.

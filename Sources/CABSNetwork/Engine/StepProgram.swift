@@ -45,8 +45,8 @@ final class StepProgram: @unchecked Sendable {
 
     /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers.
     init(
-        _ model: Model, loss: Loss, estimator: GradientEstimator, update: UpdateMethod, workerCount: Int,
-        dividesAlways: Bool
+        _ model: Model, loss: Loss, estimator: GradientEstimator, update: UpdateMethod, averagesParameters: Bool,
+        workerCount: Int, dividesAlways: Bool
     ) throws(EngineError) {
         try update.validate()
         let rule = update.rule
@@ -70,7 +70,8 @@ final class StepProgram: @unchecked Sendable {
                 name: placed.name, position: model.layers.firstIndex { $0.name == placed.name }!,
                 seed: model.seed, backpropagates: backpropagates, estimator: estimator,
                 parameters: Dictionary(uniqueKeysWithValues: identities), workerCount: workerCount,
-                slotCount: rule.slotNames.count, fusesUpdate: rule is any FusingUpdateRule,
+                slotCount: rule.slotNames.count, averagesParameters: averagesParameters,
+                fusesUpdate: rule is any FusingUpdateRule,
                 exampleCounts: exampleCounts)
         }
         let slotCount = Self.slotCount
@@ -108,6 +109,23 @@ final class StepProgram: @unchecked Sendable {
         withoutOpenMPThreads {
             for operation in trainableOperations { operation.parametersDidChange() }
         }
+    }
+
+    /// Brings the averages of the parameters nearer to them.
+    func average(weight: Float, on pool: WorkerPool) {
+        let average = { @Sendable (worker: Worker) in
+            for array in self.parameters { array.averageShare(worker, weight: weight) }
+        }
+        if model.parameterCount >= Self.leastDividedParameters { pool.run(average) } else { pool.runAlone(average) }
+    }
+
+    /// So many that a pass over them takes some tens of microseconds.
+    private static let leastDividedParameters = 1 << 18
+
+    /// Exchanges the parameters and their averages.
+    func exchangeAverages() {
+        for array in parameters { array.exchangeAverage() }
+        parametersDidChange()
     }
 
     /// What the update keeps, by slot.

@@ -80,6 +80,8 @@ final class TrainableArray: Sendable {
     let values: AlignedBuffer
     /// What the update keeps for each value.
     let slots: [AlignedBuffer]
+    /// An average of the values over steps, where one is kept.
+    let average: AlignedBuffer?
     /// The gradient, summed over examples: one buffer for each worker that sums on its own.
     let gradientSums: [AlignedBuffer]
 
@@ -91,15 +93,16 @@ final class TrainableArray: Sendable {
     /// - Parameters:
     ///   - gradientForm: The form that gradients are summed in; as the values' where not given.
     ///   - sumCount: How many workers sum on their own.
-    ///   - slotCount: How many numbers the update keeps for each value.
+    ///   - context: How many numbers the update keeps for each value, and whether their average is kept.
     init(
-        _ identity: Identity, form: StoredForm, gradientForm: StoredForm? = nil, sumCount: Int, slotCount: Int
+        _ identity: Identity, form: StoredForm, gradientForm: StoredForm? = nil, sumCount: Int, in context: StageContext
     ) throws(EngineError) {
         self.identity = identity
         valueForm = form
         self.gradientForm = gradientForm ?? form
         values = AlignedBuffer(count: form.storedCount)
-        slots = (0..<slotCount).map { _ in AlignedBuffer(count: form.storedCount) }
+        slots = (0..<context.slotCount).map { _ in AlignedBuffer(count: form.storedCount) }
+        average = context.averagesParameters ? AlignedBuffer(count: form.storedCount) : nil
         let gradientCount = self.gradientForm.storedCount
         gradientSums = (0..<sumCount).map { _ in AlignedBuffer(count: gradientCount) }
         if self.gradientForm.stored == form.stored {
@@ -113,11 +116,13 @@ final class TrainableArray: Sendable {
     }
 
     /// A parameter stored plainly.
-    convenience init(plain identity: Identity, sumCount: Int, slotCount: Int) throws(EngineError) {
+    convenience init(
+        plain identity: Identity, sumCount: Int, in context: StageContext
+    ) throws(EngineError) {
         let layout = try Layout([identity.shape.reduce(1, *)], dnnl_a)
         try self.init(
             identity, form: StoredForm(repetitions: 1, plain: layout, stored: layout), sumCount: sumCount,
-            slotCount: slotCount)
+            in: context)
     }
 
     func load(_ tensor: Tensor) throws(EngineError) {
@@ -141,6 +146,32 @@ final class TrainableArray: Sendable {
     /// The gradient as ``scaleShare(_:scale:)`` left it.
     func exportGradient() throws(EngineError) -> Tensor {
         Tensor(shape: identity.shape, values: try valueForm.read(gradient))
+    }
+
+    /// Replaces the average; nothing empties it.
+    func loadAverage(_ tensor: Tensor?) throws(EngineError) {
+        guard let average else { return }
+        guard let tensor else { return average.zero() }
+        try valueForm.store(tensor.values, into: average)
+    }
+
+    func exportAverage() throws(EngineError) -> Tensor? {
+        guard let average else { return nil }
+        return Tensor(shape: identity.shape, values: try valueForm.read(average))
+    }
+
+    /// Brings the worker's share of the average nearer to the values.
+    func averageShare(_ worker: Worker, weight: Float) {
+        guard let average else { return }
+        let share = worker.share(of: values.count, unit: 16)
+        cvm_approach(
+            average.pointer + share.lowerBound, values.pointer + share.lowerBound, weight, share.count)
+    }
+
+    /// Exchanges the values and their average.
+    func exchangeAverage() {
+        guard let average else { return }
+        for index in 0..<values.count { swap(&values.pointer[index], &average.pointer[index]) }
     }
 
     // MARK: From sums to an update. Each worker does its share; barriers stand between sum, conversion and update.

@@ -37,9 +37,9 @@ final class DenseOperation: BatchOperation {
         let form =
             inputForm ?? StoredForm(repetitions: units, plain: plainRow, stored: plainRow)
         weight = try TrainableArray(
-            context.parameters["weight"]!, form: form, sumCount: 1, slotCount: context.slotCount)
+            context.parameters["weight"]!, form: form, sumCount: 1, in: context)
         bias = try TrainableArray(
-            plain: context.parameters["bias"]!, sumCount: 1, slotCount: context.slotCount)
+            plain: context.parameters["bias"]!, sumCount: 1, in: context)
         output = BatchMatrix(rowCapacity: input.rowCapacity, columnCount: units)
         backpropagates = context.backpropagates
         measures = context.estimator != .unmeasured

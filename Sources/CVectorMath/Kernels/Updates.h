@@ -1,3 +1,7 @@
+static void vectorized_approach(float *restrict average, const float *restrict values, float weight, size_t count) {
+    for (size_t i = 0; i < count; i++) { average[i] += weight * (values[i] - average[i]); }
+}
+
 static double vectorized_descend(
     float *restrict weights, const float *restrict gradient_sum, float scale, float learning_rate,
     float weight_decay, size_t count) {

@@ -225,6 +225,9 @@ void cvm_combine_channels(
     float *result, const float *gradient, const float *x, const float *centers, const float *gradient_factors,
     const float *value_factors, const float *shifts, const cvm_channels *shape);
 
+// average[i] += weight * (values[i] - average[i])
+void cvm_approach(float *average, const float *values, float weight, size_t count);
+
 // Gradient descent with weight decay, from a gradient that is still a sum over examples:
 // g = scale * gradient_sum[i]; weights[i] -= learning_rate * (g + weight_decay * weights[i]).
 // Returns the sum of g^2.

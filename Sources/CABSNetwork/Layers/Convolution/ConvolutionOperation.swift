@@ -24,7 +24,7 @@ struct ConvolutionOperation: ExampleOperation {
         weight = try TrainableArray(
             context.parameters["weight"]!, form: primitives.weightForm(primitives.weightLayout),
             gradientForm: primitives.weightForm(plan.gradientLayout), sumCount: context.workerCount,
-            slotCount: context.slotCount)
+            in: context)
         bias = try ConvolutionBias(primitives.layer.filters, in: context)
         forward = plan.forward
         gradients = try plan.makeGradients(primitives, weight)
@@ -56,7 +56,8 @@ struct ConvolutionBias: Sendable {
 
     init(_ count: Int, in context: StageContext) throws(EngineError) {
         array = try context.parameters["bias"].map { identity throws(EngineError) in
-            try TrainableArray(plain: identity, sumCount: context.workerCount, slotCount: context.slotCount)
+            try TrainableArray(
+                plain: identity, sumCount: context.workerCount, in: context)
         }
         values = array?.values ?? AlignedBuffer(count: count)
         gradientSums = array?.gradientSums ?? (0..<context.workerCount).map { _ in AlignedBuffer(count: count) }

@@ -39,9 +39,9 @@ private struct GroupNormOperation: ExampleOperation {
         measures = context.estimator != .unmeasured
         backpropagates = context.backpropagates
         weight = try TrainableArray(
-            plain: context.parameters["weight"]!, sumCount: context.workerCount, slotCount: context.slotCount)
+            plain: context.parameters["weight"]!, sumCount: context.workerCount, in: context)
         bias = try TrainableArray(
-            plain: context.parameters["bias"]!, sumCount: context.workerCount, slotCount: context.slotCount)
+            plain: context.parameters["bias"]!, sumCount: context.workerCount, in: context)
     }
 
     var output: TensorLayout { input }
