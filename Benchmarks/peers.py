@@ -94,6 +94,8 @@ def placed(layers, shape):
             modules.append(nn.LeakyReLU(options["slope"]))
         elif kind == "group-norm":
             modules.append(nn.GroupNorm(options["groups"], shape[0], options["epsilon"]))
+        elif kind == "layer-norm":
+            modules.append(nn.LayerNorm(shape, options["epsilon"]))
         elif kind == "global-average-pool2d":
             modules.append(GlobalAverage())
             shape = [shape[0]]

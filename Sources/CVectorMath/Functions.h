@@ -37,6 +37,19 @@
       (sums, matrix, stride, rows, units, accumulate))                                                       \
     F(double, scale_with_squared_norm, (float *gradient, float scale, size_t count),                         \
       (gradient, scale, count))                                                                              \
+    F(double, squared_distance, (const float *x, float center, size_t count), (x, center, count))            \
+    F(void, normalize,                                                                                       \
+      (float *y, const float *x, float mean, float inverse, const float *weight, const float *bias,          \
+       size_t count),                                                                                        \
+      (y, x, mean, inverse, weight, bias, count))                                                            \
+    F(cvm_normalization_sums, normalize_sums,                                                                \
+      (float *weight_sum, float *bias_sum, const float *gradient, const float *x, float mean, float inverse, \
+       const float *weight, size_t count),                                                                   \
+      (weight_sum, bias_sum, gradient, x, mean, inverse, weight, count))                                     \
+    F(void, normalize_backward,                                                                              \
+      (float *result, const float *gradient, const float *x, float mean, float inverse, const float *weight, \
+       float gradient_mean, float product_mean, size_t count),                                               \
+      (result, gradient, x, mean, inverse, weight, gradient_mean, product_mean, count))                      \
     F(void, approach, (float *average, const float *values, float weight, size_t count),                     \
       (average, values, weight, count))                                                                      \
     F(double, descend,                                                                                       \

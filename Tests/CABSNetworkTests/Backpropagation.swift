@@ -62,7 +62,7 @@ struct Backpropagation {
         case let layer as AveragePool2D: average(layer, stage, input, gradient)
         case is GlobalAveragePool2D:
             input.indices.map { gradient[$0 / (input.count / gradient.count)] / Double(input.count / gradient.count) }
-        case let layer as GroupNorm: groupNorm(layer, stage, input, gradient)
+        case is GroupNorm, is LayerNorm: normalization(stage, input, gradient)
         case is Tanh: zip(gradient, output).map { $0 * (1 - $1 * $1) }
         case let layer as LeakyReLU: zip(gradient, input).map { $1 > 0 ? $0 : Double(layer.slope) * $0 }
         case is SiLU:
@@ -95,12 +95,13 @@ struct Backpropagation {
     }
 
     /// By the chain rule through mean and variance, one value at a time: ∂x̂ⱼ/∂xᵢ = (δᵢⱼ − 1/n − x̂ᵢ x̂ⱼ / n) / s.
-    private mutating func groupNorm(
-        _ layer: GroupNorm, _ stage: Model.PlacedLayer, _ input: [Double], _ gradient: [Double]
+    private mutating func normalization(
+        _ stage: Model.PlacedLayer, _ input: [Double], _ gradient: [Double]
     ) -> [Double] {
+        let (groups, epsilon) = Oracle.groupsAndEpsilon(of: stage.layer)
         let weight = oracle.parameters["\(stage.name).weight"]!
-        let x = oracle.normalized(layer, input)
-        let (pixels, size) = (input.count / weight.count, input.count / layer.groups)
+        let x = oracle.normalized(stage.layer, input)
+        let (pixels, size) = (input.count / weight.count, input.count / groups)
         var (weightGradient, biasGradient) = (weight.map { _ in 0.0 }, weight.map { _ in 0.0 })
         for (index, g) in gradient.enumerated() {
             weightGradient[index / pixels] += g * x[index]
@@ -114,7 +115,7 @@ struct Backpropagation {
             let group = i / size * size..<(i / size + 1) * size
             let mean = group.reduce(0) { $0 + input[$1] } / Double(size)
             let variance = group.reduce(0) { $0 + (input[$1] - mean) * (input[$1] - mean) } / Double(size)
-            let deviation = (variance + Double(layer.epsilon)).squareRoot()
+            let deviation = (variance + epsilon).squareRoot()
             return group.reduce(0) { sum, j in
                 let slope = ((i == j ? 1 : 0) - (1 + x[i] * x[j]) / Double(size)) / deviation
                 return sum + gradient[j] * weight[j / pixels] * slope

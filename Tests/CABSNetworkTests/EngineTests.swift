@@ -31,7 +31,7 @@ import Testing
         var covered = [Int](repeating: 0, count: 5 * columns)
         for worker in 0..<workers {
             let worker = Worker(index: worker, count: workers, barrier: Barrier(count: 1))
-            let tile = MatrixTile(of: worker, rowCount: 5, columnCount: columns)
+            let tile = Partition.tiles.tile(of: worker, rowCount: 5, columnCount: columns)
             for row in tile.rows { for column in tile.columns { covered[row * columns + column] += 1 } }
         }
         #expect(covered.allSatisfy { $0 == 1 })

@@ -69,6 +69,47 @@ import Testing
                 Flatten(), dense(3),
             ]),
         Setting(
+            name: "layer normalisation", input: .vector(7),
+            layers: [LayerNorm(), dense(5), LayerNorm(epsilon: 0.1), Tanh(), dense(3), LayerNorm()]),
+        Setting(
+            name: "layer normalisation of images, and wide", input: image,
+            layers: [
+                LayerNorm(), conv(3, 2), LayerNorm(), ReLU(), conv(17, 3), Flatten(), LayerNorm(), Tanh(), dense(70),
+                Residual(layers: [LayerNorm(), GELU(), dense(70)]), LayerNorm(), dense(3),
+            ]),
+        // Blocks that hold dense layers: the batch stage as a graph.
+        Setting(
+            name: "a block of dense layers", input: .vector(7),
+            layers: [dense(6), Residual(layers: [Tanh(), dense(6)]), ReLU(), Residual(layers: [dense(6)]), dense(3)]),
+        Setting(
+            name: "blocks of dense layers, nested and wide", input: .vector(5),
+            layers: [
+                dense(70),
+                Residual(layers: [dense(70), GELU(), Residual(layers: [Tanh(), dense(70)]), Dropout(rate: 0.2)]),
+                Sigmoid(), dense(3),
+            ], exampleCount: 4),
+        Setting(
+            name: "blocks around the input and at the end", input: .vector(6),
+            layers: [
+                Residual(layers: [dense(6), Tanh()]),
+                Residual(layers: [dense(4), ReLU(), dense(3)], shortcut: [dense(3)]),
+            ]),
+        Setting(
+            name: "a block from images to a vector", input: image,
+            layers: [
+                conv(3, 2), Tanh(),
+                Residual(layers: [Flatten(), dense(5)], shortcut: [conv(2, 3), ReLU(), Flatten(), dense(5), Tanh()]),
+                dense(3),
+            ]),
+        Setting(
+            name: "images added to a dense layer's output", input: .image(height: 2, width: 2, channels: 1),
+            layers: [conv(18, 2), Flatten(), Residual(layers: [dense(72), SiLU()]), dense(2)]),
+        Setting(
+            name: "one image flattened twice", input: .image(height: 2, width: 3, channels: 2),
+            layers: [
+                Residual(layers: [Flatten(), Residual(layers: [Tanh(), dense(12)])], shortcut: [Flatten()]), dense(3),
+            ]),
+        Setting(
             name: "overlapping maximum", input: image,
             layers: [conv(3, 3), ReLU(), MaxPool2D(poolSize: 3, stride: 2, padding: .same), Flatten(), dense(3)]),
         Setting(

@@ -43,10 +43,10 @@ struct Oracle {
         case is GlobalAveragePool2D:
             let size = stage.input.count / stage.output.count
             return (0..<stage.output.count).map { c in values[c * size..<(c + 1) * size].reduce(0, +) / Double(size) }
-        case let layer as GroupNorm:
+        case is GroupNorm, is LayerNorm:
             let (weight, bias) = (parameters["\(stage.name).weight"]!, parameters["\(stage.name).bias"]!)
             let size = values.count / weight.count
-            return normalized(layer, values).enumerated().map { weight[$0 / size] * $1 + bias[$0 / size] }
+            return normalized(stage.layer, values).enumerated().map { weight[$0 / size] * $1 + bias[$0 / size] }
         case is ReLU: return values.map { max($0, 0) }
         case let layer as LeakyReLU: return values.map { $0 > 0 ? $0 : Double(layer.slope) * $0 }
         case is SiLU: return values.map { $0 / (1 + exp(-$0)) }
@@ -70,13 +70,23 @@ struct Oracle {
     }
 
     /// The values of each group less their mean, divided by their deviation.
-    func normalized(_ layer: GroupNorm, _ values: [Double]) -> [Double] {
-        let size = values.count / layer.groups
-        return (0..<layer.groups).flatMap { group in
+    func normalized(_ layer: any Layer, _ values: [Double]) -> [Double] {
+        let (groups, epsilon) = Self.groupsAndEpsilon(of: layer)
+        let size = values.count / groups
+        return (0..<groups).flatMap { group in
             let part = values[group * size..<(group + 1) * size]
             let mean = part.reduce(0, +) / Double(size)
             let variance = part.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(size)
-            return part.map { ($0 - mean) / (variance + Double(layer.epsilon)).squareRoot() }
+            return part.map { ($0 - mean) / (variance + epsilon).squareRoot() }
+        }
+    }
+
+    /// How many groups a normalisation has, and what it adds to their variance.
+    static func groupsAndEpsilon(of layer: any Layer) -> (groups: Int, epsilon: Double) {
+        switch layer {
+        case let layer as GroupNorm: (layer.groups, Double(layer.epsilon))
+        case let layer as LayerNorm: (1, Double(layer.epsilon))
+        default: fatalError("\(layer) is no normalisation")
         }
     }
 

@@ -1,7 +1,7 @@
 import CVectorMath
 
 /// A layer that treats every value by itself.
-protocol ElementwiseLayer: ExampleStageLayer {
+protocol ElementwiseLayer: ExampleStageLayer, BatchStageLayer {
     func makeFunction(in context: StageContext) -> any ElementwiseFunction
     /// Whether larger values stay larger, so that the layer may trade places with a maximum.
     static var isIncreasing: Bool { get }

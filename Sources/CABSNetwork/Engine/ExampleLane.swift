@@ -2,10 +2,10 @@
 final class ExampleLane {
     /// Where an example's input goes, channels first.
     let input: ExampleTensor
-    /// Where its output is found.
-    let output: ExampleTensor
-    /// Where the gradient of its output goes.
-    let outputGradient: ExampleTensor
+    /// Where its outputs are found.
+    let outputs: [ExampleTensor]
+    /// Where the gradients of its outputs go.
+    let outputGradients: [ExampleTensor]
     /// The operations that take one example at a time, and those after them that take all.
     private let singleKernels: ArraySlice<any ExampleKernel>
     private let groupKernels: ArraySlice<any ExampleKernel>
@@ -40,8 +40,8 @@ final class ExampleLane {
         groupKernels = kernels[stage.groupStart...]
         self.buffers = buffers
         input = values[0]
-        output = values[stage.outputTensor]
-        outputGradient = gradients[stage.outputTensor]
+        outputs = stage.outputTensors.map { values[$0] }
+        outputGradients = stage.outputTensors.map { gradients[$0] }
     }
 
     func beginStep() {

@@ -16,8 +16,8 @@ struct ExampleStage: Sendable {
     let needsGradient: [Bool]
     /// The operations in the order in which they run.
     let nodes: [Node]
-    /// The number of the tensor that the stage leaves.
-    let outputTensor: Int
+    /// The numbers of the tensors that the stage leaves; their shapes are those before Flatten.
+    let outputTensors: [Int]
     /// How each layer is computed, changes of layout included.
     let plan: [PlannedLayer]
     /// The first of the operations that take several examples at a time; the number of operations where none does.
@@ -28,30 +28,28 @@ struct ExampleStage: Sendable {
 
     var operations: [any ExampleOperation] { nodes.map(\.operation) }
     var input: TensorLayout { tensors[0] }
-    /// What the stage leaves; its shape is that before Flatten.
-    var output: TensorLayout { tensors[outputTensor] }
     /// Whether any of the operations has parameters: without, there is no backward pass.
     var hasParameters: Bool { nodes.contains { !$0.operation.parameters.isEmpty } }
 
-    /// Plans the layers of a model that come before the first dense layer.
+    /// Plans the layers of a model that come before dense ones.
     ///
     /// - Parameters:
-    ///   - endsPlainly: Whether what comes out must lie in row-major order, channels first.
+    ///   - split: The layers, and what is handed over.
     ///   - slotCount: How many examples a worker has in hand at a time.
     ///   - measuresExactly: Whether squared norms, if any, are exact.
     ///   - context: What a layer is told of its surroundings.
     init(
-        _ layers: [Model.PlacedLayer], input shape: ExampleShape, endsPlainly: Bool, slotCount: Int,
-        measuresExactly: Bool,
+        _ split: StageSplit, input shape: ExampleShape, slotCount: Int, measuresExactly: Bool,
         context: (Model.PlacedLayer, _ backpropagates: Bool, _ exampleCounts: [Int]) -> StageContext
     ) throws(EngineError) {
-        let layers = layers.withMaximaBeforeActivations
+        let readers = split.readerCounts
+        let layers = split.exampleLayers.withMaximaBeforeActivations(readers)
         var builder = ExampleStageBuilder(
-            input: TensorLayout(shape: shape, layout: try Layout.image(shape)), readers: layers.readerCounts)
-        for (index, placed) in layers.enumerated() {
+            input: TensorLayout(shape: shape, layout: try Layout.image(shape)), readers: readers)
+        for placed in layers {
             let inputs = try placed.inputs.map { tensor throws(EngineError) in try builder.take(tensor) }
             if placed.layer is any ReshapingLayer {
-                builder.define(index + 1, as: inputs[0])
+                builder.define(placed.tensor, as: inputs[0])
                 continue
             }
             guard let layer = placed.layer as? any ExampleStageLayer else {
@@ -65,19 +63,24 @@ struct ExampleStage: Sendable {
             let backpropagates = inputs.contains { builder.needsGradient[$0] }
             let exampleCounts = builder.hasGroup ? Self.powersOfTwo(downFrom: slotCount) : [1]
             var surroundings = context(placed, backpropagates, exampleCounts)
-            surroundings.outputGradientIsSparse = layers.gradientIsSparse(of: index)
+            surroundings.outputGradientIsSparse = layers.gradientIsSparse(of: placed.tensor, readers)
             let operation = try layer.makeOperation(
                 from: builder.tensors[inputs[0]], to: placed.output, in: surroundings)
-            builder.define(index + 1, as: try builder.append(operation, inputs, name: placed.name))
+            builder.define(placed.tensor, as: try builder.append(operation, inputs, name: placed.name))
         }
-        var output = try builder.take(layers.count)
-        if endsPlainly { output = try builder.reordered(output, to: Layout.image(builder.tensors[output].shape)) }
+        var outputs: [Int] = []
+        for handover in split.handovers {
+            let tensor = try builder.take(handover.tensor)
+            outputs.append(
+                handover.isPlain
+                    ? try builder.reordered(tensor, to: Layout.image(builder.tensors[tensor].shape)) : tensor)
+        }
         tensors = builder.tensors
         needsGradient = builder.needsGradient
         nodes = builder.nodes
         plan = builder.plan
         groupStart = builder.groupStart ?? builder.nodes.count
-        outputTensor = output
+        outputTensors = outputs
     }
 
     private static func powersOfTwo(downFrom largest: Int) -> [Int] {
@@ -92,12 +95,12 @@ private struct ExampleStageBuilder {
     private(set) var nodes: [ExampleStage.Node] = []
     private(set) var plan: [PlannedLayer] = []
     private(set) var groupStart: Int?
-    /// How many layers read each of the model's tensors.
-    private let readers: [Int]
+    /// How many layers read each of the model's tensors that has no fork yet.
+    private var readers: [Int: Int]
     /// Tensors of the stage that stand for one of the model's: one for each layer that has yet to read it.
     private var available: [Int: [Int]] = [0: [0]]
 
-    init(input: TensorLayout, readers: [Int]) {
+    init(input: TensorLayout, readers: [Int: Int]) {
         tensors = [input]
         self.readers = readers
     }
@@ -112,18 +115,14 @@ private struct ExampleStageBuilder {
 
     /// One of the model's tensors, for one layer to read. The first of several layers makes a fork.
     mutating func take(_ modelTensor: Int) throws(EngineError) -> Int {
-        var stock = available[modelTensor]!
-        if stock.count == 1, readers[modelTensor] > 1, !isForked(stock[0]) {
-            let fork = ForkOperation(input: tensors[stock[0]], outputCount: readers[modelTensor])
-            stock = add(fork, stock, outputCount: readers[modelTensor])
+        let count = readers[modelTensor, default: 1]
+        if count > 1 {
+            let stock = available[modelTensor]!
+            let fork = ForkOperation(input: tensors[stock[0]], outputCount: count)
+            available[modelTensor] = add(fork, stock, outputCount: count)
+            readers[modelTensor] = 1
         }
-        let tensor = stock.removeFirst()
-        available[modelTensor] = stock
-        return tensor
-    }
-
-    private func isForked(_ tensor: Int) -> Bool {
-        nodes.contains { $0.operation.outputsShareInput && $0.outputs.contains(tensor) }
+        return available[modelTensor]!.removeFirst()
     }
 
     /// Adds an operation of a layer, and before it the changes of layout that its inputs need.
@@ -155,20 +154,20 @@ private struct ExampleStageBuilder {
     }
 }
 
-extension [Model.PlacedLayer] {
-    /// How many layers read each tensor: the model's input and each layer's output, the last of which is read by what follows.
-    fileprivate var readerCounts: [Int] {
-        var counts = [Int](repeating: 0, count: count + 1)
-        for layer in self { for tensor in layer.inputs { counts[tensor] += 1 } }
-        counts[count] += 1
+extension StageSplit {
+    /// How many layers of the example stage read each tensor; what is handed over has one reader more.
+    fileprivate var readerCounts: [Int: Int] {
+        var counts: [Int: Int] = [:]
+        for placed in exampleLayers { for tensor in placed.inputs { counts[tensor, default: 0] += 1 } }
+        for handover in handovers { counts[handover.tensor, default: 0] += 1 }
         return counts
     }
+}
 
-    /// Whether most values of a layer's output gradient are zero: where a maximum follows with windows two or more apart.
-    fileprivate func gradientIsSparse(of index: Int) -> Bool {
-        guard readerCounts[index + 1] == 1, let reader = first(where: { $0.inputs.contains(index + 1) }) else {
-            return false
-        }
+extension [Model.PlacedLayer] {
+    /// Whether most values of a tensor's gradient are zero: where a maximum follows with windows two or more apart.
+    fileprivate func gradientIsSparse(of tensor: Int, _ readers: [Int: Int]) -> Bool {
+        guard readers[tensor] == 1, let reader = first(where: { $0.inputs.contains(tensor) }) else { return false }
         return (reader.layer as? MaxPool2D).map { $0.stride >= 2 } ?? false
     }
 
@@ -176,18 +175,19 @@ extension [Model.PlacedLayer] {
     ///
     /// Both orders give the same values and gradients, but behind the maximum there are fewer of them, and the
     /// output of the convolution before it need not be kept for the backward pass.
-    fileprivate var withMaximaBeforeActivations: [Model.PlacedLayer] {
+    fileprivate func withMaximaBeforeActivations(_ readers: [Int: Int]) -> [Model.PlacedLayer] {
         var result = self
         for index in result.indices.dropLast() {
             let (first, second) = (result[index], result[index + 1])
             guard let activation = first.layer as? any ElementwiseLayer, type(of: activation).isIncreasing,
-                second.layer is MaxPool2D, second.inputs == [index + 1], result.readerCounts[index + 1] == 1
+                second.layer is MaxPool2D, second.inputs == [first.tensor], readers[first.tensor] == 1
             else { continue }
             result[index] = Model.PlacedLayer(
-                name: second.name, layer: second.layer, inputs: first.inputs, input: second.input,
-                output: second.output)
+                name: second.name, layer: second.layer, inputs: first.inputs, tensor: first.tensor,
+                input: second.input, output: second.output)
             result[index + 1] = Model.PlacedLayer(
-                name: first.name, layer: first.layer, inputs: [index + 1], input: second.output, output: second.output)
+                name: first.name, layer: first.layer, inputs: [first.tensor], tensor: second.tensor,
+                input: second.output, output: second.output)
         }
         return result
     }

@@ -56,7 +56,7 @@ struct PlacePlan {
     private static func gradients(_ stage: ExampleStage) -> Places {
         var places = Places()
         var found = [Int?](repeating: nil, count: stage.tensors.count)
-        found[stage.outputTensor] = places.add(stage.output)
+        for tensor in stage.outputTensors { found[tensor] = places.add(stage.tensors[tensor]) }
         for node in stage.nodes.reversed() {
             for (position, input) in node.inputs.enumerated() {
                 let shares = position == 0 && node.operation.worksInPlace

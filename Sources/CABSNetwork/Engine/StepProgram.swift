@@ -32,7 +32,10 @@ final class StepProgram: @unchecked Sendable {
     private let rule: any UpdateRule
     private let estimator: GradientEstimator
     private let exampleStage: ExampleStage
-    private let batchStage: BatchStage
+    let batchStage: BatchStage
+    /// What is done with a chunk in a step, and in an evaluation.
+    private let training: BatchSchedule
+    private let evaluation: BatchSchedule
     private let lanes: [ExampleLane]
     private let workers: [WorkerMemory]
     private let targets: BatchMatrix
@@ -53,7 +56,7 @@ final class StepProgram: @unchecked Sendable {
         // Before the first of our loops runs: those of another instruction set would give other bits, and a network of dense layers
         // alone has no primitive that asks for the engine.
         _ = try DNNLEngine.shared.get()
-        let split = model.layers.firstIndex { $0.layer is Dense } ?? model.layers.count
+        let split = StageSplit(model)
         let indices = Dictionary(
             uniqueKeysWithValues: model.parameters.enumerated().map { ($1.name, $0) })
         func context(
@@ -77,17 +80,22 @@ final class StepProgram: @unchecked Sendable {
         let slotCount = Self.slotCount
         let chunkCapacity = slotCount * workerCount
         exampleStage = try ExampleStage(
-            Array(model.layers[..<split]), input: model.inputShape, endsPlainly: split == model.layers.count,
-            slotCount: slotCount, measuresExactly: estimator != .reference,
+            split, input: model.inputShape, slotCount: slotCount, measuresExactly: estimator != .reference,
             context: context)
         batchStage = try BatchStage(
-            Array(model.layers[split...]), after: exampleStage, rowCapacity: chunkCapacity
+            split, after: exampleStage, output: model.layers[model.layers.count - 1].tensor,
+            rowCapacity: chunkCapacity
         ) { context($0, $1, [1]) }
+        training = BatchSchedule(
+            batchStage, isTraining: true, givesGradients: exampleStage.hasParameters, workerCount: workerCount)
+        evaluation = BatchSchedule(batchStage, isTraining: false, givesGradients: false, workerCount: workerCount)
         lanes = try (0..<workerCount).map { [exampleStage] worker throws(EngineError) in
             try ExampleLane(exampleStage, worker: worker, slotCount: slotCount)
         }
         exampleParameters = exampleStage.operations.flatMap(\.parameters)
-        parameters = exampleParameters + batchStage.operations.flatMap(\.parameters)
+        // In the model's order, which a block of both stages does not follow by itself.
+        parameters = (exampleParameters + batchStage.operations.flatMap(\.parameters))
+            .sorted { $0.identity.index < $1.identity.index }
         workers = (0..<workerCount).map { _ in WorkerMemory(model) }
         targets = BatchMatrix(rowCapacity: chunkCapacity, columnCount: model.outputCount)
         self.model = model
@@ -182,16 +190,31 @@ final class StepProgram: @unchecked Sendable {
                 rowCount: examples.count, firstPosition: examples.lowerBound,
                 firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining,
                 isWholeUpdate: chunkCount == 1 && purpose.update != nil)
-            let rows = worker.share(of: examples.count)
-            examplesForward(batch, pass, rows, worker)
-            batchForward(pass, rows, records, worker)
-            if purpose.isTraining {
-                batchBackward(pass, records, worker)
-                examplesBackward(pass, rows, records, worker)
-                if chunk == chunkCount - 1 { finish(purpose, pass, records, worker) }
-            }
+            run(batch, pass, purpose, records, worker)
+            if purpose.isTraining, chunk == chunkCount - 1 { finish(purpose, pass, records, worker) }
         }
         records.store(memory, worker: worker.index)
+    }
+
+    /// Runs a worker's part of what is done with one chunk.
+    private func run(
+        _ batch: some ExampleBatch, _ pass: ChunkPass, _ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker
+    ) {
+        let memory = workers[worker.index]
+        let rows = worker.share(of: pass.rowCount)
+        for step in (purpose.isTraining ? training : evaluation).steps {
+            if step.waits { worker.wait() }
+            switch step.action {
+            case .takeInputs: examplesForward(batch, pass, rows, worker)
+            case .forward(let operation): operation.forward(worker, pass: pass)
+            case .loss: evaluateLoss(pass, rows, records, memory)
+            case .backward(let operation):
+                operation.backward(
+                    worker, pass: pass, tally: records.tally(for: worker.index, from: pass.firstPosition))
+            case .giveGradients: examplesBackward(pass, rows, records, worker)
+            }
+            memory.endPhase(step.action.phase)
+        }
     }
 
     private func examplesForward(
@@ -204,17 +227,13 @@ final class StepProgram: @unchecked Sendable {
             lane.input[slot].update(from: memory.input, count: memory.input.count)
             targets.values(row: row).update(from: memory.target, count: memory.target.count)
         } finish: { slot in
-            batchStage.input.values(row: rows.lowerBound + slot)
-                .update(from: lane.output[slot], count: batchStage.input.columnCount)
+            for (matrix, tensor) in zip(batchStage.inputs, lane.outputs) {
+                matrix.values(row: rows.lowerBound + slot).update(from: tensor[slot], count: matrix.columnCount)
+            }
         }
-        memory.endPhase(.examplesForward)
     }
 
-    private func batchForward(_ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ worker: Worker) {
-        let memory = workers[worker.index]
-        for operation in batchStage.operations { operation.forward(worker, pass: pass) }
-        // The output's rows and columns come from all workers.
-        worker.wait()
+    private func evaluateLoss(_ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ memory: WorkerMemory) {
         let output = batchStage.output
         for row in rows {
             let values = UnsafeBufferPointer(start: output.values(row: row), count: model.outputCount)
@@ -224,33 +243,18 @@ final class StepProgram: @unchecked Sendable {
                 output: values, target: target, gradient: gradient)
             if loss.isCorrect(output: values, target: target) { memory.correctCount += 1 }
         }
-        // An elementwise layer's backward pass may come next, whose tiles are not the loss's rows; or the next chunk, which
-        // overwrites what others may still read.
-        worker.wait()
-        memory.endPhase(.batchForward)
-    }
-
-    private func batchBackward(_ pass: ChunkPass, _ records: BatchRecords, _ worker: Worker) {
-        let tally = records.tally(for: worker.index, from: pass.firstPosition)
-        for operation in batchStage.operations.reversed() {
-            operation.backward(worker, pass: pass, tally: tally)
-        }
-        // The next chunk overwrites what others may still read; and the gradient's rows come from all workers.
-        worker.wait()
-        workers[worker.index].endPhase(.batchBackward)
     }
 
     private func examplesBackward(
         _ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ worker: Worker
     ) {
-        guard exampleStage.hasParameters else { return }
         let lane = lanes[worker.index]
         let tally = records.tally(for: worker.index, from: pass.firstPosition + rows.lowerBound)
         lane.backward(0..<rows.count, pass: pass.examples(from: rows.lowerBound), tally: tally) { slot in
-            lane.outputGradient[slot].update(
-                from: batchStage.input.gradient(row: rows.lowerBound + slot), count: batchStage.input.columnCount)
+            for (matrix, tensor) in zip(batchStage.inputs, lane.outputGradients) {
+                tensor[slot].update(from: matrix.gradient(row: rows.lowerBound + slot), count: matrix.columnCount)
+            }
         }
-        workers[worker.index].endPhase(.examplesBackward)
     }
 
     /// From the workers' sums to the gradient, the decision and the update. This is the one place where gradients of different

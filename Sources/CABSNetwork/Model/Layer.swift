@@ -52,8 +52,6 @@ public enum LayerError: Error, Hashable, CustomStringConvertible {
     case invalidOption(String, value: String, allowed: String)
     /// A block without layers.
     case empty
-    /// A block holds what it cannot.
-    case unsuitable(String)
 
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
@@ -61,7 +59,6 @@ public enum LayerError: Error, Hashable, CustomStringConvertible {
         case .shapeMismatch(let needed, let given, let advice):
             "needs \(needed) but gets \(given.withArticle); \(advice)"
         case .empty: "holds no layers; give it at least one"
-        case .unsuitable(let what): "holds \(what), which have to stand behind all blocks"
         case .invalidOption(let option, let value, let allowed): "has \(option) \(value); use \(allowed)"
         }
     }

@@ -10,7 +10,7 @@ public struct LayerConfiguration: Sendable, Codable {
     static let layerTypes: [any Layer.Type] = [
         Conv2D.self, MaxPool2D.self, AveragePool2D.self, ReLU.self, Tanh.self, Sigmoid.self, Flatten.self,
         Dense.self, Dropout.self, Residual.self, GroupNorm.self, GlobalAveragePool2D.self,
-        LeakyReLU.self, SiLU.self, GELU.self,
+        LayerNorm.self, LeakyReLU.self, SiLU.self, GELU.self,
     ]
 
     /// Wraps a layer.

@@ -17,6 +17,8 @@ public struct Model: Sendable {
         public let layer: any Layer
         /// What goes in, by number: 0 is the model's input, i + 1 the output of ``Model/layers`` number i.
         public let inputs: [Int]
+        /// The number of what comes out.
+        public let tensor: Int
         /// The shape that goes in.
         public let input: ExampleShape
         /// The shape that comes out.

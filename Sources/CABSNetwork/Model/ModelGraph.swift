@@ -40,7 +40,9 @@ struct ModelGraph {
     mutating func append(_ layer: any Layer, inputs: [Int]) throws(ModelError) -> Int {
         let (name, input) = (name(of: type(of: layer)), shapes[inputs[0]])
         let output = try checkFit(layer, name: name, input)
-        nodes.append(Model.PlacedLayer(name: name, layer: layer, inputs: inputs, input: input, output: output))
+        nodes.append(
+            Model.PlacedLayer(
+                name: name, layer: layer, inputs: inputs, tensor: shapes.count, input: input, output: output))
         shapes.append(output)
         return shapes.count - 1
     }

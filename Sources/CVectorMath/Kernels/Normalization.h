@@ -126,3 +126,57 @@ static void vectorized_combine_channels(
     FOR_CHANNEL_LANES(
         s, combine_channels, result, gradient, x, centers, gradient_factors, value_factors, shifts);
 }
+
+// Layer normalisation: over all values of an example.
+
+static double vectorized_squared_distance(const float *x, float center, size_t count) {
+#pragma clang fp reassociate(on)
+    double total = 0;
+    for (size_t start = 0; start < count; start += block_length) {
+        size_t end = block_end(start, count);
+        float sum = 0;
+        for (size_t i = start; i < end; i++) sum += (x[i] - center) * (x[i] - center);
+        total += sum;
+    }
+    return total;
+}
+
+static void vectorized_normalize(
+    float *restrict y, const float *restrict x, float mean, float inverse, const float *weight, const float *bias,
+    size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
+}
+
+static cvm_normalization_sums vectorized_normalize_sums(
+    float *restrict weight_sum, float *restrict bias_sum, const float *restrict gradient, const float *restrict x,
+    float mean, float inverse, const float *restrict weight, size_t count) {
+#pragma clang fp reassociate(on)
+    cvm_normalization_sums total = {0, 0, 0, 0};
+    for (size_t start = 0; start < count; start += block_length) {
+        size_t end = block_end(start, count);
+        float gradients = 0, products = 0, weight_squares = 0, bias_squares = 0;
+        for (size_t i = start; i < end; i++) {
+            float g = gradient[i], product = g * (x[i] - mean) * inverse;
+            weight_sum[i] += product;
+            bias_sum[i] += g;
+            gradients += weight[i] * g;
+            products += weight[i] * product;
+            weight_squares += product * product;
+            bias_squares += g * g;
+        }
+        total.gradient += gradients;
+        total.product += products;
+        total.weight_norm += weight_squares;
+        total.bias_norm += bias_squares;
+    }
+    return total;
+}
+
+static void vectorized_normalize_backward(
+    float *restrict result, const float *restrict gradient, const float *restrict x, float mean, float inverse,
+    const float *restrict weight, float gradient_mean, float product_mean, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float normalized = (x[i] - mean) * inverse;
+        result[i] = (weight[i] * gradient[i] - gradient_mean - normalized * product_mean) * inverse;
+    }
+}

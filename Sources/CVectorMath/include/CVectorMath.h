@@ -225,6 +225,31 @@ void cvm_combine_channels(
     float *result, const float *gradient, const float *x, const float *centers, const float *gradient_factors,
     const float *value_factors, const float *shifts, const cvm_channels *shape);
 
+// The sum of (x[i] - center)^2.
+double cvm_squared_distance(const float *x, float center, size_t count);
+
+// y[i] = (x[i] - mean) * inverse * weight[i] + bias[i]
+void cvm_normalize(
+    float *y, const float *x, float mean, float inverse, const float *weight, const float *bias, size_t count);
+
+// Sums over an example's values, with n[i] = (x[i] - mean) * inverse and the output's gradient g.
+typedef struct {
+    // Of weight[i] * g[i], and of weight[i] * g[i] * n[i].
+    double gradient, product;
+    // Of (g[i] * n[i])^2, and of g[i]^2.
+    double weight_norm, bias_norm;
+} cvm_normalization_sums;
+
+// weight_sum[i] += g[i] * n[i]; bias_sum[i] += g[i]
+cvm_normalization_sums cvm_normalize_sums(
+    float *weight_sum, float *bias_sum, const float *gradient, const float *x, float mean, float inverse,
+    const float *weight, size_t count);
+
+// result[i] = (weight[i] * g[i] - gradient_mean - n[i] * product_mean) * inverse
+void cvm_normalize_backward(
+    float *result, const float *gradient, const float *x, float mean, float inverse, const float *weight,
+    float gradient_mean, float product_mean, size_t count);
+
 // average[i] += weight * (values[i] - average[i])
 void cvm_approach(float *average, const float *values, float weight, size_t count);
 

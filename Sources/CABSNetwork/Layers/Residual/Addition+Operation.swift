@@ -77,3 +77,44 @@ struct ForkOperation: ExampleOperation {
         }
     }
 }
+
+extension Addition: BatchStageLayer {
+    func makeOperation(from inputs: [BatchMatrix], in context: BatchContext) -> any BatchOperation {
+        AdditionBatchOperation(inputs)
+    }
+}
+
+/// The sum of two matrices.
+private final class AdditionBatchOperation: BatchOperation {
+    private let inputs: [BatchMatrix]
+    private let output: BatchMatrix
+
+    init(_ inputs: [BatchMatrix]) {
+        self.inputs = inputs
+        output = BatchMatrix(rowCapacity: inputs[0].rowCapacity, columnCount: inputs[0].columnCount)
+    }
+
+    var outputs: [BatchMatrix] { [output] }
+    var forwardAccesses: [MatrixAccess] {
+        inputs.map { $0.readsValues(by: .tiles) } + [output.writesValues(by: .tiles)]
+    }
+    var backwardAccesses: [MatrixAccess] {
+        [output.readsGradients(by: .tiles)] + inputs.map { $0.writesGradients(by: .tiles) }
+    }
+
+    func forward(_ worker: Worker, pass: ChunkPass) {
+        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { offset, count in
+            let sum = output.values.pointer + offset
+            sum.update(from: inputs[0].values.pointer + offset, count: count)
+            cvm_add(sum, inputs[1].values.pointer + offset, count)
+        }
+    }
+
+    func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
+        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { offset, count in
+            for input in inputs {
+                (input.gradients.pointer + offset).update(from: output.gradients.pointer + offset, count: count)
+            }
+        }
+    }
+}

@@ -60,7 +60,6 @@ public struct Residual: Layer {
     ) throws(LayerError) -> ExampleShape {
         var shape = input
         for layer in layers {
-            guard !(layer is Dense) else { throw .unsuitable("dense layers") }
             shape = try layer.outputShape(for: shape)
         }
         return shape

@@ -1,6 +1,15 @@
 import CDNN
 import CVectorMath
 
+extension Dense: BatchStageLayer {
+    func makeOperation(from inputs: [BatchMatrix], in context: BatchContext) throws(EngineError) -> any BatchOperation {
+        let imageForm = try context.inputImage.map { image throws(EngineError) in
+            StoredForm(repetitions: units, plain: try Layout.image(image.shape), stored: image.layout)
+        }
+        return try DenseOperation(input: inputs[0], inputForm: imageForm, units: units, in: context.surroundings)
+    }
+}
+
 /// A dense layer on a chunk of examples: three matrix products.
 ///
 /// With the chunk's inputs X [rows, in] and output gradients Δ [rows, out], the gradient is G = Δᵀ X, and example i's
@@ -12,6 +21,7 @@ final class DenseOperation: BatchOperation {
     let weight: TrainableArray
     let bias: TrainableArray
     private let backpropagates: Bool
+    private let workerCount: Int
     private let measures: Bool
     /// The largest batch for which the gradient's product is added to the weights at once.
     private let largestUpdatedRowCount: Int
@@ -20,7 +30,17 @@ final class DenseOperation: BatchOperation {
     /// Each worker's transposed product, [units, rows] of its tile.
     private let products: [AlignedBuffer]
 
+    var outputs: [BatchMatrix] { [output] }
     var parameters: [TrainableArray] { [weight, bias] }
+    var forwardAccesses: [MatrixAccess] {
+        // A tile of columns takes all of the input, one of rows these rows.
+        let cutsColumns = Partition.cutsColumns(output.columnCount, workerCount: workerCount)
+        return [input.readsValues(by: cutsColumns ? .whole : .rows), output.writesValues(by: .tiles)]
+    }
+    var backwardAccesses: [MatrixAccess] {
+        [input.readsValues(by: .whole), output.readsGradients(by: .whole)]
+            + (backpropagates ? [input.writesGradients(by: .tiles)] : [])
+    }
     var computations: [PlannedComputation] {
         PlannedComputation.purposes(backpropagates: backpropagates).map {
             PlannedComputation($0, "matrix product of a chunk's examples")
@@ -42,6 +62,7 @@ final class DenseOperation: BatchOperation {
             plain: context.parameters["bias"]!, sumCount: 1, in: context)
         output = BatchMatrix(rowCapacity: input.rowCapacity, columnCount: units)
         backpropagates = context.backpropagates
+        workerCount = context.workerCount
         measures = context.estimator != .unmeasured
         // A worker's tile has a part of the columns and all rows, or the other way round; alone it has all columns of its
         // own rows.
@@ -62,8 +83,6 @@ final class DenseOperation: BatchOperation {
     }
 
     func forward(_ worker: Worker, pass: ChunkPass) {
-        // The input's rows and columns come from all workers.
-        worker.wait()
         let tile = output.tile(of: worker, rowCount: pass.rowCount)
         guard !tile.isEmpty else { return }
         let width = input.columnCount
@@ -80,8 +99,6 @@ final class DenseOperation: BatchOperation {
     }
 
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
-        // The output gradient comes from all workers.
-        worker.wait()
         if measures { measure(worker, pass: pass, tally: tally) }
         if backpropagates { computeInputGradient(worker, pass: pass) }
         if updatesFromPass(pass) {
@@ -145,7 +162,7 @@ final class DenseOperation: BatchOperation {
 
     /// The part of the weights, units by columns, that a worker's gradient is.
     private func gradientTile(of worker: Worker) -> (units: Range<Int>, columns: Range<Int>) {
-        MatrixTile.cutsColumns(output.columnCount, workerCount: worker.count)
+        Partition.cutsColumns(output.columnCount, workerCount: worker.count)
             ? (worker.share(of: output.columnCount, unit: 16), 0..<input.columnCount)
             : (0..<output.columnCount, worker.share(of: input.columnCount, unit: 16))
     }
