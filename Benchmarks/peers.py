@@ -46,7 +46,7 @@ def window(sizes, kernel, stride, padding):
 
 def convolution(channels, options, sides):
     make = lambda padding: nn.Conv2d(channels, options["filters"], options["kernel-size"], options["stride"], padding,
-                                     bias=options["bias"])
+                                     groups=options["groups"], bias=options["bias"])
     if all(low == high for low, high in sides):
         return [make([low for low, _ in sides])]
     (top, bottom), (left, right) = sides

@@ -136,14 +136,18 @@ struct Backpropagation {
         var (weightSquares, biasSquares) = (weightGradient, biasGradient)
         var inputGradient = [Double](repeating: 0, count: input.count)
         oracle.forEachWindow(stage, k, layer.stride, layer.padding) { row, column, inside in
+            let (perGroup, own) = (channels / layer.groups, filters / layer.groups)
             for o in 0..<filters {
                 let g = gradient[(o * outputHeight + row) * outputWidth + column]
                 biasGradient[o] += g
                 biasSquares[o] += g * g
                 if g == 0 { continue }
-                for c in 0..<channels {
+                for c in 0..<perGroup {
+                    let source = o / own * perGroup + c
                     for (r, s, y, x) in inside {
-                        let (place, pixel) = (((o * channels + c) * k + r) * k + s, (c * height + y) * width + x)
+                        let (place, pixel) = (
+                            ((o * perGroup + c) * k + r) * k + s, (source * height + y) * width + x
+                        )
                         weightGradient[place] += g * input[pixel]
                         weightSquares[place] += g * g * input[pixel] * input[pixel]
                         inputGradient[pixel] += g * weight[place]

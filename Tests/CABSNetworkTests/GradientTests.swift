@@ -23,6 +23,10 @@ import Testing
         Conv2D(filters: filters, kernelSize: size, stride: stride, padding: padding, weights: noisy, biases: noisy)
     }
 
+    static func grouped(_ filters: Int, _ size: Int, _ groups: Int, stride: Int = 1) -> Conv2D {
+        Conv2D(filters: filters, kernelSize: size, stride: stride, groups: groups, weights: noisy, biases: noisy)
+    }
+
     static func plain(_ filters: Int, _ size: Int) -> Conv2D {
         Conv2D(filters: filters, kernelSize: size, weights: noisy, hasBias: false)
     }
@@ -76,6 +80,24 @@ import Testing
             layers: [
                 LayerNorm(), conv(3, 2), LayerNorm(), ReLU(), conv(17, 3), Flatten(), LayerNorm(), Tanh(), dense(70),
                 Residual(layers: [LayerNorm(), GELU(), dense(70)]), LayerNorm(), dense(3),
+            ]),
+        Setting(
+            name: "groups of channels", input: .image(height: 6, width: 5, channels: 4),
+            layers: [
+                grouped(6, 3, 2), Tanh(), grouped(9, 2, 3, stride: 2), ReLU(), grouped(18, 3, 9), Flatten(), dense(2),
+            ]),
+        Setting(
+            name: "depthwise, and wide groups before a maximum", input: .image(height: 7, width: 6, channels: 3),
+            layers: [
+                conv(16, 3), ReLU(), grouped(16, 3, 16), SiLU(), grouped(32, 3, 2), ReLU(),
+                MaxPool2D(poolSize: 3, stride: 2, padding: .same), grouped(32, 3, 32, stride: 2), conv(5, 1), Flatten(),
+                dense(2),
+            ]),
+        Setting(
+            name: "depthwise first, and one image for each channel", input: .image(height: 6, width: 6, channels: 3),
+            layers: [
+                Residual(layers: [grouped(3, 3, 3), Tanh()]), grouped(12, 3, 3), GroupNorm(groups: 2), Flatten(),
+                dense(2),
             ]),
         // Blocks that hold dense layers: the batch stage as a graph.
         Setting(

@@ -102,6 +102,14 @@ import Testing
         }
     }
 
+    @Test func `a group's weights see its own channels alone`() throws {
+        let layer = Conv2D(filters: 8, kernelSize: 3, groups: 4)
+        let image = ExampleShape.image(height: 5, width: 6, channels: 12)
+        let weight = layer.parameters(for: image)[0]
+        #expect(weight.shape == [8, 3, 3, 3] && weight.fanIn == 27 && weight.fanOut == 18)
+        #expect(layer.operationCount(for: image) == 2 * 27 * 8 * 30)
+    }
+
     @Test func `the first parameters follow from the seed`() throws {
         func parameters(_ seed: UInt64) throws -> ParameterSet {
             try ModelName.mlp.model(input: .vector(20), outputCount: 3, seed: seed).initialParameters()

@@ -144,9 +144,11 @@ struct Oracle {
         forEachWindow(stage, k, layer.stride, layer.padding) { row, column, inside in
             for o in 0..<filters {
                 var sum = bias[o]
-                for c in 0..<channels {
+                let perGroup = channels / layer.groups
+                for c in 0..<perGroup {
+                    let source = o / (filters / layer.groups) * perGroup + c
                     for (r, s, y, x) in inside {
-                        sum += weight[((o * channels + c) * k + r) * k + s] * input[(c * height + y) * width + x]
+                        sum += weight[((o * perGroup + c) * k + r) * k + s] * input[(source * height + y) * width + x]
                     }
                 }
                 output[(o * outputHeight + row) * outputWidth + column] = sum

@@ -15,8 +15,8 @@ import Testing
         let gradient_squared_norms: [Double]
     }
 
-    static func conv(_ filters: Int, _ size: Int, stride: Int = 1) -> Conv2D {
-        Conv2D(filters: filters, kernelSize: size, stride: stride, hasBias: false)
+    static func conv(_ filters: Int, _ size: Int, stride: Int = 1, groups: Int = 1) -> Conv2D {
+        Conv2D(filters: filters, kernelSize: size, stride: stride, groups: groups, hasBias: false)
     }
 
     static func model() throws -> Model {
@@ -42,7 +42,16 @@ import Testing
                 GroupNorm(groups: 4)
             }
             ReLU()
+            conv(16, 3, groups: 16)
+            conv(16, 3, groups: 4)
+            LayerNorm()
             GlobalAveragePool2D()
+            Dense(units: 12)
+            LayerNorm()
+            Residual {
+                Dense(units: 12)
+                GELU()
+            }
             Dense(units: 3)
         }
     }
@@ -53,7 +62,7 @@ import Testing
                 let shape = parameter.specification.shape
                 let count = shape.reduce(1, *)
                 let scale = 1 / Double(max(count / shape[0], 4)).squareRoot()
-                let isScale = parameter.name.hasPrefix("groupNorm") && parameter.name.hasSuffix("weight")
+                let isScale = parameter.name.contains("Norm") && parameter.name.hasSuffix("weight")
                 let values = (0..<count).map { Float(sin(0.7 * Double($0) + Double(k)) * scale + (isScale ? 1 : 0)) }
                 return (parameter.name, Tensor(shape: shape, values: values))
             })

@@ -28,9 +28,10 @@ import Testing
             switch random.nextInteger(below: 9) {
             case 0, 1:
                 let filters = keepsShape ? channels : pick([1, 3, 4, 8, 12, 16, 24])
+                let divisors = (1...channels).filter { channels % $0 == 0 && filters % $0 == 0 }
                 return Conv2D(
                     filters: filters, kernelSize: pick([1, 2, 3]), stride: keepsShape ? 1 : pick([1, 1, 2]),
-                    hasBias: pick([true, false]))
+                    groups: pick([1, 1, pick(divisors)]), hasBias: pick([true, false]))
             case 2: return GroupNorm(groups: pick((1...channels).filter { channels % $0 == 0 }))
             case 7: return LayerNorm()
             case 3 where !keepsShape: return MaxPool2D(poolSize: pick([2, 3]), stride: pick([1, 2]), padding: .same)

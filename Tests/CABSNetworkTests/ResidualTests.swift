@@ -51,6 +51,8 @@ import Testing
         #expect(Self.error([Residual(layers: [Flatten(), Dense(units: 256)])]).contains("vector of 256"))
         let nested = Self.error([ReLU(), Residual(layers: [Residual(layers: [Conv2D(filters: 1, kernelSize: 1)])])])
         #expect(nested.contains("residual"), "\(nested)")
+        #expect(Self.error([Conv2D(filters: 6, kernelSize: 1, groups: 4)]).contains("4 channels and its 6 filters"))
+        #expect(Self.error([Conv2D(filters: 6, kernelSize: 1, groups: 0)]).contains("groups 0"))
         #expect(Self.error([GroupNorm(groups: 3)]).contains("divides its 4 channels"))
         #expect(Self.error([GroupNorm(groups: 0)]).contains("groups 0"))
         #expect(Self.error([GroupNorm(groups: 2, epsilon: 0)]).contains("epsilon"))

@@ -26,8 +26,8 @@ class GlobalAverage(nn.Module):
         return x.mean((2, 3))
 
 
-def conv(inputs, outputs, size, stride=1):
-    return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+def conv(inputs, outputs, size, stride=1, groups=1):
+    return nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False)
 
 
 model = nn.Sequential(
@@ -35,8 +35,9 @@ model = nn.Sequential(
     Residual(nn.Sequential(conv(8, 8, 3), nn.GroupNorm(4, 8), nn.GELU(), conv(8, 8, 3), nn.GroupNorm(1, 8))), nn.LeakyReLU(0.1),
     Residual(nn.Sequential(conv(8, 16, 3, 2), nn.GroupNorm(2, 16), nn.ReLU(), Residual(conv(16, 16, 3))),
              nn.Sequential(conv(8, 16, 1, 2), nn.GroupNorm(4, 16))), nn.ReLU(),
-    GlobalAverage(), nn.Linear(16, 3))
-norms = {id(m.weight) for m in model.modules() if isinstance(m, nn.GroupNorm)}
+    conv(16, 16, 3, groups=16), conv(16, 16, 3, groups=4), nn.LayerNorm([16, 5, 5]),
+    GlobalAverage(), nn.Linear(16, 12), nn.LayerNorm(12), Residual(nn.Sequential(nn.Linear(12, 12), nn.GELU())), nn.Linear(12, 3))
+norms = {id(m.weight) for m in model.modules() if isinstance(m, (nn.GroupNorm, nn.LayerNorm))}
 for k, parameter in enumerate(model.parameters()):
     count = parameter.numel()
     values = torch.sin(0.7 * torch.arange(count) + k) / max(count // parameter.shape[0], 4) ** 0.5

@@ -4,6 +4,9 @@
 ///
 /// (a cross-correlation, as everywhere in the field), with zeros outside the image. Shapes: x [in, height, width],
 /// W [out, in, kernel, kernel], b [out], y [out, height', width'].
+///
+/// With groups, the channels that come in and those that go out are divided into as many parts, and each part sees its own alone:
+/// W [out, in / groups, kernel, kernel]. As many groups as channels make a depthwise convolution.
 public struct Conv2D: Layer {
     /// `conv2d`.
     public static let kind = "conv2d"
@@ -22,6 +25,8 @@ public struct Conv2D: Layer {
     public let weightInitializer: Initializer
     /// How the biases are first drawn.
     public let biasInitializer: Initializer
+    /// The number of groups, which divides that of the channels that come in and of those that go out.
+    public let groups: Int
     /// Whether there are biases: in front of a normalisation they have no effect.
     public let hasBias: Bool
 
@@ -32,17 +37,19 @@ public struct Conv2D: Layer {
     ///   - kernelSize: The rows, and columns, of the kernel.
     ///   - stride: The rows, and columns, from one kernel position to the next.
     ///   - padding: What happens at the border.
+    ///   - groups: The number of groups.
     ///   - weights: How the weights are first drawn.
     ///   - biases: How the biases are first drawn.
     ///   - hasBias: Whether there are biases.
     public init(
-        filters: Int, kernelSize: Int, stride: Int = 1, padding: Padding = .same,
+        filters: Int, kernelSize: Int, stride: Int = 1, padding: Padding = .same, groups: Int = 1,
         weights: Initializer = .he, biases: Initializer = .constant(0), hasBias: Bool = true
     ) {
         self.filters = filters
         self.kernelSize = kernelSize
         self.stride = stride
         self.padding = padding
+        self.groups = groups
         weightInitializer = weights
         biasInitializer = biases
         self.hasBias = hasBias
@@ -53,33 +60,40 @@ public struct Conv2D: Layer {
     /// The image of the filters' results.
     public func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape {
         try LayerError.requireSize(filters, "filters")
+        if case .image(_, _, let channels) = input {
+            guard groups > 0, channels % groups == 0, filters % groups == 0 else {
+                throw .invalidOption(
+                    "groups", value: "\(groups)",
+                    allowed: "a number that divides its \(channels) channels and its \(filters) filters")
+            }
+        }
         return try window.outputShape(for: input, channels: filters)
     }
 
-    /// `weight` [out, in, kernel, kernel] and `bias` [out], unless there is none.
+    /// `weight` [out, in / groups, kernel, kernel] and `bias` [out], unless there is none.
     public func parameters(for input: ExampleShape) -> [ParameterSpecification] {
         guard case .image(_, _, let channels) = input else { return [] }
         let area = kernelSize * kernelSize
         let weight = ParameterSpecification(
-            name: "weight", shape: [filters, channels, kernelSize, kernelSize], initializer: weightInitializer,
-            fanIn: channels * area, fanOut: filters * area)
+            name: "weight", shape: [filters, channels / groups, kernelSize, kernelSize], initializer: weightInitializer,
+            fanIn: channels / groups * area, fanOut: filters / groups * area)
         let bias = ParameterSpecification(
-            name: "bias", shape: [filters], initializer: biasInitializer, fanIn: channels * area,
-            fanOut: filters * area)
+            name: "bias", shape: [filters], initializer: biasInitializer, fanIn: channels / groups * area,
+            fanOut: filters / groups * area)
         return hasBias ? [weight, bias] : [weight]
     }
 
-    /// `2 · in · kernel² · out · height′ · width′`.
+    /// `2 · in / groups · kernel² · out · height′ · width′`.
     public func operationCount(for input: ExampleShape) -> Int {
         guard case .image(let height, let width, let channels) = input else { return 0 }
         let positions = window.outputLength(for: height) * window.outputLength(for: width)
-        return 2 * channels * kernelSize * kernelSize * filters * positions
+        return 2 * (channels / groups) * kernelSize * kernelSize * filters * positions
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case filters
         case kernelSize = "kernel-size"
-        case stride, padding
+        case stride, padding, groups
         case weightInitializer = "weights"
         case biasInitializer = "biases"
         case hasBias = "bias"
@@ -93,6 +107,7 @@ public struct Conv2D: Layer {
             kernelSize: try container.decode(Int.self, forKey: .kernelSize),
             stride: try container.decodeIfPresent(Int.self, forKey: .stride) ?? 1,
             padding: try container.decodeIfPresent(Padding.self, forKey: .padding) ?? .same,
+            groups: try container.decodeIfPresent(Int.self, forKey: .groups) ?? 1,
             weights: try container.decodeIfPresent(Initializer.self, forKey: .weightInitializer) ?? .he,
             biases: try container.decodeIfPresent(Initializer.self, forKey: .biasInitializer) ?? .constant(0),
             hasBias: try container.decodeIfPresent(Bool.self, forKey: .hasBias) ?? true)

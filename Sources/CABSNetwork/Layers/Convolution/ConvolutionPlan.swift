@@ -69,7 +69,7 @@ extension Conv2D {
     /// Forming each example's gradient costs passes over all parameters for each example. Where parameters are many and
     /// positions few, the Gram matrices of pixels and output gradients, which give its norm as well, are much smaller.
     func gathersExamples(from input: ExampleShape, to output: ExampleShape) -> Bool {
-        gramCost(from: input, to: output) < formingCost(for: input)
+        groups == 1 && gramCost(from: input, to: output) < formingCost(for: input)
     }
 
     /// What forming a gradient costs beyond its own arithmetic, in floating-point operations that would take as long: it is

@@ -11,7 +11,7 @@ struct ConvolutionPrimitives: Sendable {
     /// The layouts of one example; several lie one after the other.
     let input: TensorLayout
     let output: TensorLayout
-    /// [out, in, kernel, kernel], with as many input channels as oneDNN is told of: at least the layer's, those beyond them
+    /// [out, in, kernel, kernel], or with groups [groups, out / groups, in / groups, kernel, kernel], with as many input channels as oneDNN is told of: at least the layer's, those beyond them
     /// zero. In blocks of channels they take no more memory than the layer's own.
     let weightShape: [Int]
     let biasLayout: Layout
@@ -31,7 +31,7 @@ struct ConvolutionPrimitives: Sendable {
         _ layer: Conv2D, from inputShape: ExampleShape, to outputShape: ExampleShape, in context: StageContext
     ) throws(EngineError) {
         var forwardAlone: ConvolutionPrimitives?
-        for channelCount in Self.channelCounts(inputShape.channelCount, in: context) {
+        for channelCount in Self.channelCounts(layer, inputShape.channelCount, in: context) {
             guard
                 let chosen = try Self(
                     layer, from: inputShape, to: outputShape, channelCount: channelCount, tag: dnnl_format_tag_any,
@@ -55,7 +55,8 @@ struct ConvolutionPrimitives: Sendable {
     /// The numbers of input channels to try: the layer's own, and those that fill up a block, where that is at most twice the work.
     ///
     /// A few channels that need no gradient stay as they are: their weight gradient alone is quickly computed in other ways.
-    private static func channelCounts(_ count: Int, in context: StageContext) -> [Int] {
+    private static func channelCounts(_ layer: Conv2D, _ count: Int, in context: StageContext) -> [Int] {
+        guard layer.groups == 1 else { return [count] }
         let padded = [8, 16].map { count.roundedUp(toMultipleOf: $0) }.filter { $0 > count && $0 <= 2 * count }
         return [count] + (context.backpropagates || count > SparseGradients.largestInterleavedCount ? padded : [])
     }
@@ -67,7 +68,10 @@ struct ConvolutionPrimitives: Sendable {
         tag: dnnl_format_tag_t, in context: StageContext
     ) throws(EngineError) {
         let paddedShape = inputShape.withChannelCount(channelCount)
-        let weightShape = [layer.filters, channelCount, layer.kernelSize, layer.kernelSize]
+        let (groups, kernel) = (layer.groups, [layer.kernelSize, layer.kernelSize])
+        let weightShape =
+            (groups == 1
+                ? [layer.filters, channelCount] : [groups, layer.filters / groups, channelCount / groups]) + kernel
         let biasLayout = try Layout([layer.filters], dnnl_a)
         let window = layer.window.geometry(for: inputShape)
         let makeForward = { (source: Layout, weights: Layout, destination: Layout) throws(EngineError) in
@@ -124,7 +128,7 @@ struct ConvolutionPrimitives: Sendable {
         self.window = window
         forwardHints = family
         forward = family.compiled
-        weightLayout = forward == nil ? try Layout(weightShape, dnnl_oihw) : weights
+        weightLayout = forward == nil ? try Self.plainWeights(weightShape) : weights
     }
 
     /// Whether oneDNN has compiled the gradients that are needed.
@@ -142,10 +146,18 @@ struct ConvolutionPrimitives: Sendable {
 
     /// The values of weights, or of their gradient, that are stored in a layout of ``weightShape``.
     func weightForm(_ stored: Layout) throws(EngineError) -> StoredForm {
-        let area = layer.kernelSize * layer.kernelSize
-        return StoredForm(
-            repetitions: 1, plain: try Layout(weightShape, dnnl_oihw), stored: stored,
-            rows: .init(length: input.shape.channelCount * area, stride: weightShape[1] * area))
+        StoredForm(
+            repetitions: 1, plain: try plainWeightLayout(), stored: stored,
+            rows: .init(
+                length: layer.parameters(for: input.shape)[0].shape[1...].reduce(1, *),
+                stride: weightShape.reduce(1, *) / layer.filters))
+    }
+
+    /// Weights in row-major order.
+    func plainWeightLayout() throws(EngineError) -> Layout { try Self.plainWeights(weightShape) }
+
+    private static func plainWeights(_ shape: [Int]) throws(EngineError) -> Layout {
+        try Layout(shape, shape.count == 4 ? dnnl_oihw : dnnl_goihw)
     }
 
     /// Binds the forward pass, which must be there, to memory.

@@ -15,6 +15,7 @@ struct ConvolutionProduct: Sendable {
     private let geometry: cvm_convolution
     private let channelCount: Int
     private let outputChannelCount: Int
+    private let groups: Int
     private let positionCount: Int
     private let patchSize: Int
     /// Floats from one output channel's weights to the next's: padding is among them.
@@ -28,10 +29,11 @@ struct ConvolutionProduct: Sendable {
     init(_ primitives: ConvolutionPrimitives) throws(EngineError) {
         geometry = primitives.geometry
         channelCount = primitives.input.shape.channelCount
-        outputChannelCount = primitives.weightShape[0]
+        outputChannelCount = primitives.layer.filters
+        groups = primitives.layer.groups
         positionCount = primitives.positionCount
         patchSize = channelCount * primitives.layer.kernelSize * primitives.layer.kernelSize
-        weightStride = primitives.weightShape[1...].reduce(1, *)
+        weightStride = primitives.weightShape.reduce(1, *) / outputChannelCount
         input = try ImageRows(primitives.input)
         output = try ImageRows(primitives.output)
     }
@@ -48,10 +50,13 @@ struct ConvolutionProduct: Sendable {
                 (to.rows.pointer + channel * positionCount).update(
                     repeating: bias.pointer[channel], count: positionCount)
             }
-            multiply(
-                transposed: (false, false), (outputChannelCount, positionCount, patchSize), weight.pointer,
-                weightStride,
-                patches.pointer, positionCount, to.rows.pointer, positionCount, beta: 1)
+            forEachGroup { units, patch in
+                multiply(
+                    transposed: (false, false), (units.count, positionCount, patch.count),
+                    weight.pointer + units.lowerBound * weightStride, weightStride,
+                    patches.pointer + patch.lowerBound * positionCount, positionCount,
+                    to.rows.pointer + units.lowerBound * positionCount, positionCount, beta: 1)
+            }
             to.write(slot: slot)
         }
     }
@@ -63,9 +68,13 @@ struct ConvolutionProduct: Sendable {
         let patches = makePatches()
         return Calls { slot in
             from.read(slot: slot)
-            multiply(
-                transposed: (true, false), (patchSize, positionCount, outputChannelCount), weight.pointer, weightStride,
-                from.rows.pointer, positionCount, patches.pointer, positionCount)
+            forEachGroup { units, patch in
+                multiply(
+                    transposed: (true, false), (patch.count, positionCount, units.count),
+                    weight.pointer + units.lowerBound * weightStride, weightStride,
+                    from.rows.pointer + units.lowerBound * positionCount, positionCount,
+                    patches.pointer + patch.lowerBound * positionCount, positionCount)
+            }
             var geometry = geometry
             cvm_add_patches(to.rows.pointer, patches.pointer, positionCount, channelCount, &geometry)
             to.write(slot: slot)
@@ -83,13 +92,25 @@ struct ConvolutionProduct: Sendable {
             from.read(slot: slot)
             gradient.read(slot: slot)
             writePatches(from, to: patches)
-            multiply(
-                transposed: (false, true), (outputChannelCount, patchSize, positionCount), gradient.rows.pointer,
-                positionCount, patches.pointer, positionCount, weight.pointer, weightStride)
+            forEachGroup { units, patch in
+                multiply(
+                    transposed: (false, true), (units.count, patch.count, positionCount),
+                    gradient.rows.pointer + units.lowerBound * positionCount, positionCount,
+                    patches.pointer + patch.lowerBound * positionCount, positionCount,
+                    weight.pointer + units.lowerBound * weightStride, weightStride)
+            }
             for channel in 0..<outputChannelCount {
                 bias.pointer[channel] = Float(
                     cvm_sum(gradient.rows.pointer + channel * positionCount, positionCount))
             }
+        }
+    }
+
+    /// Calls `body` with each group's output channels and its rows of the patches.
+    private func forEachGroup(_ body: (_ units: Range<Int>, _ patch: Range<Int>) -> Void) {
+        let (units, rows) = (outputChannelCount / groups, patchSize / groups)
+        for group in 0..<groups {
+            body(group * units..<(group + 1) * units, group * rows..<(group + 1) * rows)
         }
     }
 

@@ -14,7 +14,7 @@ struct DirectWeightGradient: Sendable {
     /// - Returns: Nothing where the layer is none of these.
     init?(_ primitives: ConvolutionPrimitives) throws(EngineError) {
         let channelCount = primitives.weightShape[1]
-        guard channelCount <= SparseGradients.largestInterleavedCount,
+        guard primitives.layer.groups == 1, channelCount <= SparseGradients.largestInterleavedCount,
             primitives.layer.kernelSize <= cvm_largest_direct_kernel, try primitives.input.channelBlock == 1,
             let block = try primitives.output.channelBlock, block > 1
         else { return nil }

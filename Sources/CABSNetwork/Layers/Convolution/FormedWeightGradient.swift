@@ -42,7 +42,7 @@ struct FormedWeightGradient: WeightGradientPlan {
             layout = direct.layout
         } else {
             former = .product(try ConvolutionProduct(primitives))
-            layout = try Layout(primitives.weightShape, dnnl_oihw)
+            layout = try primitives.plainWeightLayout()
         }
     }
 

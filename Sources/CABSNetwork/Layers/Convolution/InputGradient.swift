@@ -36,7 +36,7 @@ struct ProductInputGradient: InputGradientPlan {
     init(_ primitives: ConvolutionPrimitives, weight: TrainableArray) throws(EngineError) {
         product = try ConvolutionProduct(primitives)
         weights = try WeightCopy(
-            of: weight, from: primitives.weightLayout, to: Layout(primitives.weightShape, dnnl_oihw))
+            of: weight, from: primitives.weightLayout, to: primitives.plainWeightLayout())
     }
 
     var scratchByteCount: Int { product.scratchByteCount }

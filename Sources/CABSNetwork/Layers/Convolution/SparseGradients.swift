@@ -74,7 +74,8 @@ struct SparseGradients: ConvolutionGradients {
     static func shape(
         _ primitives: ConvolutionPrimitives, in context: StageContext
     ) throws(EngineError) -> cvm_padded_convolution? {
-        guard context.outputGradientIsSparse, context.estimator != .reference, primitives.positionCount >= 32,
+        guard context.outputGradientIsSparse, primitives.layer.groups == 1, context.estimator != .reference,
+            primitives.positionCount >= 32,
             let unitBlock = try primitives.output.channelBlock
         else { return nil }
         let channelCount = primitives.input.shape.channelCount
