@@ -51,10 +51,11 @@ soak: bootstrap
 	swift build -c release --product cabs
 	scripts/soak
 
-# Formatting, and whether the pages' tables are those of Benchmarks/results.
+# Formatting, whether the pages' tables are those of Benchmarks/results, and whether every fault of Tests/mutants.txt has its place.
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
 	python3 Benchmarks/tables.py --check
+	scripts/mutants --check
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources

@@ -23,9 +23,11 @@ let package = Package(
         .target(name: "CImageResize"),
         .target(name: "CThreads"),
         .target(name: "CVectorMath"),
-        .target(name: "CABSNetwork", dependencies: ["CABS", "CDNN", "CThreads", "CVectorMath"]),
+        .target(name: "CABSExamples"),
         .target(
-            name: "CABSData", dependencies: ["CABSNetwork", "CCrypto", "CImageResize", "CMatio", "CZlib"],
+            name: "CABSNetwork", dependencies: ["CABS", "CABSExamples", "CDNN", "CThreads", "CVectorMath"]),
+        .target(
+            name: "CABSData", dependencies: ["CABSExamples", "CCrypto", "CImageResize", "CMatio", "CZlib"],
             resources: [
                 .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
                 .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),
@@ -33,7 +35,7 @@ let package = Package(
         .target(
             name: "CABSTraining",
             dependencies: [
-                "CABS", "CABSNetwork", "CABSData", "CZlib", .product(name: "Yams", package: "Yams"),
+                "CABS", "CABSExamples", "CABSNetwork", "CABSData", "CZlib", .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "CABSReport", dependencies: ["CABS", "CABSTraining"]),
         .executableTarget(
@@ -44,9 +46,9 @@ let package = Package(
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
         .testTarget(
-            name: "CABSNetworkTests", dependencies: ["CABSNetwork"], resources: [.copy("Resources")]),
+            name: "CABSNetworkTests", dependencies: ["CABSExamples", "CABSNetwork"], resources: [.copy("Resources")]),
         .testTarget(
-            name: "CABSDataTests", dependencies: ["CABSData"], resources: [.copy("Resources")]),
+            name: "CABSDataTests", dependencies: ["CABSData", "CABSExamples"], resources: [.copy("Resources")]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
         .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
         .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSTraining"]),
@@ -56,7 +58,7 @@ let package = Package(
 
 // The engine alone, where memory is handled by hand: for its tests under AddressSanitizer nothing else is built. See scripts/test.
 if Context.environment["CABS_ENGINE_ALONE"] != nil {
-    let engine: Set = ["CABS", "CDNN", "CThreads", "CVectorMath", "CABSNetwork", "CABSNetworkTests"]
+    let engine: Set = ["CABS", "CABSExamples", "CDNN", "CThreads", "CVectorMath", "CABSNetwork", "CABSNetworkTests"]
     package.targets.removeAll { !engine.contains($0.name) }
     package.products = [.library(name: "CABS", targets: ["CABS"])]
     package.dependencies = []

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 import Foundation
 
 /// A file in the binary format of CIFAR-10 or CIFAR-100: records of a class label (CIFAR-100: two, coarse and fine) and

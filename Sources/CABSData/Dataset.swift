@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// Examples that a network can be trained or evaluated on.
 ///

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// Why data cannot be used.
 public enum DatasetError: Error, Hashable, CustomStringConvertible {

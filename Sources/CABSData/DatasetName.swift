@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 import Foundation
 
 /// The data sets that are known by name.

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// Some examples of a data set, as one of their own.
 public struct DatasetSubset: Dataset {

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// The order in which a run draws its examples. Any batch size may cross an epoch's end.
 ///

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 import Foundation
 
 /// A file of the Street View House Numbers (Netzer et al. 2011), cropped digits: MATLAB 5 with images `X` of

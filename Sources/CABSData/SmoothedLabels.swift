@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 import Foundation
 
 /// A data set whose targets are smoothed: `(1 − ε) t + ε / K` for each of the K values t of a target (Szegedy et al. 2016, arXiv 1512.00567,

@@ -1,3 +1,4 @@
 @_exported import CABS
 @_exported import CABSData
+@_exported import CABSExamples
 @_exported import CABSNetwork

@@ -1,5 +1,5 @@
 import CABSData
-import CABSNetwork
+import CABSExamples
 import Foundation
 import Testing
 

@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 import Foundation
 import Synchronization

@@ -1,3 +1,4 @@
+import CABSExamples
 import CABSNetwork
 import Foundation
 import Testing

@@ -1,3 +1,4 @@
+import CABSExamples
 import Foundation
 
 @testable import CABSNetwork

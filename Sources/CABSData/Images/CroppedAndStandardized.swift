@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// The preprocessing of the paper's CIFAR-10 experiments: a crop, random changes while training, and standardisation of
 /// each image by itself.

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// Labelled images of one shape, one byte for each value.
 public struct LabeledImages: Sendable {

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// The preprocessing of whole images: normalised, and in training changed at random.
 public struct ImagePreprocessing: Preprocessing, Hashable {

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 import CImageResize
 
 extension LabeledImages {

@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// How a data set's images go to a network.
 public struct ImageOptions: Sendable, Hashable {

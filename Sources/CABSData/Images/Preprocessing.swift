@@ -1,4 +1,4 @@
-import CABSNetwork
+import CABSExamples
 
 /// Turns an image's bytes into a network's input.
 public protocol Preprocessing: Sendable {

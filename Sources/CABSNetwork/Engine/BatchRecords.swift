@@ -1,3 +1,4 @@
+import CABSExamples
 import CABS
 
 /// What the workers write down in one step, each at its own places.

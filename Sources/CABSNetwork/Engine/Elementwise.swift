@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 /// A layer that treats every value by itself.

@@ -1,3 +1,4 @@
+import CABSExamples
 import CDNN
 
 /// A layer that can run on one example at a time.

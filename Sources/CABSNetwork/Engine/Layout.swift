@@ -1,3 +1,4 @@
+import CABSExamples
 import CDNN
 
 /// How a tensor's values lie in memory: sizes and order, possibly in blocks with padding, as oneDNN has it.

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// The mean of the values in each window of an image, channel by channel, over the part of the window that lies
 /// inside the image (as in TensorFlow).
 public struct AveragePool2D: Layer {

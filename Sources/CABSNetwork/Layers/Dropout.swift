@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// Sets each value to zero with probability `rate` while training, and scales the others by `1 / (1 − rate)`, so
 /// that evaluation, which drops nothing, needs no scaling; any shape.
 ///

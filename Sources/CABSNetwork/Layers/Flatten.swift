@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// Turns an image into a vector, in the order channel, row, column; a vector stays as it is.
 public struct Flatten: Layer {
     /// `flatten`.

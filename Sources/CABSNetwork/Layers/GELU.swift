@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 /// The Gaussian error linear unit, `y = x Φ(x)` for each value with the normal distribution's probability Φ (Hendrycks and Gimpel 2016,

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// The mean of each channel over the whole image: a vector of as many values as there are channels.
 public struct GlobalAveragePool2D: Layer {
     /// `global-average-pool2d`.

@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 /// The rectifier that lets some of what is negative through, `y = max(x, 0) + slope · min(x, 0)` for each value (Maas, Hannun, Ng 2013);

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// The largest value in each window of an image, channel by channel.
 ///
 /// Where several values of a window are equally large, the gradient goes to the first.

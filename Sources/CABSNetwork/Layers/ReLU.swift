@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 /// The rectifier, `y = max(x, 0)` for each value; any shape.

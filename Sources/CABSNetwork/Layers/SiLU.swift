@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 /// The sigmoid linear unit, `y = x / (1 + exp(−x))` for each value (also called Swish; Elfwing, Uchibe, Doya 2018, arXiv 1702.03118); any

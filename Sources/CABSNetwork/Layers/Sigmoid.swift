@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 /// The logistic function, `y = 1 / (1 + exp(-x))` for each value; any shape.

@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 /// The hyperbolic tangent of each value; any shape.

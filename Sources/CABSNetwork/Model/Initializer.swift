@@ -1,3 +1,4 @@
+import CABSExamples
 import Foundation
 
 /// How a parameter is filled before training.

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// One layer of a model: what it computes for one example, as a description without parameters or state.
 ///
 /// The layers are those of this module. A layer sees one example at a time, which is what gives every example

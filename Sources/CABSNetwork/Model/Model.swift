@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// A neural network's architecture: an input shape and a list of layers, checked to fit together.
 ///
 /// ```swift

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// A model as configuration files write it: a name (`mlp`), or a list of layers.
 ///
 /// ```yaml

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// Why a model cannot be made, or cannot take some parameters.
 public enum ModelError: Error, Hashable, CustomStringConvertible {
     /// A model without layers.

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// A layer that stands for several, which take its place in the graph.
 protocol CompositeLayer: Layer {
     /// Places the layers that it stands for.

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// The models that are known by name.
 public enum ModelName: String, Sendable, Hashable, Codable, CaseIterable {
     /// The MNIST network of the paper's code: two 5x5 convolutions of 32 and 64 channels, each with 2x2 pooling, and

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// How a sliding window meets the border of an image.
 public enum Padding: String, Sendable, Hashable, Codable, CaseIterable {
     /// Zeros around the image so that the output has ceil(size / stride) rows and columns. As TensorFlow

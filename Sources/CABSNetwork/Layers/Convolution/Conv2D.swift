@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// A convolution of an image with square kernels, plus a bias for each output channel:
 ///
 ///     y[o, h, w] = b[o] + Σ_c Σ_r Σ_s  W[o, c, r, s] · x[c, h·stride + r − top, w·stride + s − left]

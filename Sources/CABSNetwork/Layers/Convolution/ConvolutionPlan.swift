@@ -1,3 +1,4 @@
+import CABSExamples
 import CDNN
 
 /// Which way each computation of a convolution takes. All is decided here, by the layer's shape, what follows it, and what oneDNN has

@@ -1,3 +1,4 @@
+import CABSExamples
 import CDNN
 import CVectorMath
 

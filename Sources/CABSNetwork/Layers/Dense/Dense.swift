@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// A fully connected layer, `y = W x + b`. Shapes: x [in], W [out, in], b [out], y [out].
 public struct Dense: Layer {
     /// `dense`.

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// Group normalisation of an image's channels (Wu and He 2018, arXiv 1803.08494): with the mean μ and the variance σ² of all values of a
 /// group of neighbouring channels in one example,
 ///

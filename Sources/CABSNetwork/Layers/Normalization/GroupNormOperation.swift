@@ -1,3 +1,4 @@
+import CABSExamples
 import CVectorMath
 
 extension GroupNorm: ExampleStageLayer {

@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// Layer normalisation (Ba, Kiros and Hinton 2016, arXiv 1607.06450): with the mean μ and the variance σ² of all K values of one example,
 ///
 ///     y_k = γ_k (x_k − μ) / √(σ² + ε) + β_k

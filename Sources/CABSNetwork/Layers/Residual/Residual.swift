@@ -1,3 +1,5 @@
+import CABSExamples
+
 /// A block of layers beside a shortcut: what both make of the same input is added,
 ///
 ///     y = F(x) + S(x)

@@ -33,7 +33,7 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     }
 
     /// Passes over the next `count` draws of 64 bits.
-    mutating func skip(_ count: Int) {
+    package mutating func skip(_ count: Int) {
         state &+= UInt64(count) &* Self.increment
     }
 
