@@ -24,8 +24,9 @@ let package = Package(
         .target(name: "CThreads"),
         .target(name: "CVectorMath"),
         .target(name: "CABSExamples"),
+        .target(name: "CABSPrimitives", dependencies: ["CABSExamples", "CDNN", "CVectorMath"]),
         .target(
-            name: "CABSNetwork", dependencies: ["CABS", "CABSExamples", "CDNN", "CThreads", "CVectorMath"]),
+            name: "CABSNetwork", dependencies: ["CABS", "CABSExamples", "CABSPrimitives", "CThreads", "CVectorMath"]),
         .target(
             name: "CABSData", dependencies: ["CABSExamples", "CCrypto", "CImageResize", "CMatio", "CZlib"],
             resources: [
@@ -35,7 +36,8 @@ let package = Package(
         .target(
             name: "CABSTraining",
             dependencies: [
-                "CABS", "CABSExamples", "CABSNetwork", "CABSData", "CZlib", .product(name: "Yams", package: "Yams"),
+                "CABS", "CABSExamples", "CABSNetwork", "CABSPrimitives", "CABSData", "CZlib",
+                .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "CABSReport", dependencies: ["CABS", "CABSTraining"]),
         .executableTarget(
@@ -46,7 +48,8 @@ let package = Package(
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
         .testTarget(
-            name: "CABSNetworkTests", dependencies: ["CABSExamples", "CABSNetwork"], resources: [.copy("Resources")]),
+            name: "CABSNetworkTests", dependencies: ["CABSExamples", "CABSNetwork", "CABSPrimitives"],
+            resources: [.copy("Resources")]),
         .testTarget(
             name: "CABSDataTests", dependencies: ["CABSData", "CABSExamples"], resources: [.copy("Resources")]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
@@ -58,7 +61,9 @@ let package = Package(
 
 // The engine alone, where memory is handled by hand: for its tests under AddressSanitizer nothing else is built. See scripts/test.
 if Context.environment["CABS_ENGINE_ALONE"] != nil {
-    let engine: Set = ["CABS", "CABSExamples", "CDNN", "CThreads", "CVectorMath", "CABSNetwork", "CABSNetworkTests"]
+    let engine: Set = [
+        "CABS", "CABSExamples", "CABSPrimitives", "CDNN", "CThreads", "CVectorMath", "CABSNetwork", "CABSNetworkTests",
+    ]
     package.targets.removeAll { !engine.contains($0.name) }
     package.products = [.library(name: "CABS", targets: ["CABS"])]
     package.dependencies = []

@@ -31,3 +31,17 @@ public enum ExampleShape: Hashable, Sendable, CustomStringConvertible {
         }
     }
 }
+
+extension ExampleShape {
+    /// The number of channels of an image.
+    package var channelCount: Int {
+        guard case .image(_, _, let channels) = self else { preconditionFailure("the channels of a \(self)") }
+        return channels
+    }
+
+    /// An image of the same size.
+    package func withChannelCount(_ count: Int) -> ExampleShape {
+        guard case .image(let height, let width, _) = self else { preconditionFailure("the channels of a \(self)") }
+        return .image(height: height, width: width, channels: count)
+    }
+}

@@ -2,3 +2,4 @@
 @_exported import CABSData
 @_exported import CABSExamples
 @_exported import CABSNetwork
+@_exported import CABSPrimitives

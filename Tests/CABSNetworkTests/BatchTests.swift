@@ -1,3 +1,4 @@
+import CABSPrimitives
 import CABS
 import Testing
 

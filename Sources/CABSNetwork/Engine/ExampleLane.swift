@@ -1,11 +1,13 @@
+import CABSPrimitives
+
 /// One worker's memory for the example stage, and the stage's operations bound to it.
 final class ExampleLane {
     /// Where an example's input goes, channels first.
-    let input: ExampleTensor
+    let input: TensorAddress
     /// Where its outputs are found.
-    let outputs: [ExampleTensor]
+    let outputs: [TensorAddress]
     /// Where the gradients of its outputs go.
-    let outputGradients: [ExampleTensor]
+    let outputGradients: [TensorAddress]
     /// The operations that take one example at a time, and those after them that take all.
     private let singleKernels: ArraySlice<any ExampleKernel>
     private let groupKernels: ArraySlice<any ExampleKernel>
@@ -17,12 +19,12 @@ final class ExampleLane {
         var buffers: [AlignedBuffer] = []
 
         // Places follow each other without gaps, so that a primitive for several examples can take several.
-        func allocate(_ places: PlacePlan.Places) -> [ExampleTensor] {
+        func allocate(_ places: PlacePlan.Places) -> [TensorAddress] {
             let tensors = places.layouts.enumerated().map { index, layout in
                 let (count, slots) = (layout.storedCount, places.kept.contains(index) ? slotCount : 1)
                 let buffer = AlignedBuffer(count: count * slots)
                 buffers.append(buffer)
-                return ExampleTensor(buffer.pointer, slotStride: slots == 1 ? 0 : count, slotCount: slots)
+                return TensorAddress(buffer.pointer, slotStride: slots == 1 ? 0 : count, slotCount: slots)
             }
             return places.ofTensors.map { tensors[$0] }
         }

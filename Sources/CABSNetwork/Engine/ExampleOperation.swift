@@ -1,5 +1,5 @@
+import CABSPrimitives
 import CABSExamples
-import CDNN
 
 /// A layer that can run on one example at a time.
 protocol ExampleStageLayer: Layer {
@@ -80,20 +80,20 @@ struct ExamplePlaces {
     let worker: Int
     /// How many examples a worker has in hand at a time.
     let slotCount: Int
-    let inputs: [ExampleTensor]
-    let outputs: [ExampleTensor]
+    let inputs: [TensorAddress]
+    let outputs: [TensorAddress]
     /// None where no earlier layer has parameters.
-    let inputGradients: [ExampleTensor?]
-    let outputGradients: [ExampleTensor]
+    let inputGradients: [TensorAddress?]
+    let outputGradients: [TensorAddress]
     let scratch: AlignedBuffer
 }
 
 /// Of operations with one input and one output, as most have.
 extension ExamplePlaces {
-    var input: ExampleTensor { inputs[0] }
-    var output: ExampleTensor { outputs[0] }
-    var inputGradient: ExampleTensor? { inputGradients[0] }
-    var outputGradient: ExampleTensor { outputGradients[0] }
+    var input: TensorAddress { inputs[0] }
+    var output: TensorAddress { outputs[0] }
+    var inputGradient: TensorAddress? { inputGradients[0] }
+    var outputGradient: TensorAddress { outputGradients[0] }
 }
 
 /// An operation bound to one worker's memory.

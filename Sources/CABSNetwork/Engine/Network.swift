@@ -1,3 +1,4 @@
+import CABSPrimitives
 import CABSExamples
 import CABS
 import Foundation

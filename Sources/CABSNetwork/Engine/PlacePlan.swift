@@ -1,3 +1,5 @@
+import CABSPrimitives
+
 /// Which tensors of the example stage share a place in memory, and which places are kept for every example in hand.
 struct PlacePlan {
     /// Places of one kind.

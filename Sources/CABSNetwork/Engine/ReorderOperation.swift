@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 
 /// A change of memory layout between two operations, for one example at a time.
 struct ReorderOperation: ExampleOperation {
@@ -38,15 +38,15 @@ struct ReorderOperation: ExampleOperation {
             forwardCall = try PrimitiveCall(
                 operation.forward, scratch: places.scratch,
                 [
-                    .init(DNNL_ARG_FROM, operation.input.layout, places.input),
-                    .init(DNNL_ARG_TO, operation.output.layout, places.output),
+                    .init(.from, operation.input.layout, places.input),
+                    .init(.to, operation.output.layout, places.output),
                 ])
             if let inputGradient = places.inputGradient {
                 backwardCall = try PrimitiveCall(
                     operation.backward, scratch: places.scratch,
                     [
-                        .init(DNNL_ARG_FROM, operation.output.layout, places.outputGradient),
-                        .init(DNNL_ARG_TO, operation.input.layout, inputGradient),
+                        .init(.from, operation.output.layout, places.outputGradient),
+                        .init(.to, operation.input.layout, inputGradient),
                     ])
             } else {
                 backwardCall = nil

@@ -1,19 +1,15 @@
+import CABSPrimitives
 import CABSExamples
-import CDNN
 import CVectorMath
 
 extension SlidingWindow {
     /// The window over images of shape `input` in oneDNN's terms.
-    func geometry(for input: ExampleShape) -> cdnn_window {
+    func geometry(for input: ExampleShape) -> ConvolutionWindow {
         guard case .image(let height, let width, _) = input else {
             preconditionFailure("a window over a \(input)")
         }
-        let (rows, columns) = (paddedLengths(for: height), paddedLengths(for: width))
-        return cdnn_window(
-            kernel: (Int64(size), Int64(size)),
-            strides: (Int64(stride), Int64(stride)),
-            padding_low: (Int64(rows.low), Int64(columns.low)),
-            padding_high: (Int64(rows.high), Int64(columns.high)))
+        return ConvolutionWindow(
+            size: size, stride: stride, rows: paddedLengths(for: height), columns: paddedLengths(for: width))
     }
 
     /// The window over images in the terms of our own loops.

@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 import CVectorMath
 
 /// How a parameter's values lie in memory: in blocks as oneDNN wants them, or plainly.
@@ -119,7 +119,7 @@ final class TrainableArray: Sendable {
     convenience init(
         plain identity: Identity, sumCount: Int, in context: StageContext
     ) throws(EngineError) {
-        let layout = try Layout([identity.shape.reduce(1, *)], dnnl_a)
+        let layout = try Layout([identity.shape.reduce(1, *)], .vector)
         try self.init(
             identity, form: StoredForm(repetitions: 1, plain: layout, stored: layout), sumCount: sumCount,
             in: context)

@@ -1,5 +1,5 @@
+import CABSPrimitives
 import CThreads
-import CDNN
 import Foundation
 
 /// Threads that run one program together: every worker runs the same function, and a barrier inside it makes all
@@ -20,7 +20,7 @@ final class WorkerPool: Sendable {
             // A thread holds the state, not the pool, so that the pool's end can end the thread.
             let thread = Thread {
                 // From here on oneDNN runs on this thread alone whatever is called from it.
-                omp_set_num_threads(1)
+                forbidOpenMPThreads()
                 let worker = Worker(index: worker, count: workerCount, barrier: state.barrier)
                 while let program = state.nextProgram() {
                     program(worker)

@@ -1,3 +1,4 @@
+import CABSPrimitives
 import CABSExamples
 
 /// The mean of each channel over the whole image: a vector of as many values as there are channels.

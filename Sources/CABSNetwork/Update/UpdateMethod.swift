@@ -1,3 +1,5 @@
+import CABSPrimitives
+
 /// How a step changes the parameters w, given the mean gradient g of its batch, the learning rate α and the weight decay λ.
 ///
 /// What a method keeps for each value from step to step, its slots, starts at zero and belongs to the network's state:

@@ -1,3 +1,5 @@
+import CABSPrimitives
+
 /// Values and gradients of one tensor for the examples of a chunk, [rows, columns] in row-major order.
 ///
 /// A layer that works in place shares its matrix with the layer before.

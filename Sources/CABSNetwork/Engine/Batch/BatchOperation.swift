@@ -1,3 +1,5 @@
+import CABSPrimitives
+
 /// A layer that can run on a chunk of examples at a time.
 protocol BatchStageLayer: Layer {
     /// Plans the layer for what is in some matrices.

@@ -1,3 +1,5 @@
+import CABSPrimitives
+
 /// The layers from the first dense layer on, planned to run on a chunk of examples at a time: operations with the matrices between them.
 struct BatchStage: Sendable {
     /// What the example stage hands over, one example a row.

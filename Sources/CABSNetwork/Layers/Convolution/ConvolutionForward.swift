@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 
 /// How a convolution's output is computed: what all workers share.
 protocol ConvolutionForward: Sendable {

@@ -1,3 +1,5 @@
+import CABSPrimitives
+
 /// How a convolution's gradients follow from those of its output: what all workers share.
 protocol ConvolutionGradients: Sendable {
     var scratchByteCount: Int { get }
@@ -35,7 +37,7 @@ protocol InputGradientPlan: Sendable {
     var computation: PlannedComputation { get }
     func parametersDidChange()
     /// - Parameter inputGradient: Where it goes.
-    func bind(_ places: ExamplePlaces, _ inputGradient: ExampleTensor) throws(EngineError) -> any ExampleCalls
+    func bind(_ places: ExamplePlaces, _ inputGradient: TensorAddress) throws(EngineError) -> any ExampleCalls
 }
 
 /// Gradients whatever the output gradient: that of the weights, and, where an earlier layer has parameters, that of the input.

@@ -1,5 +1,5 @@
+import CABSPrimitives
 import CABSExamples
-import CDNN
 
 extension Conv2D: ExampleStageLayer {
     func makeOperation(

@@ -1,5 +1,5 @@
+import CABSPrimitives
 import CABSExamples
-import CDNN
 import CVectorMath
 
 /// A convolution as oneDNN computes it: layouts that it chose, and primitives for one example or several at a time.
@@ -22,7 +22,7 @@ struct ConvolutionPrimitives: Sendable {
     /// The input as oneDNN is told of it.
     private let paddedInput: TensorLayout
     private let exampleCounts: [Int]
-    private let window: cdnn_window
+    private let window: ConvolutionWindow
     /// What the primitives of gradients ask for, compiled or not.
     private let forwardHints: PrimitiveFamily
 
@@ -35,7 +35,7 @@ struct ConvolutionPrimitives: Sendable {
         for channelCount in Self.channelCounts(layer, inputShape.channelCount, in: context) {
             guard
                 let chosen = try Self(
-                    layer, from: inputShape, to: outputShape, channelCount: channelCount, tag: dnnl_format_tag_any,
+                    layer, from: inputShape, to: outputShape, channelCount: channelCount, tag: .any,
                     in: context), chosen.forward != nil
             else { continue }
             if try chosen.hasGradients(in: context) {
@@ -48,7 +48,7 @@ struct ConvolutionPrimitives: Sendable {
             self = forwardAlone
         } else {
             self = try Self(
-                layer, from: inputShape, to: outputShape, channelCount: inputShape.channelCount, tag: dnnl_nchw,
+                layer, from: inputShape, to: outputShape, channelCount: inputShape.channelCount, tag: .channelsFirst,
                 in: context)!
         }
     }
@@ -66,29 +66,28 @@ struct ConvolutionPrimitives: Sendable {
     /// - Returns: Nothing where the images of the layer's own channels would not lie as those that oneDNN is told of.
     private init?(
         _ layer: Conv2D, from inputShape: ExampleShape, to outputShape: ExampleShape, channelCount: Int,
-        tag: dnnl_format_tag_t, in context: StageContext
+        tag: LayoutTag, in context: StageContext
     ) throws(EngineError) {
         let paddedShape = inputShape.withChannelCount(channelCount)
         let (groups, kernel) = (layer.groups, [layer.kernelSize, layer.kernelSize])
         let weightShape =
             (groups == 1
                 ? [layer.filters, channelCount] : [groups, layer.filters / groups, channelCount / groups]) + kernel
-        let biasLayout = try Layout([layer.filters], dnnl_a)
+        let biasLayout = try Layout([layer.filters], .vector)
         let window = layer.window.geometry(for: inputShape)
         let makeForward = { (source: Layout, weights: Layout, destination: Layout) throws(EngineError) in
-            var window = window
-            return try Primitive("the convolution \(context.name)") {
-                cdnn_convolution_forward(
-                    &$0, $1, source.handle, weights.handle, biasLayout.handle, destination.handle, &window)
-            }
+            try Primitive.convolution(
+                context.name,
+                ConvolutionLayouts(source: source, weights: weights, bias: biasLayout, destination: destination), window
+            )
         }
         /// One example's layouts in a call of so many; none where they have no name by which several can be strung together.
         func chosenLayouts(_ count: Int) throws(EngineError) -> (TensorLayout, TensorLayout)? {
             let primitive = try makeForward(
-                Layout.images(count, paddedShape, tag), Layout(weightShape, dnnl_format_tag_any),
+                Layout.images(count, paddedShape, tag), Layout(weightShape, .any),
                 Layout.images(count, outputShape, tag))
-            let source = try primitive.layout(dnnl_query_src_md)
-            let destination = try primitive.layout(dnnl_query_dst_md)
+            let source = try primitive.layout(of: .source)
+            let destination = try primitive.layout(of: .destination)
             if count == 1 {
                 return (
                     TensorLayout(shape: paddedShape, layout: source),
@@ -112,10 +111,10 @@ struct ConvolutionPrimitives: Sendable {
         }
         let (paddedInput, output) = chosen!
         guard let input = try paddedInput.withChannelCount(inputShape.channelCount) else { return nil }
-        var weights = try Layout(weightShape, dnnl_format_tag_any)
+        var weights = try Layout(weightShape, .any)
         let family = try PrimitiveFamily(exampleCounts) { count throws(EngineError) in
             let primitive = try makeForward(paddedInput.layout(of: count), weights, output.layout(of: count))
-            weights = try primitive.layout(dnnl_query_weights_md)
+            weights = try primitive.layout(of: .weights)
             return primitive
         }
         self.layer = layer
@@ -158,7 +157,7 @@ struct ConvolutionPrimitives: Sendable {
     func plainWeightLayout() throws(EngineError) -> Layout { try Self.plainWeights(weightShape) }
 
     private static func plainWeights(_ shape: [Int]) throws(EngineError) -> Layout {
-        try Layout(shape, shape.count == 4 ? dnnl_oihw : dnnl_goihw)
+        try Layout(shape, shape.count == 4 ? .weights : .groupedWeights)
     }
 
     /// Binds the forward pass, which must be there, to memory.
@@ -167,10 +166,10 @@ struct ConvolutionPrimitives: Sendable {
     ) throws(EngineError) -> PrimitiveCalls {
         try family.bind(scratch: places.scratch) { count throws(EngineError) in
             [
-                .init(DNNL_ARG_SRC, try paddedInput.layout(of: count), places.input.grouped(count)),
-                .init(DNNL_ARG_WEIGHTS, weightLayout, ExampleTensor(operation.weight.values.pointer)),
-                .init(DNNL_ARG_BIAS, biasLayout, ExampleTensor(operation.bias.values.pointer)),
-                .init(DNNL_ARG_DST, try output.layout(of: count), places.output.grouped(count)),
+                .init(.source, try paddedInput.layout(of: count), places.input.grouped(count)),
+                .init(.weights, weightLayout, TensorAddress(operation.weight.values.pointer)),
+                .init(.bias, biasLayout, TensorAddress(operation.bias.values.pointer)),
+                .init(.destination, try output.layout(of: count), places.output.grouped(count)),
             ]
         }
     }
@@ -179,15 +178,15 @@ struct ConvolutionPrimitives: Sendable {
     ///
     /// - Returns: Nothing where oneDNN has nothing compiled.
     func makeBackwardData() throws(EngineError) -> (family: PrimitiveFamily, weightLayout: Layout)? {
-        var window = window
-        var weights = try Layout(weightShape, dnnl_format_tag_any)
+        var weights = try Layout(weightShape, .any)
         let family = try PrimitiveFamily(exampleCounts) { count throws(EngineError) in
             let (source, destination) = (try paddedInput.layout(of: count), try output.layout(of: count))
-            let primitive = try Primitive("the input gradient of \(name)") {
-                cdnn_convolution_backward_data(
-                    &$0, $1, source.handle, weights.handle, destination.handle, &window, forwardHints[count].descriptor)
-            }
-            weights = try primitive.layout(dnnl_query_weights_md)
+            let primitive = try Primitive.convolutionSourceGradient(
+                name,
+                ConvolutionLayouts(source: source, weights: weights, bias: biasLayout, destination: destination),
+                window,
+                of: forwardHints[count])
+            weights = try primitive.layout(of: .weights)
             return primitive
         }
         return family.compiled.map { ($0, weights) }
@@ -196,13 +195,13 @@ struct ConvolutionPrimitives: Sendable {
     /// Binds input gradients to memory.
     func bindBackwardData(
         _ family: PrimitiveFamily, _ weightLayout: Layout, _ weights: AlignedBuffer, to places: ExamplePlaces,
-        _ inputGradient: ExampleTensor
+        _ inputGradient: TensorAddress
     ) throws(EngineError) -> PrimitiveCalls {
         try family.bind(scratch: places.scratch) { count throws(EngineError) in
             [
-                .init(DNNL_ARG_DIFF_DST, try output.layout(of: count), places.outputGradient.grouped(count)),
-                .init(DNNL_ARG_WEIGHTS, weightLayout, ExampleTensor(weights.pointer)),
-                .init(DNNL_ARG_DIFF_SRC, try paddedInput.layout(of: count), inputGradient.grouped(count)),
+                .init(.destinationGradient, try output.layout(of: count), places.outputGradient.grouped(count)),
+                .init(.weights, weightLayout, TensorAddress(weights.pointer)),
+                .init(.sourceGradient, try paddedInput.layout(of: count), inputGradient.grouped(count)),
             ]
         }
     }
@@ -212,16 +211,15 @@ struct ConvolutionPrimitives: Sendable {
     /// - Parameter singly: Whether only for one example at a time.
     /// - Returns: Nothing where oneDNN has nothing compiled.
     func makeBackwardWeights(singly: Bool) throws(EngineError) -> (family: PrimitiveFamily, weightLayout: Layout)? {
-        var window = window
-        var weights = try Layout(weightShape, dnnl_format_tag_any)
+        var weights = try Layout(weightShape, .any)
         let family = try PrimitiveFamily(singly ? [1] : exampleCounts) { count throws(EngineError) in
             let (source, destination) = (try paddedInput.layout(of: count), try output.layout(of: count))
-            let primitive = try Primitive("the weight gradient of \(name)") {
-                cdnn_convolution_backward_weights(
-                    &$0, $1, source.handle, weights.handle, biasLayout.handle, destination.handle, &window,
-                    forwardHints[count].descriptor)
-            }
-            weights = try primitive.layout(dnnl_query_diff_weights_md)
+            let primitive = try Primitive.convolutionWeightGradient(
+                name,
+                ConvolutionLayouts(source: source, weights: weights, bias: biasLayout, destination: destination),
+                window,
+                of: forwardHints[count])
+            weights = try primitive.layout(of: .weightGradient)
             return primitive
         }
         return family.compiled.map { ($0, weights) }
@@ -229,31 +227,17 @@ struct ConvolutionPrimitives: Sendable {
 
     /// Binds weight gradients to memory.
     func bindBackwardWeights(
-        _ family: PrimitiveFamily, _ weightLayout: Layout, input: ExampleTensor, outputGradient: ExampleTensor,
+        _ family: PrimitiveFamily, _ weightLayout: Layout, input: TensorAddress, outputGradient: TensorAddress,
         weight: AlignedBuffer, bias: AlignedBuffer, scratch: AlignedBuffer
     ) throws(EngineError) -> PrimitiveCalls {
         try family.bind(scratch: scratch) { count throws(EngineError) in
             [
-                .init(DNNL_ARG_SRC, try paddedInput.layout(of: count), input.grouped(count)),
-                .init(DNNL_ARG_DIFF_DST, try output.layout(of: count), outputGradient.grouped(count)),
-                .init(DNNL_ARG_DIFF_WEIGHTS, weightLayout, ExampleTensor(weight.pointer)),
-                .init(DNNL_ARG_DIFF_BIAS, biasLayout, ExampleTensor(bias.pointer)),
+                .init(.source, try paddedInput.layout(of: count), input.grouped(count)),
+                .init(.destinationGradient, try output.layout(of: count), outputGradient.grouped(count)),
+                .init(.weightGradient, weightLayout, TensorAddress(weight.pointer)),
+                .init(.biasGradient, biasLayout, TensorAddress(bias.pointer)),
             ]
         }
-    }
-}
-
-extension ExampleShape {
-    /// The number of channels of an image.
-    var channelCount: Int {
-        guard case .image(_, _, let channels) = self else { preconditionFailure("the channels of a \(self)") }
-        return channels
-    }
-
-    /// An image of the same size.
-    func withChannelCount(_ count: Int) -> ExampleShape {
-        guard case .image(let height, let width, _) = self else { preconditionFailure("the channels of a \(self)") }
-        return .image(height: height, width: width, channels: count)
     }
 }
 

@@ -1,4 +1,5 @@
-import CDNN
+import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// A convolution of one example as products with the patches under the kernel, for shapes for which oneDNN has compiled nothing.
@@ -39,7 +40,7 @@ struct ConvolutionProduct: Sendable {
     }
 
     func bindForward(
-        input: ExampleTensor, output: ExampleTensor, weight: AlignedBuffer, bias: AlignedBuffer, scratch: AlignedBuffer
+        input: TensorAddress, output: TensorAddress, weight: AlignedBuffer, bias: AlignedBuffer, scratch: AlignedBuffer
     ) throws(EngineError) -> any ExampleCalls {
         let (from, to) = (try self.input.bind(input, scratch), try self.output.bind(output, scratch))
         let patches = makePatches()
@@ -62,7 +63,7 @@ struct ConvolutionProduct: Sendable {
     }
 
     func bindInputGradient(
-        inputGradient: ExampleTensor, outputGradient: ExampleTensor, weight: AlignedBuffer, scratch: AlignedBuffer
+        inputGradient: TensorAddress, outputGradient: TensorAddress, weight: AlignedBuffer, scratch: AlignedBuffer
     ) throws(EngineError) -> any ExampleCalls {
         let (to, from) = (try input.bind(inputGradient, scratch), try output.bind(outputGradient, scratch))
         let patches = makePatches()
@@ -83,7 +84,7 @@ struct ConvolutionProduct: Sendable {
 
     /// The weight gradient of one example, not added to anything.
     func bindWeightGradient(
-        input: ExampleTensor, outputGradient: ExampleTensor, weight: AlignedBuffer, bias: AlignedBuffer,
+        input: TensorAddress, outputGradient: TensorAddress, weight: AlignedBuffer, bias: AlignedBuffer,
         scratch: AlignedBuffer
     ) throws(EngineError) -> any ExampleCalls {
         let (from, gradient) = (try self.input.bind(input, scratch), try output.bind(outputGradient, scratch))

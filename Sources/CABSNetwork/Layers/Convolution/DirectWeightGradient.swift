@@ -1,4 +1,5 @@
-import CDNN
+import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// The weight gradient of one example against an image of few channels: for each of these, rows of the kernel stay in registers,
@@ -18,28 +19,28 @@ struct DirectWeightGradient: Sendable {
             primitives.layer.kernelSize <= cvm_largest_direct_kernel, try primitives.input.channelBlock == 1,
             let block = try primitives.output.channelBlock, block > 1
         else { return nil }
-        layout = try Layout(primitives.weightShape, block == 16 ? dnnl_Abcd16a : dnnl_Abcd8a)
+        layout = try Layout(primitives.weightShape, block == 16 ? .outputBlocks16 : .outputBlocks8)
         shape = cvm_padded_convolution(
             geometry: primitives.geometry, units: primitives.layer.filters, unit_block: block, lanes: block, planes: 1,
             pixel: channelCount)
     }
 
     func bind(
-        input: ExampleTensor, outputGradient: ExampleTensor, weight: AlignedBuffer, bias: AlignedBuffer
+        input: TensorAddress, outputGradient: TensorAddress, weight: AlignedBuffer, bias: AlignedBuffer
     ) -> any ExampleCalls {
         Calls(shape, input: input, outputGradient: outputGradient, weight: weight, bias: bias)
     }
 
     private struct Calls: ExampleCalls {
         let shape: cvm_padded_convolution
-        let input: ExampleTensor
-        let outputGradient: ExampleTensor
+        let input: TensorAddress
+        let outputGradient: TensorAddress
         let weight: AlignedBuffer
         let bias: AlignedBuffer
         let paddedInput: AlignedBuffer
 
         init(
-            _ shape: cvm_padded_convolution, input: ExampleTensor, outputGradient: ExampleTensor, weight: AlignedBuffer,
+            _ shape: cvm_padded_convolution, input: TensorAddress, outputGradient: TensorAddress, weight: AlignedBuffer,
             bias: AlignedBuffer
         ) {
             self.shape = shape

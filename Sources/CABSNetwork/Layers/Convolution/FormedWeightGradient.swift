@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 import CVectorMath
 
 /// The weight gradient of each example by itself, while the example is at hand: one pass then adds it to the worker's sum and
@@ -15,7 +15,7 @@ struct FormedWeightGradient: WeightGradientPlan {
         case product(ConvolutionProduct)
 
         func bind(
-            input: ExampleTensor, outputGradient: ExampleTensor, weight: AlignedBuffer, bias: AlignedBuffer,
+            input: TensorAddress, outputGradient: TensorAddress, weight: AlignedBuffer, bias: AlignedBuffer,
             scratch: AlignedBuffer
         ) throws(EngineError) -> any ExampleCalls {
             switch self {
@@ -87,7 +87,7 @@ struct FormedWeightGradient: WeightGradientPlan {
                 GradientSink(
                     parameter: operation.bias.parameter, sum: operation.bias.gradientSums[places.worker])
             )
-            func bind(_ input: ExampleTensor, _ outputGradient: ExampleTensor) throws(EngineError) -> any ExampleCalls {
+            func bind(_ input: TensorAddress, _ outputGradient: TensorAddress) throws(EngineError) -> any ExampleCalls {
                 try plan.former.bind(
                     input: input, outputGradient: outputGradient, weight: weight.formed, bias: bias.formed,
                     scratch: places.scratch)
@@ -154,21 +154,21 @@ struct GradientSink {
 /// output gradients would have (their `gradient_moment.py`).
 private struct SquaredGradient {
     let calls: any ExampleCalls
-    let input: ExampleTensor
-    let outputGradient: ExampleTensor
+    let input: TensorAddress
+    let outputGradient: TensorAddress
     let squaredInput: AlignedBuffer
     let squaredOutputGradient: AlignedBuffer
 
     /// - Parameter bind: Binds what forms the gradient to an input and an output gradient.
     init(
         _ operation: ConvolutionOperation, _ places: ExamplePlaces,
-        _ bind: (_ input: ExampleTensor, _ outputGradient: ExampleTensor) throws(EngineError) -> any ExampleCalls
+        _ bind: (_ input: TensorAddress, _ outputGradient: TensorAddress) throws(EngineError) -> any ExampleCalls
     ) throws(EngineError) {
         input = places.input
         outputGradient = places.outputGradient
         squaredInput = AlignedBuffer(count: operation.input.storedCount)
         squaredOutputGradient = AlignedBuffer(count: operation.output.storedCount)
-        calls = try bind(ExampleTensor(squaredInput.pointer), ExampleTensor(squaredOutputGradient.pointer))
+        calls = try bind(TensorAddress(squaredInput.pointer), TensorAddress(squaredOutputGradient.pointer))
     }
 
     func execute(slot: Int) {

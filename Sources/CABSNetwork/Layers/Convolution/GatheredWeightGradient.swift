@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 
 /// The weight gradient of many examples at once, by oneDNN's own primitive, and each example's norm from Gram matrices.
 struct GatheredWeightGradient: WeightGradientPlan {

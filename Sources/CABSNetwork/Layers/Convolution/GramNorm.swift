@@ -1,4 +1,5 @@
-import CDNN
+import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// The squared norm of one example's weight gradient without the gradient.
@@ -75,7 +76,7 @@ struct PixelProducts {
         rows = try ImageRows(image)
     }
 
-    func bind(_ image: ExampleTensor, scratch: AlignedBuffer) throws(EngineError) -> Kernel {
+    func bind(_ image: TensorAddress, scratch: AlignedBuffer) throws(EngineError) -> Kernel {
         Kernel(self, try rows.bind(image, scratch))
     }
 

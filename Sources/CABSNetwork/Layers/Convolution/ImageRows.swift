@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 
 /// The way between an image in its layout and rows of pixels, a row for each channel.
 struct ImageRows: Sendable {
@@ -17,7 +17,7 @@ struct ImageRows: Sendable {
         writing = try Primitive.reorder(from: plain, to: layout)
     }
 
-    func bind(_ image: ExampleTensor, _ scratch: AlignedBuffer) throws(EngineError) -> Bound {
+    func bind(_ image: TensorAddress, _ scratch: AlignedBuffer) throws(EngineError) -> Bound {
         try Bound(self, image, scratch)
     }
 
@@ -27,15 +27,15 @@ struct ImageRows: Sendable {
         private let reading: PrimitiveCall
         private let writing: PrimitiveCall
 
-        fileprivate init(_ plan: ImageRows, _ image: ExampleTensor, _ scratch: AlignedBuffer) throws(EngineError) {
+        fileprivate init(_ plan: ImageRows, _ image: TensorAddress, _ scratch: AlignedBuffer) throws(EngineError) {
             rows = AlignedBuffer(count: plan.plain.storedCount)
-            let inside = ExampleTensor(rows.pointer)
+            let inside = TensorAddress(rows.pointer)
             reading = try PrimitiveCall(
                 plan.reading, scratch: scratch,
-                [.init(DNNL_ARG_FROM, plan.layout, image), .init(DNNL_ARG_TO, plan.plain, inside)])
+                [.init(.from, plan.layout, image), .init(.to, plan.plain, inside)])
             writing = try PrimitiveCall(
                 plan.writing, scratch: scratch,
-                [.init(DNNL_ARG_FROM, plan.plain, inside), .init(DNNL_ARG_TO, plan.layout, image)])
+                [.init(.from, plan.plain, inside), .init(.to, plan.layout, image)])
         }
 
         /// Brings the image in that place into rows.

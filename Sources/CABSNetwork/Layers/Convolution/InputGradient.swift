@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 
 /// The input gradient by oneDNN.
 struct PrimitiveInputGradient: InputGradientPlan {
@@ -23,7 +23,7 @@ struct PrimitiveInputGradient: InputGradientPlan {
 
     func parametersDidChange() { weights.renew() }
 
-    func bind(_ places: ExamplePlaces, _ inputGradient: ExampleTensor) throws(EngineError) -> any ExampleCalls {
+    func bind(_ places: ExamplePlaces, _ inputGradient: TensorAddress) throws(EngineError) -> any ExampleCalls {
         try primitives.bindBackwardData(family, weights.layout, weights.buffer, to: places, inputGradient)
     }
 }
@@ -47,7 +47,7 @@ struct ProductInputGradient: InputGradientPlan {
 
     func parametersDidChange() { weights.renew() }
 
-    func bind(_ places: ExamplePlaces, _ inputGradient: ExampleTensor) throws(EngineError) -> any ExampleCalls {
+    func bind(_ places: ExamplePlaces, _ inputGradient: TensorAddress) throws(EngineError) -> any ExampleCalls {
         try product.bindInputGradient(
             inputGradient: inputGradient, outputGradient: places.outputGradient, weight: weights.buffer,
             scratch: places.scratch)

@@ -1,4 +1,5 @@
-import CDNN
+import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// The weight gradient of many examples as one matrix product of output gradients and patches, G = Σᵢ Vᵢ Uᵢᵀ, and each example's
@@ -31,7 +32,7 @@ struct MultipliedWeightGradient: WeightGradientPlan {
 
     init(_ primitives: ConvolutionPrimitives, measures: Bool) throws(EngineError) {
         let weightShape = primitives.weightShape
-        layout = try Layout(weightShape, dnnl_oihw)
+        layout = try Layout(weightShape, .weights)
         self.measures = measures
         gramNorm = try GramNorm(primitives)
         outputChannelCount = weightShape[0]

@@ -1,4 +1,5 @@
-import CDNN
+import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// Gradients in time proportional to the values of the output gradient that are not zero.
@@ -57,7 +58,7 @@ struct SparseGradients: ConvolutionGradients {
         _ weightShape: [Int], _ shape: cvm_padded_convolution
     ) throws(EngineError) -> Layout {
         if shape.pixel == shape.lanes {
-            return try Layout(weightShape, shape.lanes == 16 ? dnnl_aBcd16b : dnnl_aBcd8b)
+            return try Layout(weightShape, shape.lanes == 16 ? .inputBlocks16 : .inputBlocks8)
         }
         var shape = shape
         let row = cvm_row_vectors(&shape) * shape.lanes
@@ -114,10 +115,10 @@ struct SparseGradients: ConvolutionGradients {
         private let groupSize: Int
         private let weight: (parameter: Int, sum: AlignedBuffer)
         private let bias: (parameter: Int?, sum: AlignedBuffer)
-        private let input: ExampleTensor
-        private let outputGradient: ExampleTensor
+        private let input: TensorAddress
+        private let outputGradient: TensorAddress
         /// Where the input gradient goes, and the weights for it.
-        private let inputGradient: (destination: ExampleTensor, packedWeights: AlignedBuffer)?
+        private let inputGradient: (destination: TensorAddress, packedWeights: AlignedBuffer)?
         private let nonzeros: AlignedBuffer
         /// Of a group of examples, one after the other.
         private let paddedInputs: AlignedBuffer

@@ -1,4 +1,4 @@
-import CDNN
+import CABSPrimitives
 import CVectorMath
 
 extension Dense: BatchStageLayer {
@@ -53,7 +53,7 @@ final class DenseOperation: BatchOperation {
         input: BatchMatrix, inputForm: StoredForm?, units: Int, in context: StageContext
     ) throws(EngineError) {
         self.input = input
-        let plainRow = try Layout([1, input.columnCount, 1, 1], dnnl_nchw)
+        let plainRow = try Layout([1, input.columnCount, 1, 1], .channelsFirst)
         let form =
             inputForm ?? StoredForm(repetitions: units, plain: plainRow, stored: plainRow)
         weight = try TrainableArray(

@@ -31,6 +31,6 @@ public enum EngineError: Error, Hashable, CustomStringConvertible {
 }
 
 /// Throws where oneDNN reports that `what` could not be set up.
-func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) throws(EngineError) {
+package func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) throws(EngineError) {
     guard status == dnnl_success else { throw .primitiveUnavailable(what: what(), status: status.rawValue) }
 }

@@ -4,13 +4,13 @@ import Foundation
 ///
 /// Safe to share between threads as an address: which worker reads and writes which part at what time is the
 /// business of ``StepProgram``, whose barriers order all accesses. That is the proof behind `@unchecked`.
-final class AlignedBuffer: @unchecked Sendable {
-    let pointer: UnsafeMutablePointer<Float>
-    let count: Int
+package final class AlignedBuffer: @unchecked Sendable {
+    package let pointer: UnsafeMutablePointer<Float>
+    package let count: Int
 
     private static let hugePage = 1 << 21
 
-    init(count: Int) {
+    package init(count: Int) {
         self.count = count
         // Whole cache lines, and never none: oneDNN is not handed null pointers.
         let byteCount = max(count, 16).roundedUp(toMultipleOf: 16) * MemoryLayout<Float>.stride
@@ -26,7 +26,7 @@ final class AlignedBuffer: @unchecked Sendable {
     }
 
     /// Memory of so many bytes.
-    convenience init(byteCount: Int) {
+    package convenience init(byteCount: Int) {
         self.init(count: (byteCount + 3) / 4)
     }
 
@@ -34,19 +34,19 @@ final class AlignedBuffer: @unchecked Sendable {
         UnsafeMutableRawPointer(pointer).deallocate()
     }
 
-    func zero() {
+    package func zero() {
         pointer.update(repeating: 0, count: count)
     }
 
     /// Copies the values in; there must be as many as the buffer has.
-    func assign(_ values: [Float]) {
+    package func assign(_ values: [Float]) {
         precondition(values.count == count, "\(values.count) values for a buffer of \(count)")
         values.withUnsafeBufferPointer { pointer.update(from: $0.baseAddress!, count: count) }
     }
 
-    var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+    package var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 }
 
 extension Int {
-    func roundedUp(toMultipleOf unit: Int) -> Int { (self + unit - 1) / unit * unit }
+    package func roundedUp(toMultipleOf unit: Int) -> Int { (self + unit - 1) / unit * unit }
 }

@@ -25,7 +25,7 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     }
 
     /// Makes our own loops use this set and no larger one.
-    func limitVectorMath() {
+    package func limitVectorMath() {
         switch self {
         case .sse41, .avx: cvm_use(cvm_baseline)
         case .avx2: cvm_use(cvm_avx2)

@@ -2,7 +2,7 @@ import CDNN
 
 /// A computation compiled for several numbers of examples: powers of two from the largest down to one, or one alone. Any
 /// number of examples is put together from them.
-struct PrimitiveFamily: Sendable {
+package struct PrimitiveFamily: Sendable {
     private let members: [Member]
 
     private struct Member {
@@ -13,7 +13,7 @@ struct PrimitiveFamily: Sendable {
     /// - Parameters:
     ///   - exampleCounts: The numbers of examples, from the largest down.
     ///   - make: Makes the primitive for a number of examples.
-    init(
+    package init(
         _ exampleCounts: [Int], make: (_ exampleCount: Int) throws(EngineError) -> Primitive
     ) throws(EngineError) {
         var members: [Member] = []
@@ -21,26 +21,26 @@ struct PrimitiveFamily: Sendable {
         self.members = members
     }
 
-    var scratchByteCount: Int { members.map(\.primitive.scratch.byteCount).max()! }
+    package var scratchByteCount: Int { members.map(\.primitive.scratch.byteCount).max()! }
 
     /// This family, if none of its members is a reference implementation.
-    var compiled: PrimitiveFamily? { members.contains { $0.primitive.isReference } ? nil : self }
+    package var compiled: PrimitiveFamily? { members.contains { $0.primitive.isReference } ? nil : self }
 
     /// The implementation for the largest number of examples.
-    var implementation: String { members[0].primitive.implementation }
+    package var implementation: String { members[0].primitive.implementation }
 
     /// How many examples a call takes, for people to read.
-    var exampleCountText: String {
+    package var exampleCountText: String {
         members.count == 1 ? "one example at a time" : "up to \(members[0].exampleCount) examples"
     }
 
     /// The primitive for so many examples, one of the numbers that the family was made for.
-    subscript(exampleCount: Int) -> Primitive { members.first { $0.exampleCount == exampleCount }!.primitive }
+    package subscript(exampleCount: Int) -> Primitive { members.first { $0.exampleCount == exampleCount }!.primitive }
 
     /// Binds the computation to memory.
     ///
     /// - Parameter arguments: The arguments for a number of examples.
-    func bind(
+    package func bind(
         scratch: AlignedBuffer,
         arguments: (_ exampleCount: Int) throws(EngineError) -> [PrimitiveCall.Argument]
     ) throws(EngineError) -> PrimitiveCalls {
@@ -54,7 +54,7 @@ struct PrimitiveFamily: Sendable {
 }
 
 /// A family of primitives bound to memory.
-struct PrimitiveCalls: Sendable {
+package struct PrimitiveCalls: Sendable {
     private let calls: [(exampleCount: Int, call: PrimitiveCall)]
 
     fileprivate init(_ calls: [(exampleCount: Int, call: PrimitiveCall)]) {
@@ -62,13 +62,13 @@ struct PrimitiveCalls: Sendable {
     }
 
     /// Runs the computation for the examples in those places, part by part.
-    func execute(_ slots: Range<Int>) {
+    package func execute(_ slots: Range<Int>) {
         forEachPart(of: slots, execute)
     }
 
     /// Cuts the places into parts for which there are calls: the largest first, so that each part starts at a multiple of its
     /// size. The first place must be such a multiple itself, as zero is, or the family one for single examples.
-    func forEachPart(of slots: Range<Int>, _ body: (Part) -> Void) {
+    package func forEachPart(of slots: Range<Int>, _ body: (Part) -> Void) {
         var start = slots.lowerBound
         for (index, (exampleCount, _)) in calls.enumerated() {
             while slots.upperBound - start >= exampleCount {
@@ -79,12 +79,12 @@ struct PrimitiveCalls: Sendable {
     }
 
     /// Runs the computation for one part, of these calls or of others with the same numbers of examples.
-    func execute(_ part: Part) {
+    package func execute(_ part: Part) {
         calls[part.callIndex].call.execute(slot: part.position)
     }
 
     /// So many examples as one call takes.
-    struct Part {
+    package struct Part {
         fileprivate let callIndex: Int
         fileprivate let position: Int
     }

@@ -2,7 +2,7 @@ import CDNN
 
 /// C ← α op(A) op(B) + β C, by oneDNN: row-major, op(A) of m rows and k columns, op(B) of n columns; a stride
 /// is the number of floats from one row to the next.
-func multiply(
+package func multiply(
     transposed: (Bool, Bool), _ size: (m: Int, n: Int, k: Int),
     _ a: UnsafePointer<Float>, _ strideA: Int, _ b: UnsafePointer<Float>, _ strideB: Int,
     _ c: UnsafeMutablePointer<Float>, _ strideC: Int, alpha: Float = 1, beta: Float = 0
