@@ -98,6 +98,10 @@ final class StepProgram: @unchecked Sendable {
         // In the model's order, which a block of both stages does not follow by itself.
         parameters = (exampleParameters + batchStage.operations.flatMap(\.parameters))
             .sorted { $0.identity.index < $1.identity.index }
+        // The norm of a parameter that is used twice has products of both uses, which nothing here computes.
+        precondition(
+            parameters.map(\.identity.index) == Array(model.parameters.indices),
+            "a parameter is used twice, or not at all")
         workers = (0..<workerCount).map { _ in WorkerMemory(model) }
         targets = BatchMatrix(rowCapacity: chunkCapacity, columnCount: model.outputCount)
         self.model = model

@@ -40,8 +40,9 @@ protocol InputGradientPlan: Sendable {
     func bind(_ places: ExamplePlaces, _ inputGradient: TensorAddress) throws(EngineError) -> any ExampleCalls
 }
 
-/// Gradients whatever the output gradient: that of the weights, and, where an earlier layer has parameters, that of the input.
-struct DenseGradients: ConvolutionGradients {
+/// Both gradients, each in a way of its own, whatever the output gradient: that of the weights, and, where an earlier layer has parameters,
+/// that of the input.
+struct SeparateGradients: ConvolutionGradients {
     let weightGradient: any WeightGradientPlan
     let inputGradient: (any InputGradientPlan)?
 

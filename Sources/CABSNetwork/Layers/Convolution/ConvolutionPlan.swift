@@ -32,7 +32,7 @@ struct ConvolutionPlan {
             let weightGradient = try Self.weightGradient(primitives, estimator: context.estimator)
             gradientLayout = weightGradient.layout
             makeGradients = { primitives, weight throws(EngineError) in
-                DenseGradients(
+                SeparateGradients(
                     weightGradient: weightGradient,
                     inputGradient: context.backpropagates ? try Self.inputGradient(primitives, weight: weight) : nil)
             }
