@@ -87,6 +87,7 @@ public struct UpdateStep: Sendable, Hashable {
         self.gradientBound = gradientBound
         self.updateCount = updateCount
     }
+
     /// Whether the gradient's norm must be known before the update.
     var clips: Bool { gradientBound < .infinity }
 }

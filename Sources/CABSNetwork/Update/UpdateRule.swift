@@ -9,7 +9,6 @@ protocol UpdateRule: Sendable {
     ///
     /// - Returns: The share's part of the squared norm of the mean gradient.
     func apply(to share: UpdateShare, gradientSum: UnsafePointer<Float>, scale: Float, _ step: UpdateStep) -> Double
-
 }
 
 /// An update that is affine in the gradient: a product that gives the gradient can be added to the values, or a slot, at once, which
