@@ -86,7 +86,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(inputs) input values of \(inputSize) per example do not fit \(targets) target values of "
                 + "\(targetSize) per example"
         case .imageTooSmall(let shape, let cropSize):
-            "\(shape.withArticle) is too small to be cropped to \(cropSize)x\(cropSize)"
+            "\(shape.withArticle) is too small to be cropped to \(cropSize)x\(cropSize); bring images to a larger size, or take "
+                + "another augmentation"
         case .cannotHoldBack(let count, let all):
             "\(count) of \(all) training examples cannot be held back; give 1 or more, and leave some to train on"
         case .smoothingOutOfRange(let smoothing):

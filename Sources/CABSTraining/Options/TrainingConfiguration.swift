@@ -62,10 +62,7 @@ public struct TrainingConfiguration: Sendable {
         (checkpointInterval, keptCheckpointCount) = try Self.checkpoints(&options)
         try Self.fillDivergence(&options)
         try Self.checkMeasurements(options)
-        if let bound = options.gradientBound, !(bound > 0 && bound.isFinite) {
-            throw TrainingError.notPositive(option: "gradient-bound", value: bound)
-        }
-        try Self.checkSmoothing(options)
+        try Self.checkGradients(options)
         if let workers = options.workers, !EngineError.workerCounts.contains(workers) {
             throw EngineError.workerCountOutOfRange(workers)
         }
@@ -74,32 +71,6 @@ public struct TrainingConfiguration: Sendable {
         self.options = options
         try checkPolicies()
     }
-
-    static func defaultDataset(in folder: String?) -> DatasetName {
-        let fashion = try? DatasetName.fashionMNIST.locate(in: folder.map { URL(filePath: $0) })
-        return fashion == nil ? .digits : .fashionMNIST
-    }
-
-    private static func defaultModel(for dataset: DatasetName) -> ModelName {
-        switch dataset {
-        case .mnist, .fashionMNIST: .mnistTwoConvTwoDense
-        case .cifar10: .cifar10TwoConvThreeDense
-        case .cifar100, .cifar100Coarse: .cifar100FourConvTwoDense
-        case .svhn: .svhnThreeConvTwoDense
-        case .digits: .mlp
-        }
-    }
-
-    /// So large a rate that CABS has batches grow within a few epochs; images in colour are noisier.
-    private static func defaultLearningRate(for dataset: DatasetName) -> Double {
-        switch dataset {
-        case .mnist, .fashionMNIST: 0.2
-        case .cifar10, .cifar100, .cifar100Coarse, .svhn, .digits: 0.1
-        }
-    }
-
-    /// How many epochs a run lasts for which nothing else is said.
-    public static let defaultEpochs = 6.0
 
     private static func length(_ options: inout TrainingOptions) throws -> TrainingLength {
         let lengths: [TrainingLength] = [
@@ -219,8 +190,11 @@ public struct TrainingConfiguration: Sendable {
         }
     }
 
-    /// Checks that smoothed labels mean what the loss takes them for.
-    private static func checkSmoothing(_ options: TrainingOptions) throws {
+    /// Checks what changes the gradients: their bound, and that smoothed labels mean what the loss takes them for.
+    private static func checkGradients(_ options: TrainingOptions) throws {
+        if let bound = options.gradientBound, !(bound > 0 && bound.isFinite) {
+            throw TrainingError.notPositive(option: "gradient-bound", value: bound)
+        }
         guard let smoothing = options.labelSmoothing else { return }
         guard smoothing >= 0, smoothing < 1 else {
             throw TrainingError.invalidOption(
