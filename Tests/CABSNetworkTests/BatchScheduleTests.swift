@@ -78,4 +78,18 @@ import Testing
         }
         #expect(written > 10_000)
     }
+
+    @Test func `workers without examples leave nothing of an earlier step behind`() throws {
+        let model = try Model(input: .vector(12), layers: [Dense(units: 9), LayerNorm(), Tanh(), Dense(units: 4)])
+        let batch = ArrayBatch.random(model, count: 7)
+        let one = ArrayBatch(inputs: [batch.inputs[0]], targets: [batch.targets[0]], firstDraw: 0)
+        let network = try Network(model, workerCount: 3, dividesAlways: true)
+        _ = try network.gradient(of: batch)
+        let after = try network.gradient(of: one).gradient
+        let alone = try Network(model, workerCount: 1).gradient(of: one).gradient
+        for (name, tensor) in after.elements {
+            let distance = zip(tensor.values, alone[name]!.values).map { abs($0 - $1) }.max()!
+            #expect(distance < 1e-5, "\(name)")
+        }
+    }
 }
