@@ -79,8 +79,8 @@ import Testing
         Setting(
             name: "layer normalisation of images, and wide", input: image,
             layers: [
-                LayerNorm(), conv(3, 2), LayerNorm(), ReLU(), conv(17, 3), Flatten(), LayerNorm(), Tanh(), dense(70),
-                Residual(layers: [LayerNorm(), GELU(), dense(70)]), LayerNorm(), dense(3),
+                LayerNorm(), conv(3, 2), LayerNorm(), ReLU(), conv(17, 2), GlobalAveragePool2D(), LayerNorm(), Tanh(),
+                dense(70), Residual(layers: [LayerNorm(), dense(8), GELU(), dense(70)]), LayerNorm(), dense(3),
             ]),
         Setting(
             name: "groups of channels", input: .image(height: 6, width: 5, channels: 4),
@@ -108,7 +108,9 @@ import Testing
             name: "blocks of dense layers, nested and wide", input: .vector(5),
             layers: [
                 dense(70),
-                Residual(layers: [dense(70), GELU(), Residual(layers: [Tanh(), dense(70)]), Dropout(rate: 0.2)]),
+                Residual(layers: [
+                    dense(20), GELU(), Residual(layers: [Tanh(), dense(20)]), Dropout(rate: 0.2), dense(70),
+                ]),
                 Sigmoid(), dense(3),
             ], exampleCount: 4),
         Setting(
@@ -125,8 +127,8 @@ import Testing
                 dense(3),
             ]),
         Setting(
-            name: "images added to a dense layer's output", input: .image(height: 2, width: 2, channels: 1),
-            layers: [conv(18, 2), Flatten(), Residual(layers: [dense(72), SiLU()]), dense(2)]),
+            name: "images added to a dense layer's output", input: .image(height: 1, width: 2, channels: 1),
+            layers: [conv(18, 2), Flatten(), Residual(layers: [dense(36), SiLU()]), dense(2)]),
         Setting(
             name: "one image flattened twice", input: .image(height: 2, width: 3, channels: 2),
             layers: [
