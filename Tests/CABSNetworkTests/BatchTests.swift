@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABS
+import CABSPrimitives
 import Testing
 
 @testable import CABSNetwork

@@ -1,5 +1,5 @@
-import CABSExamples
 import CABS
+import CABSExamples
 import Testing
 
 @testable import CABSNetwork

@@ -1,6 +1,6 @@
-import CABSPrimitives
-import CABSExamples
 import CABS
+import CABSExamples
+import CABSPrimitives
 import Testing
 
 @testable import CABSNetwork

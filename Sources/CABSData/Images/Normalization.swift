@@ -5,11 +5,6 @@ public enum Normalization: Sendable, Hashable {
     /// Each image by itself: its mean is subtracted, and the result divided by the larger of its standard deviation and
     /// `1 / sqrt(number of values)`; TensorFlow's `per_image_standardization`.
     case image
-
-    /// The largest byte that images have.
-    var maximum: Double {
-        if case .unit(let maximum) = self { maximum } else { 255 }
-    }
 }
 
 /// The mean and the variance of one channel's bytes.

@@ -1,5 +1,5 @@
-import CABSExamples
 import CABS
+import CABSExamples
 
 /// What the workers write down in one step, each at its own places.
 final class BatchRecords: @unchecked Sendable {

@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// A layer that treats every value by itself.

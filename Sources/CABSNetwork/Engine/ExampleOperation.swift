@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 
 /// A layer that can run on one example at a time.
 protocol ExampleStageLayer: Layer {

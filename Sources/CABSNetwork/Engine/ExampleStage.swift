@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 
 /// The layers before the first dense layer, planned to run on one example at a time, the last of them perhaps on several: operations
 /// with the tensors between them.

@@ -1,6 +1,6 @@
-import CABSPrimitives
-import CABSExamples
 import CABS
+import CABSExamples
+import CABSPrimitives
 import Foundation
 
 /// A model with parameters, and the threads and memory to train it.

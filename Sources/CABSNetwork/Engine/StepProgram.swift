@@ -1,6 +1,6 @@
-import CABSPrimitives
-import CABSExamples
 import CABS
+import CABSExamples
+import CABSPrimitives
 
 /// What a step is for.
 enum StepPurpose: Sendable {

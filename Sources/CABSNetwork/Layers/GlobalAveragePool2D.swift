@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 
 /// The mean of each channel over the whole image: a vector of as many values as there are channels.
 public struct GlobalAveragePool2D: Layer {

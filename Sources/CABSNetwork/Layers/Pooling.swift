@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// What the pooling layers have in common: a window that slides over each channel.

@@ -10,8 +10,6 @@ final class BatchFork: BatchOperation {
         outputs = (0..<readerCount).map { _ in BatchMatrix(sharingValuesOf: input) }
     }
 
-    // The values have other readers.
-    let backwardReadsOutput = true
     let forwardAccesses: [MatrixAccess] = []
     var backwardAccesses: [MatrixAccess] {
         outputs.map { $0.readsGradients(by: .tiles) } + [input.writesGradients(by: .tiles)]
@@ -20,18 +18,10 @@ final class BatchFork: BatchOperation {
     func forward(_ worker: Worker, pass: ChunkPass) {}
 
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
-        input.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: input) { offset, count in
-            let sum = input.gradients.pointer + offset
+        input.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: input) { _, offset, columns in
+            let (sum, count) = (input.gradients.pointer + offset, columns.count)
             sum.update(from: outputs[0].gradients.pointer + offset, count: count)
             for other in outputs.dropFirst() { cvm_add(sum, other.gradients.pointer + offset, count) }
         }
-    }
-}
-
-extension MatrixTile {
-    /// Calls `body` for each row with the place of its first value in a matrix, and the number of values.
-    func forEachRow(of matrix: BatchMatrix, _ body: (_ offset: Int, _ count: Int) -> Void) {
-        guard !isEmpty else { return }
-        for row in rows { body(row * matrix.columnCount + columns.lowerBound, columns.count) }
     }
 }

@@ -62,3 +62,11 @@ struct MatrixAccess: Sendable {
             && !partition.isSame(as: other.partition, columnCount: columnCount, workerCount: workerCount)
     }
 }
+
+extension MatrixTile {
+    /// Calls `body` for each row, with the place of its first value in a matrix and the columns.
+    func forEachRow(of matrix: BatchMatrix, _ body: (_ row: Int, _ offset: Int, _ columns: Range<Int>) -> Void) {
+        guard !isEmpty else { return }
+        for row in rows { body(row, row * matrix.columnCount + columns.lowerBound, columns) }
+    }
+}

@@ -36,7 +36,8 @@ private final class ElementwiseBatchOperation: BatchOperation {
     private var operand: BatchMatrix { function.backwardReads == .input ? input : output }
 
     func forward(_ worker: Worker, pass: ChunkPass) {
-        forEachRow(worker, pass) { offset, columns, draw in
+        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { row, offset, columns in
+            let draw = pass.examples(from: 0).draw(of: row)
             if output !== input {
                 (output.values.pointer + offset).update(from: input.values.pointer + offset, count: columns.count)
             }
@@ -47,7 +48,8 @@ private final class ElementwiseBatchOperation: BatchOperation {
     }
 
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
-        forEachRow(worker, pass) { offset, columns, draw in
+        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { row, offset, columns in
+            let draw = pass.examples(from: 0).draw(of: row)
             function.backward(
                 output.gradients.pointer + offset, operand: operand.values.pointer + offset,
                 count: columns.count, offset: columns.lowerBound, draw: draw)
@@ -55,16 +57,6 @@ private final class ElementwiseBatchOperation: BatchOperation {
                 (input.gradients.pointer + offset).update(
                     from: output.gradients.pointer + offset, count: columns.count)
             }
-        }
-    }
-
-    private func forEachRow(
-        _ worker: Worker, _ pass: ChunkPass, _ body: (_ offset: Int, _ columns: Range<Int>, _ draw: UInt64) -> Void
-    ) {
-        let tile = output.tile(of: worker, rowCount: pass.rowCount)
-        guard !tile.isEmpty else { return }
-        for row in tile.rows {
-            body(row * output.columnCount + tile.columns.lowerBound, tile.columns, pass.firstDraw + UInt64(row))
         }
     }
 }

@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 
 extension Conv2D: ExampleStageLayer {
     func makeOperation(

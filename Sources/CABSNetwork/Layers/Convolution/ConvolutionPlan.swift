@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 
 /// Which way each computation of a convolution takes. All is decided here, by the layer's shape, what follows it, and what oneDNN has
 /// compiled for the processor; never by timing, so that the same network gives the same bits.

@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 /// A convolution as oneDNN computes it: layouts that it chose, and primitives for one example or several at a time.

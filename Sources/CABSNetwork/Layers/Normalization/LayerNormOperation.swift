@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 extension LayerNorm: ExampleStageLayer, BatchStageLayer {

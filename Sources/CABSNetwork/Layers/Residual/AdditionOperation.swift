@@ -1,5 +1,5 @@
-import CABSPrimitives
 import CABSExamples
+import CABSPrimitives
 import CVectorMath
 
 extension Addition: ExampleStageLayer {
@@ -105,17 +105,17 @@ private final class AdditionBatchOperation: BatchOperation {
     }
 
     func forward(_ worker: Worker, pass: ChunkPass) {
-        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { offset, count in
-            let sum = output.values.pointer + offset
+        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { _, offset, columns in
+            let (sum, count) = (output.values.pointer + offset, columns.count)
             sum.update(from: inputs[0].values.pointer + offset, count: count)
             cvm_add(sum, inputs[1].values.pointer + offset, count)
         }
     }
 
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
-        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { offset, count in
+        output.tile(of: worker, rowCount: pass.rowCount).forEachRow(of: output) { _, offset, columns in
             for input in inputs {
-                (input.gradients.pointer + offset).update(from: output.gradients.pointer + offset, count: count)
+                (input.gradients.pointer + offset).update(from: output.gradients.pointer + offset, count: columns.count)
             }
         }
     }
