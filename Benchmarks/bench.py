@@ -40,6 +40,7 @@ def works(models, sizes, input=None):
 
 paper = ["cifar10-2conv-3dense", "mnist-2conv-2dense"]
 deep = ["cifar10-8conv-2dense", "cifar100-4conv-2dense", "svhn-3conv-2dense"]
+residual = ["resnet20", "resnet9"]
 small = ["mlp", "logistic-regression"]
 lenet5 = [str(here.parent / "Examples" / "lenet5.yaml")]
 
@@ -47,9 +48,10 @@ whole_plan = Plan(
     comparisons=[(work, 1.5, 5) for work in works(paper, [16, 64, 256, 1024])]
     + [(work, 1.5, None) for work in works(lenet5, [16, 64, 256, 1024], "28x28x1")]
     + [(work, 1.2, None) for work in works(deep, [16, 64, 256])]
+    + [(work, 1.5, None) for work in works(residual, [16, 64, 256])]
     + [(work, 1, None) for work in works(small, [16, 64, 256])],
     statistics=[(work, 1.03) for work in works(paper, [16, 64, 256, 1024])]
-    + [(work, 1.05) for work in works(deep[:1], [16, 64, 256])],
+    + [(work, 1.05) for work in works(deep[:1] + residual, [16, 64, 256])],
     memory=works(paper, [8192]), training=works(paper[:1], [16, 64, 256, 1024]), workers=works(paper, [64, 256, 1024]),
     rounds=3, round_seconds=1, candidate_seconds=0.5)
 quick_plan = Plan(
