@@ -49,6 +49,15 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 10, 1000], [1, 3, 100, 100_000])
+    func `a layer with one row an example is never formed`(units: Int, length: Int) {
+        let dense = LinearGradient(
+            rowCount: 1, sourceCount: 1, sourceLength: length, sourcesPerRow: 1, unitCount: units, groupCount: 1)
+        for estimator in GradientEstimator.allCases {
+            #expect(dense.way(estimator, outputGradientIsSparse: true) == .multiplied)
+        }
+    }
+
     static func apply(_ function: (UnsafeMutablePointer<Float>?, Int) -> Void, to values: [Float]) -> [Float] {
         var copy = values
         copy.withUnsafeMutableBufferPointer { function($0.baseAddress, $0.count) }

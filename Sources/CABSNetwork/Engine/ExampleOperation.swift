@@ -3,10 +3,23 @@ import CABSPrimitives
 
 /// A layer that can run on one example at a time.
 protocol ExampleStageLayer: Layer {
+    /// Whether the layer is better computed for many examples at once: from the first such layer on, a worker takes all that it has in
+    /// hand through one layer before the next.
+    func gathersExamples(from input: ExampleShape, to output: ExampleShape) -> Bool
+    /// Whether the layer hands most values of its input a gradient of zero.
+    var inputGradientIsSparse: Bool { get }
+    /// Whether each output is the largest of some inputs, so that an increasing activation may as well come behind it.
+    var takesMaxima: Bool { get }
     /// Plans the layer for examples that arrive in the layout `input`.
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext
     ) throws(EngineError) -> any ExampleOperation
+}
+
+extension ExampleStageLayer {
+    func gathersExamples(from input: ExampleShape, to output: ExampleShape) -> Bool { false }
+    var inputGradientIsSparse: Bool { false }
+    var takesMaxima: Bool { false }
 }
 
 /// What a layer needs to know of the network around it when it is planned.
@@ -33,7 +46,7 @@ struct StageContext {
     let fusesUpdate: Bool
     /// The numbers of examples that go into one call, from the largest down.
     let exampleCounts: [Int]
-    /// Whether the layer that follows hands most values of the output gradient a zero: a maximum with windows two or more apart.
+    /// Whether most values of the output gradient are zero, by the layer that follows.
     var outputGradientIsSparse = false
 }
 

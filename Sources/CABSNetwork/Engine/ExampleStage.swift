@@ -56,11 +56,7 @@ struct ExampleStage: Sendable {
             guard let layer = placed.layer as? any ExampleStageLayer else {
                 preconditionFailure("nothing computes the layer \(placed.name) before the first dense one")
             }
-            if measuresExactly, let convolution = layer as? Conv2D,
-                convolution.gathersExamples(from: placed.input, to: placed.output)
-            {
-                builder.beginGroup()
-            }
+            if measuresExactly, layer.gathersExamples(from: placed.input, to: placed.output) { builder.beginGroup() }
             let backpropagates = inputs.contains { builder.needsGradient[$0] }
             let exampleCounts = builder.hasGroup ? Self.powersOfTwo(downFrom: slotCount) : [1]
             var surroundings = context(placed, backpropagates, exampleCounts)
@@ -166,10 +162,10 @@ extension StageSplit {
 }
 
 extension [Model.PlacedLayer] {
-    /// Whether most values of a tensor's gradient are zero: where a maximum follows with windows two or more apart.
+    /// Whether most values of a tensor's gradient are zero, by the one layer that reads it.
     fileprivate func gradientIsSparse(of tensor: Int, _ readers: [Int: Int]) -> Bool {
         guard readers[tensor] == 1, let reader = first(where: { $0.inputs.contains(tensor) }) else { return false }
-        return (reader.layer as? MaxPool2D).map { $0.stride >= 2 } ?? false
+        return (reader.layer as? any ExampleStageLayer)?.inputGradientIsSparse ?? false
     }
 
     /// The layers with every increasing activation moved behind a maximum that follows it.
@@ -181,7 +177,8 @@ extension [Model.PlacedLayer] {
         for index in result.indices.dropLast() {
             let (first, second) = (result[index], result[index + 1])
             guard let activation = first.layer as? any ElementwiseLayer, type(of: activation).isIncreasing,
-                second.layer is MaxPool2D, second.inputs == [first.tensor], readers[first.tensor] == 1
+                let maximum = second.layer as? any ExampleStageLayer, maximum.takesMaxima,
+                second.inputs == [first.tensor], readers[first.tensor] == 1
             else { continue }
             result[index] = Model.PlacedLayer(
                 name: second.name, layer: second.layer, inputs: first.inputs, tensor: first.tensor,

@@ -1,12 +1,12 @@
 /// Where the example stage of a model ends and its batch stage begins.
 ///
-/// Dense layers, and all that follows from them, run on a chunk of examples at a time; the layers before, on single examples.
+/// Layers that begin it, dense ones, and all that follows from them, run on a chunk of examples at a time; the layers before, on single examples.
 struct StageSplit {
     /// A tensor that the example stage hands over.
     struct Handover {
         /// The number of the tensor in the model.
         let tensor: Int
-        /// Whether it must lie in row-major order, channels first, as its readers are not dense layers alone.
+        /// Whether it must lie in row-major order, channels first, as not all of its readers take any layout.
         let isPlain: Bool
     }
 
@@ -19,7 +19,7 @@ struct StageSplit {
         var batchTensors: Set<Int> = []
         var (exampleLayers, batchLayers): ([Model.PlacedLayer], [Model.PlacedLayer]) = ([], [])
         for placed in model.layers {
-            if placed.layer is Dense || placed.inputs.contains(where: batchTensors.contains) {
+            if placed.beginsBatchStage || placed.inputs.contains(where: batchTensors.contains) {
                 batchLayers.append(placed)
                 batchTensors.insert(placed.tensor)
             } else {
@@ -30,11 +30,17 @@ struct StageSplit {
         var isPlain: [Int: Bool] = batchTensors.contains(output) ? [:] : [output: true]
         for placed in batchLayers {
             for tensor in placed.inputs where !batchTensors.contains(tensor) {
-                isPlain[tensor] = isPlain[tensor] ?? false || !(placed.layer is Dense)
+                isPlain[tensor] = isPlain[tensor] ?? false || !placed.beginsBatchStage
             }
         }
         self.exampleLayers = exampleLayers
         self.batchLayers = batchLayers
         handovers = isPlain.sorted { $0.key < $1.key }.map { Handover(tensor: $0.key, isPlain: $0.value) }
+    }
+}
+
+extension Model.PlacedLayer {
+    fileprivate var beginsBatchStage: Bool {
+        (layer as? any BatchStageLayer).map { type(of: $0).beginsBatchStage } ?? false
     }
 }

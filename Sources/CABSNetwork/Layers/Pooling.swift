@@ -12,6 +12,9 @@ protocol Pooling: ExampleStageLayer {
 }
 
 extension Pooling {
+    var takesMaxima: Bool { !Self.averages }
+    // A maximum hands its gradient to one value of its window; of windows two or more apart, most values have none.
+    var inputGradientIsSparse: Bool { takesMaxima && stride >= 2 }
     var window: SlidingWindow { SlidingWindow(size: poolSize, stride: stride, padding: padding) }
 
     func makeOperation(

@@ -4,6 +4,13 @@ import CABSPrimitives
 protocol BatchStageLayer: Layer {
     /// Plans the layer for what is in some matrices.
     func makeOperation(from inputs: [BatchMatrix], in context: BatchContext) throws(EngineError) -> any BatchOperation
+    /// Whether the layer takes a matrix and nothing else, so that the batch stage begins with it. It reads the images of the example
+    /// stage in whichever layout they are.
+    static var beginsBatchStage: Bool { get }
+}
+
+extension BatchStageLayer {
+    static var beginsBatchStage: Bool { false }
 }
 
 /// What a layer needs to know of its surroundings when it is planned for the batch stage.

@@ -2,6 +2,10 @@ import CABSExamples
 import CABSPrimitives
 
 extension Conv2D: ExampleStageLayer {
+    func gathersExamples(from input: ExampleShape, to output: ExampleShape) -> Bool {
+        gradient(from: input, to: output)?.gramIsCheaper ?? false
+    }
+
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext
     ) throws(EngineError) -> any ExampleOperation {

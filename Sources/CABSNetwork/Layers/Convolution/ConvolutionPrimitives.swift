@@ -131,6 +131,9 @@ struct ConvolutionPrimitives: Sendable {
         weightLayout = forward == nil ? try Self.plainWeights(weightShape) : weights
     }
 
+    /// What the layer's gradient is made of.
+    var gradient: LinearGradient { layer.gradient(from: input.shape, to: output.shape)! }
+
     /// Whether oneDNN has compiled the gradients that are needed.
     private func hasGradients(in context: StageContext) throws(EngineError) -> Bool {
         if try makeBackwardWeights(singly: true) == nil { return false }

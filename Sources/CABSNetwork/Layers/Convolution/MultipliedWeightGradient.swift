@@ -19,9 +19,6 @@ struct MultipliedWeightGradient: WeightGradientPlan {
     private let positionCount: Int
     private let inputChannelCount: Int
 
-    /// The largest number of positions of one example for which this is the better way.
-    static let largestPositionCount = 16
-
     /// The depth of a product: enough for full speed, and little enough memory.
     private static let depth = 256
 

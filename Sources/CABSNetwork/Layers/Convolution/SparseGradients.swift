@@ -69,16 +69,11 @@ struct SparseGradients: ConvolutionGradients {
 
     /// The layer as our loops take it.
     ///
-    /// - Returns: Nothing where this is not the faster way, or not possible: the output gradient must be mostly zeros and have, beside
-    ///   the products, positions enough to be worth a pass over the weights for each example. The input must be in blocks of channels,
-    ///   or have few channels and need no gradient.
+    /// - Returns: Nothing where they do not: the input must be in blocks of channels, or have few channels and need no gradient.
     static func shape(
         _ primitives: ConvolutionPrimitives, in context: StageContext
     ) throws(EngineError) -> cvm_padded_convolution? {
-        guard context.outputGradientIsSparse, primitives.layer.groups == 1, context.estimator != .reference,
-            primitives.positionCount >= 32,
-            let unitBlock = try primitives.output.channelBlock
-        else { return nil }
+        guard let unitBlock = try primitives.output.channelBlock else { return nil }
         let channelCount = primitives.input.shape.channelCount
         let shape: cvm_padded_convolution
         switch try primitives.input.channelBlock {

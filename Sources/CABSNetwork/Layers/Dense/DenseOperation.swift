@@ -2,6 +2,8 @@ import CABSPrimitives
 import CVectorMath
 
 extension Dense: BatchStageLayer {
+    static let beginsBatchStage = true
+
     func makeOperation(from inputs: [BatchMatrix], in context: BatchContext) throws(EngineError) -> any BatchOperation {
         let imageForm = try context.inputImage.map { image throws(EngineError) in
             StoredForm(repetitions: units, plain: try Layout.image(image.shape), stored: image.layout)
