@@ -127,8 +127,8 @@ final class BatchRecords: @unchecked Sendable {
 /// What one worker needs besides its lane.
 final class WorkerMemory {
     /// Where an example is decoded.
-    var input: [Float]
-    var target: [Float]
+    private var input: [Float]
+    private var target: [Float]
     var correctCount = 0
     private(set) var phaseSeconds = [Double](repeating: 0, count: StepPhase.allCases.count)
     private var phaseStart = ContinuousClock.now
@@ -138,14 +138,19 @@ final class WorkerMemory {
         target = Array(repeating: 0, count: model.outputCount)
     }
 
-    /// Has an example decoded.
-    func decode(_ batch: some ExampleBatch, at position: Int) {
+    /// Has an example decoded, and puts it there.
+    func decode(
+        _ batch: some ExampleBatch, at position: Int, input inputPlace: UnsafeMutablePointer<Float>,
+        target targetPlace: UnsafeMutablePointer<Float>
+    ) {
         let (inputCount, targetCount) = (input.count, target.count)
         batch.copyExample(at: position, input: &input, target: &target)
         precondition(
             input.count == inputCount && target.count == targetCount,
             "\(type(of: batch)) gave \(input.count) input values and \(target.count) target values, "
                 + "where the model takes \(inputCount) and \(targetCount)")
+        inputPlace.update(from: input, count: inputCount)
+        targetPlace.update(from: target, count: targetCount)
     }
 
     /// Forgets the last step.

@@ -39,6 +39,8 @@ final class StepProgram: @unchecked Sendable {
     private let training: BatchSchedule
     private let evaluation: BatchSchedule
     private let lanes: [ExampleLane]
+    /// What each worker's lane hands over.
+    private let handovers: [[StageHandover]]
     private let workers: [WorkerMemory]
     private let targets: BatchMatrix
     /// What one worker or another brings up to date at a step's end.
@@ -93,6 +95,11 @@ final class StepProgram: @unchecked Sendable {
         evaluation = BatchSchedule(batchStage, isTraining: false, givesGradients: false, workerCount: workerCount)
         lanes = try (0..<workerCount).map { [exampleStage] worker throws(EngineError) in
             try ExampleLane(exampleStage, worker: worker, slotCount: slotCount)
+        }
+        handovers = lanes.map { [batchStage] lane in
+            zip(batchStage.inputs, zip(lane.outputs, lane.outputGradients)).map { matrix, places in
+                StageHandover(output: places.0, outputGradient: places.1, matrix: matrix)
+            }
         }
         exampleParameters = exampleStage.operations.flatMap(\.parameters)
         // In the model's order, which a block of both stages does not follow by itself.
@@ -227,39 +234,37 @@ final class StepProgram: @unchecked Sendable {
         _ batch: some ExampleBatch, _ pass: ChunkPass, _ rows: Range<Int>, _ worker: Worker
     ) {
         let (lane, memory) = (lanes[worker.index], workers[worker.index])
+        let handovers = handovers[worker.index]
         lane.forward(0..<rows.count, pass: pass.examples(from: rows.lowerBound)) { slot in
             let row = rows.lowerBound + slot
-            memory.decode(batch, at: pass.firstPosition + row)
-            lane.input[slot].update(from: memory.input, count: memory.input.count)
-            targets.values(row: row).update(from: memory.target, count: memory.target.count)
+            memory.decode(
+                batch, at: pass.firstPosition + row, input: lane.input[slot], target: targets.values(row: row))
         } finish: { slot in
-            for (matrix, tensor) in zip(batchStage.inputs, lane.outputs) {
-                matrix.values(row: rows.lowerBound + slot).update(from: tensor[slot], count: matrix.columnCount)
-            }
+            for handover in handovers { handover.giveValues(slot: slot, row: rows.lowerBound + slot) }
         }
     }
 
     private func evaluateLoss(_ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ memory: WorkerMemory) {
         let output = batchStage.output
+        var correctCount = 0
         for row in rows {
             let values = UnsafeBufferPointer(start: output.values(row: row), count: model.outputCount)
             let target = UnsafeBufferPointer(start: targets.values(row: row), count: model.outputCount)
             let gradient = UnsafeMutableBufferPointer(start: output.gradient(row: row), count: model.outputCount)
             records.losses[pass.firstPosition + row] = loss.evaluate(
                 output: values, target: target, gradient: gradient)
-            if loss.isCorrect(output: values, target: target) { memory.correctCount += 1 }
+            if loss.isCorrect(output: values, target: target) { correctCount += 1 }
         }
+        memory.correctCount += correctCount
     }
 
     private func examplesBackward(
         _ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ worker: Worker
     ) {
-        let lane = lanes[worker.index]
+        let (lane, handovers) = (lanes[worker.index], handovers[worker.index])
         let tally = records.tally(for: worker.index, from: pass.firstPosition + rows.lowerBound)
         lane.backward(0..<rows.count, pass: pass.examples(from: rows.lowerBound), tally: tally) { slot in
-            for (matrix, tensor) in zip(batchStage.inputs, lane.outputGradients) {
-                tensor[slot].update(from: matrix.gradient(row: rows.lowerBound + slot), count: matrix.columnCount)
-            }
+            for handover in handovers { handover.takeGradient(slot: slot, row: rows.lowerBound + slot) }
         }
     }
 
