@@ -12,20 +12,33 @@
             function(__VA_ARGS__, s, 1);              \
     } while (0)
 
-// Floats of a block: so many pixels of all lanes are summed before the sums move to doubles.
-#define BLOCK_PIXELS(lanes) (block_length / (lanes))
+// Pixels are summed a stripe at a time, so many floats that no vector's sum waits for the one before: whole pixels for each number of
+// lanes.
+#define STRIPE 64
+// So many floats are summed before the sums move to doubles.
+#define STRIPES_LENGTH (32 * STRIPE)
+
+// Adds the sums of a stripe's places to those of the lanes that they belong to.
+ALWAYS_INLINE void add_stripe(double *sums, const float *stripe, size_t lanes) {
+    float folded[16] = {0};
+    for (size_t i = 0; i < STRIPE; i++) folded[i % lanes] += stripe[i];
+    for (size_t lane = 0; lane < lanes; lane++) sums[lane] += folded[lane];
+}
 
 ALWAYS_INLINE void sum_channels(double *sums, const float *x, const cvm_channels *s, size_t lanes) {
 #pragma clang fp reassociate(on)
+    size_t count = s->pixels * lanes;
     for (size_t plane = 0; plane < s->planes; plane++) {
-        const float *pixels = x + plane * s->pixels * lanes;
-        for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] = 0;
-        for (size_t start = 0; start < s->pixels; start += BLOCK_PIXELS(lanes)) {
-            size_t end = s->pixels - start < BLOCK_PIXELS(lanes) ? s->pixels : start + BLOCK_PIXELS(lanes);
-            float sum[16] = {0};
-            for (size_t p = start; p < end; p++)
-                for (size_t lane = 0; lane < lanes; lane++) sum[lane] += pixels[p * lanes + lane];
-            for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] += sum[lane];
+        const float *values = x + plane * count;
+        double *plane_sums = sums + plane * lanes;
+        for (size_t lane = 0; lane < lanes; lane++) plane_sums[lane] = 0;
+        for (size_t start = 0; start < count; start += STRIPES_LENGTH) {
+            size_t end = count - start < STRIPES_LENGTH ? count : start + STRIPES_LENGTH, i = start;
+            float stripe[STRIPE] = {0};
+            for (; i + STRIPE <= end; i += STRIPE)
+                for (size_t k = 0; k < STRIPE; k++) stripe[k] += values[i + k];
+            for (size_t k = 0; i < end; i++, k++) stripe[k] += values[i];
+            add_stripe(plane_sums, stripe, lanes);
         }
     }
 }
@@ -33,18 +46,23 @@ ALWAYS_INLINE void sum_channels(double *sums, const float *x, const cvm_channels
 ALWAYS_INLINE void sum_channel_squares(
     double *sums, const float *x, const float *centers, const cvm_channels *s, size_t lanes) {
 #pragma clang fp reassociate(on)
+    size_t count = s->pixels * lanes;
     for (size_t plane = 0; plane < s->planes; plane++) {
-        const float *pixels = x + plane * s->pixels * lanes, *center = centers + plane * lanes;
-        for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] = 0;
-        for (size_t start = 0; start < s->pixels; start += BLOCK_PIXELS(lanes)) {
-            size_t end = s->pixels - start < BLOCK_PIXELS(lanes) ? s->pixels : start + BLOCK_PIXELS(lanes);
-            float sum[16] = {0};
-            for (size_t p = start; p < end; p++)
-                for (size_t lane = 0; lane < lanes; lane++) {
-                    float distance = pixels[p * lanes + lane] - center[lane];
-                    sum[lane] += distance * distance;
+        const float *values = x + plane * count;
+        double *plane_sums = sums + plane * lanes;
+        float center[STRIPE];
+        for (size_t k = 0; k < STRIPE; k++) center[k] = centers[plane * lanes + k % lanes];
+        for (size_t lane = 0; lane < lanes; lane++) plane_sums[lane] = 0;
+        for (size_t start = 0; start < count; start += STRIPES_LENGTH) {
+            size_t end = count - start < STRIPES_LENGTH ? count : start + STRIPES_LENGTH, i = start;
+            float stripe[STRIPE] = {0};
+            for (; i + STRIPE <= end; i += STRIPE)
+                for (size_t k = 0; k < STRIPE; k++) {
+                    float distance = values[i + k] - center[k];
+                    stripe[k] += distance * distance;
                 }
-            for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] += sum[lane];
+            for (size_t k = 0; i < end; i++, k++) stripe[k] += (values[i] - center[k]) * (values[i] - center[k]);
+            add_stripe(plane_sums, stripe, lanes);
         }
     }
 }
@@ -53,23 +71,27 @@ ALWAYS_INLINE void sum_channel_products(
     double *sums, double *products, const float *gradient, const float *x, const float *centers, const cvm_channels *s,
     size_t lanes) {
 #pragma clang fp reassociate(on)
+    size_t count = s->pixels * lanes;
     for (size_t plane = 0; plane < s->planes; plane++) {
-        size_t first = plane * s->pixels * lanes;
-        const float *center = centers + plane * lanes;
-        for (size_t lane = 0; lane < lanes; lane++) sums[plane * lanes + lane] = products[plane * lanes + lane] = 0;
-        for (size_t start = 0; start < s->pixels; start += BLOCK_PIXELS(lanes)) {
-            size_t end = s->pixels - start < BLOCK_PIXELS(lanes) ? s->pixels : start + BLOCK_PIXELS(lanes);
-            float sum[16] = {0}, product[16] = {0};
-            for (size_t p = start; p < end; p++)
-                for (size_t lane = 0; lane < lanes; lane++) {
-                    size_t i = first + p * lanes + lane;
-                    sum[lane] += gradient[i];
-                    product[lane] += gradient[i] * (x[i] - center[lane]);
+        const float *values = x + plane * count, *gradients = gradient + plane * count;
+        double *plane_sums = sums + plane * lanes, *plane_products = products + plane * lanes;
+        float center[STRIPE];
+        for (size_t k = 0; k < STRIPE; k++) center[k] = centers[plane * lanes + k % lanes];
+        for (size_t lane = 0; lane < lanes; lane++) plane_sums[lane] = plane_products[lane] = 0;
+        for (size_t start = 0; start < count; start += STRIPES_LENGTH) {
+            size_t end = count - start < STRIPES_LENGTH ? count : start + STRIPES_LENGTH, i = start;
+            float sum[STRIPE] = {0}, product[STRIPE] = {0};
+            for (; i + STRIPE <= end; i += STRIPE)
+                for (size_t k = 0; k < STRIPE; k++) {
+                    sum[k] += gradients[i + k];
+                    product[k] += gradients[i + k] * (values[i + k] - center[k]);
                 }
-            for (size_t lane = 0; lane < lanes; lane++) {
-                sums[plane * lanes + lane] += sum[lane];
-                products[plane * lanes + lane] += product[lane];
+            for (size_t k = 0; i < end; i++, k++) {
+                sum[k] += gradients[i];
+                product[k] += gradients[i] * (values[i] - center[k]);
             }
+            add_stripe(plane_sums, sum, lanes);
+            add_stripe(plane_products, product, lanes);
         }
     }
 }
