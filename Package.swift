@@ -20,7 +20,11 @@ let package = Package(
             name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMatio", providers: [.apt(["libmatio-dev"]), .brew(["libmatio"])]),
+        .systemLibrary(name: "CZip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
         .target(name: "CImageResize"),
+        .target(
+            name: "CPicture",
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("exif")]),
         .target(name: "CThreads"),
         .target(name: "CVectorMath"),
         .target(name: "CABSExamples"),
@@ -28,7 +32,8 @@ let package = Package(
         .target(
             name: "CABSNetwork", dependencies: ["CABS", "CABSExamples", "CABSPrimitives", "CThreads", "CVectorMath"]),
         .target(
-            name: "CABSData", dependencies: ["CABSExamples", "CCrypto", "CImageResize", "CMatio", "CZlib"],
+            name: "CABSData",
+            dependencies: ["CABSExamples", "CCrypto", "CImageResize", "CMatio", "CPicture", "CZip", "CZlib"],
             resources: [
                 .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
                 .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),

@@ -19,7 +19,8 @@ struct CABSCommand: AsyncParsableCommand {
         discussion: "Coupled Adaptive Batch Size: Balles, Romero and Hennig, UAI 2017, arXiv 1612.05086.",
         version: "0.1.0",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, CompareCommand.self, ReportCommand.self, DataCommand.self,
+            TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CompareCommand.self, ReportCommand.self,
+            PolicyCommand.self, DataCommand.self,
             BenchCommand.self,
         ])
 }
@@ -31,7 +32,7 @@ func checkingUsage<Value>(_ body: () throws -> Value) throws -> Value {
     } catch let error as TrainingError {
         switch error {
         case .unreadable, .unwritable, .invalidConfiguration, .invalidParameterFile, .outputExists, .diverged, .inUse,
-            .noCheckpoint, .resumesDifferently:
+            .noCheckpoint, .resumesDifferently, .invalidLine:
             throw error
         default:
             throw ValidationError(error.description)

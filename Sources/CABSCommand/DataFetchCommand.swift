@@ -31,6 +31,10 @@ struct DataFetchCommand: AsyncParsableCommand {
             throw ValidationError(error.description)
         }
         guard let source else {
+            guard name == .digits else {
+                throw ValidationError(
+                    "\(name.rawValue) cannot be fetched; get its files, and name their place with --data")
+            }
             try printResult("\(name.rawValue) comes with this program; there is nothing to fetch")
             return
         }

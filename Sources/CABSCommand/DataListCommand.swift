@@ -17,7 +17,7 @@ struct DataListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let folder = data.map { URL(userPath: $0) }
-        for name in DatasetName.allCases {
+        for name in DatasetName.allCases where !name.isOwn {
             try printResult(
                 "\(name.rawValue.padding(toLength: 16, withPad: " ", startingAt: 0)) \(Self.state(of: name, in: folder))"
             )

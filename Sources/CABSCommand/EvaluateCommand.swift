@@ -9,7 +9,10 @@ struct EvaluateCommand: AsyncParsableCommand {
         abstract: "Compute loss and accuracy on a data set's test examples.",
         usage: "cabs evaluate <path> [<options>]")
 
-    @Argument(help: "A run's folder, or a safetensors file with parameters (then with --dataset and --model).")
+    @Argument(
+        help:
+            "A run's folder, a checkpoint in it, or another safetensors file with parameters (then with --dataset and --model)."
+    )
     var path: String
 
     @Option(help: "The data set; the run's own where not given.")
@@ -29,76 +32,53 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "What is computed as loss; the run's own where not given, else softmax-cross-entropy.")
     var loss: Loss?
 
+    @Flag(
+        help:
+            "Show the accuracy of each class, and what is taken for what; of a run also into its folder, where cabs report finds it."
+    )
+    var confusion = false
+
     func run() async throws {
+        let trained = try checkingUsage {
+            try TrainedNetwork(at: URL(userPath: path), with: givenOptions()) {
+                printWarning("\($0); taking the checkpoint before")
+            }
+        }
+        let data = try trained.configuration.loadData(for: trained.storedInput)
+        let network = try checkingUsage {
+            try trained.network(for: trained.configuration.makeModel(for: data), onConversion: printWarning)
+        }
+        let batch = DatasetBatch(all: data.test)
+        let evaluation = try network.evaluate(batch)
+        try printResult(
+            "\(trained.configuration.model.name) on the \(evaluation.exampleCount) test examples of \(data.name)"
+                + (trained.state.isEmpty ? "" : ", \(trained.state)"))
+        try printResult("test loss \(decimal(evaluation.meanLoss, 4))")
+        if !data.predictsValues { try printResult("test accuracy \(decimal(evaluation.accuracy, 4))") }
+        if confusion { try show(try checkingUsage { try Confusion(of: network, on: data) }, in: trained.directory) }
+        guard let average = trained.average else { return }
+        try checkingUsage { try network.load(average) }
+        let ofAverage = try network.evaluate(batch)
+        try printResult(
+            "of the average of the parameters: test loss \(decimal(ofAverage.meanLoss, 4))"
+                + (data.predictsValues ? "" : ", test accuracy \(decimal(ofAverage.accuracy, 4))"))
+    }
+
+    private func givenOptions() throws -> TrainingOptions {
         var given = try TrainingOptions(properties: [images])
         given.augment = try images.checkedChoice()
         given.dataset = dataset
         given.data = data
-        given.model = try checkingUsage { try model?.configuration() }
+        given.model = try model?.configuration()
         given.loss = loss
         given.workers = workers
-        let subject = try subject(given)
-        let configuration = try checkingUsage { try TrainingConfiguration(subject.options) }
-        let training = try configuration.loadData()
-        let network = try checkingUsage {
-            let model = try configuration.makeModel(for: training)
-            return try Network(
-                model, loss: configuration.options.loss!, estimator: .unmeasured,
-                workerCount: configuration.options.workers, parameters: subject.parameters(model))
-        }
-        let batch = DatasetBatch(all: training.test)
-        let evaluation = try network.evaluate(batch)
-        try printResult(
-            "\(configuration.model.name) on the \(evaluation.exampleCount) test examples of \(training.name)\(subject.description)"
-        )
-        try printResult("test loss \(decimal(evaluation.meanLoss, 4))")
-        try printResult("test accuracy \(decimal(evaluation.accuracy, 4))")
-        guard let average = subject.average else { return }
-        try checkingUsage { try network.load(average) }
-        let ofAverage = try network.evaluate(batch)
-        try printResult(
-            "of the average of the parameters: test loss \(decimal(ofAverage.meanLoss, 4)), test accuracy \(decimal(ofAverage.accuracy, 4))"
-        )
+        return given
     }
 
-    /// What is evaluated.
-    private struct Subject {
-        let options: TrainingOptions
-        /// Which parameters these are, as far as the file or folder says.
-        let description: String
-        let parameters: (Model) throws -> ParameterSet
-        /// Their average, where there is one.
-        var average: ParameterSet?
-    }
-
-    private func subject(_ given: TrainingOptions) throws -> Subject {
-        let url = URL(userPath: path)
-        guard FileManager.default.fileExists(atPath: url.path) else {
-            throw TrainingError.unreadable(path: path, reason: "there is no such file or folder")
-        }
-        if url.isFolder { return try subject(RunDirectory(existing: url), given) }
-        guard dataset != nil, model != nil else {
-            throw ValidationError("a parameter file says nothing of its data and model; add --dataset and --model")
-        }
-        return Subject(options: given, description: "") { model in
-            try Safetensors.read(url, for: model, onConversion: printWarning)
-        }
-    }
-
-    private func subject(_ directory: RunDirectory, _ given: TrainingOptions) throws -> Subject {
-        var options = try TrainingOptions(contentsOf: directory.configurationFile)
-        // Of the machine that trained, not of this one.
-        options.workers = nil
-        let newest = try directory.newestParameters { printWarning("\($0); taking the checkpoint before") }
-        let state =
-            switch newest.status {
-            case .finished: ""
-            case .diverged: " (the run diverged later)"
-            case nil: " (the run has not ended)"
-            }
-        return Subject(
-            options: try options.overridden(by: given).options,
-            description: ", after \(newest.stepCount) steps\(state)",
-            parameters: { _ in newest.parameters }, average: newest.average)
+    private func show(_ confusion: Confusion, in directory: RunDirectory?) throws {
+        for line in ConfusionTable(confusion: confusion).lines { try printResult(line) }
+        guard let directory else { return }
+        try directory.write(confusion)
+        try printResult("in \(directory.confusionFile.relativePath); cabs report shows it with the worst mistakes")
     }
 }

@@ -25,14 +25,16 @@ final class ProgressDisplay {
             "\(data.training.count) training"
                 + (data.validation.map { ", \($0.count) validation" } ?? "")
                 + " and \(data.test.count) test examples, each \(data.training.inputShape), of "
-                + "\(data.training.targetCount) classes" + (data.source.map { ", from \($0)" } ?? ""))
+                + "\(data.training.targetCount) \(data.predictsValues ? "value" : "class")"
+                + (data.training.targetCount == 1 ? "" : data.predictsValues ? "s" : "es")
+                + (data.source.map { ", from \($0)" } ?? ""))
     }
 
     func show(_ event: TrainingRun.Event) {
         switch event {
         case .step(let step, let seconds):
             average(&averageLoss, step.loss)
-            average(&averageAccuracy, step.accuracy)
+            if let accuracy = step.accuracy { average(&averageAccuracy, accuracy) }
             let now = clock.now
             let interval: Duration = output.isTerminal ? .milliseconds(100) : .seconds(5)
             guard lastShown.map({ now - $0 >= interval }) ?? true else { return }
@@ -48,10 +50,11 @@ final class ProgressDisplay {
                 "step \(divergence.step) diverged, loss \(loss): back to step \(stepCount) at half the learning rate")
         case .evaluation(let evaluation, let progress):
             output.print(
-                "epoch \(decimal(progress.epochs, 2)): test accuracy \(decimal(evaluation.test.accuracy, 4)), "
+                "epoch \(decimal(progress.epochs, 2)): "
+                    + (evaluation.testAccuracy.map { "test accuracy \(decimal($0, 4)), " } ?? "")
                     + "test loss \(decimal(evaluation.test.meanLoss, 4))"
-                    + (evaluation.validation.map { ", validation accuracy \(decimal($0.accuracy, 4))" } ?? "")
-                    + (evaluation.average.map { ", of the average \(decimal($0.test.accuracy, 4))" } ?? ""))
+                    + (evaluation.validationAccuracy.map { ", validation accuracy \(decimal($0, 4))" } ?? "")
+                    + (evaluation.averageTestAccuracy.map { ", of the average \(decimal($0, 4))" } ?? ""))
         }
     }
 
@@ -69,6 +72,7 @@ final class ProgressDisplay {
         if let (first, last) = pair(summary.firstLoss, summary.trainingLoss) {
             output.print("training loss \(decimal(first, 4)) at the start, \(decimal(last, 4)) over the last tenth")
         }
+        if summary.testAccuracy == nil, let loss = summary.testLoss { output.print("test loss \(decimal(loss, 4))") }
         if let accuracy = summary.testAccuracy {
             output.print(
                 "test accuracy \(decimal(accuracy, 4))"
@@ -103,10 +107,10 @@ final class ProgressDisplay {
             "examples \(progress.exampleCount)",
             "epoch \(decimal(progress.epochs, 2))",
             "loss \(decimal(averageLoss?.value ?? step.loss, 4))",
-            "accuracy \(decimal(averageAccuracy?.value ?? step.accuracy, 3))",
+            averageAccuracy.map { "accuracy \(decimal($0.value, 3))" },
             "batch \(step.batchSize)",
             "\(decimal(rate, 0)) examples/s",
             "\(TerminalLine.time(max(left, 0))) left",
-        ].joined(separator: "  ")
+        ].compactMap(\.self).joined(separator: "  ")
     }
 }

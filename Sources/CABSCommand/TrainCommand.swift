@@ -18,6 +18,7 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Model") var model: ModelArguments
     @OptionGroup(title: "Optimizer") var learningRate: LearningRateArguments
     @OptionGroup(title: "Batch size") var batchSize: BatchSizeArguments
+    @OptionGroup(title: "Batch size") var rule: RuleArguments
     @OptionGroup(title: "Run") var length: RunArguments
     @OptionGroup(title: "Files") var places: PlaceArguments
 
@@ -78,7 +79,7 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     private func givenOptions() throws -> TrainingOptions {
-        var given = try TrainingOptions(properties: [data, images, model, learningRate, batchSize, length])
+        var given = try TrainingOptions(properties: [data, images, model, learningRate, batchSize, rule, length])
         given.augment = try images.checkedChoice()
         return given
     }

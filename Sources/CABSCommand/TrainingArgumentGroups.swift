@@ -3,10 +3,13 @@ import CABSTraining
 
 /// Options about the examples.
 struct DataArguments: TrainingArguments {
-    @Option(help: "The data set; see `cabs data`.")
+    @Option(
+        help:
+            "The data set; see `cabs data`. Own data: folder (of pictures, a folder for each class) or npz (arrays), with --data."
+    )
     var dataset: DatasetName?
 
-    @Option(help: ArgumentHelp("The folder of its files, or one that holds it.", valueName: "dir"))
+    @Option(help: ArgumentHelp("The folder of its files, or one that holds it; of npz the file.", valueName: "dir"))
     var data: String?
 
     @Option(
@@ -14,6 +17,12 @@ struct DataArguments: TrainingArguments {
             "How many training examples are held back and evaluated like the test examples, to choose by. (default: none)",
             valueName: "n"))
     var validation: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "folder without train and test: the part of the pictures that is for testing, chosen by their names. (default: 0.2)",
+            valueName: "part"))
+    var testFraction: Double?
 
     @Option(help: "The order of examples.")
     var order: TrainingOptions.OrderName?
@@ -29,6 +38,23 @@ struct ImageArguments: TrainingArguments {
             "The size that images are brought to: resized to cover it, then cut off around the middle. (default: their own)",
             valueName: "hxw"))
     var imageSize: ImageSize?
+
+    @Option(
+        help: ArgumentHelp(
+            "How values are normalised: unit (0 to 1), channel (by mean and deviation of each channel over the training images) or image (each by itself). (default: channel for folder and npz, else as the set's papers have it)",
+            valueName: "way"))
+    var normalize: NormalizationName?
+
+    @Option(
+        help: ArgumentHelp(
+            "folder: 1 brings all pictures to grey, 3 to colour. (default: what the files are)", valueName: "n"))
+    var channels: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "folder: how much memory the pictures may take, such as 4GB. (default: half of what there is)",
+            valueName: "size"))
+    var cacheImages: String?
 
     @Option(
         help: ArgumentHelp(
@@ -110,7 +136,7 @@ struct LearningRateArguments: TrainingArguments {
     var average: String?
 }
 
-/// Options of the batch-size rule.
+/// Which rule chooses batch sizes, and what is measured for it.
 struct BatchSizeArguments: TrainingArguments {
     @Option(help: ArgumentHelp("\(BatchSizeRule.forms). (default: cabs)", valueName: "rule"))
     var batchSize: String?
@@ -120,6 +146,18 @@ struct BatchSizeArguments: TrainingArguments {
             "Log what other rules would choose: all, or their names with commas between.", valueName: "rules"))
     var shadow: String?
 
+    @Option(help: "How the gradient variance is measured. (default: exact)")
+    var estimator: GradientEstimator?
+
+    @Option(
+        help: ArgumentHelp(
+            "Every so many steps, measure the authors' approximation of the variance beside it, into estimators.jsonl.",
+            valueName: "n"))
+    var compareEstimators: Int?
+}
+
+/// Options of the batch-size rule itself.
+struct RuleArguments: TrainingArguments {
     @Option(help: ArgumentHelp("The smallest batch size of a rule that adapts. (default: 16)", valueName: "m"))
     var minimumBatchSize: Int?
 
@@ -140,15 +178,6 @@ struct BatchSizeArguments: TrainingArguments {
 
     @Option(help: "CABS: the smallest loss that can be reached. (default: 0, or what smoothed labels leave)")
     var lossFloor: Double?
-
-    @Option(help: "How the gradient variance is measured. (default: exact)")
-    var estimator: GradientEstimator?
-
-    @Option(
-        help: ArgumentHelp(
-            "Every so many steps, measure the authors' approximation of the variance beside it, into estimators.jsonl.",
-            valueName: "n"))
-    var compareEstimators: Int?
 }
 
 /// Options about the run as a whole.

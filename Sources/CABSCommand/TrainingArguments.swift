@@ -25,6 +25,7 @@ extension Flag: @retroactive Encodable where Value: Encodable {
 extension DatasetName: ExpressibleByArgument {}
 extension GradientEstimator: ExpressibleByArgument {}
 extension ImageSize: ExpressibleByArgument {}
+extension NormalizationName: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TrainingOptions.OrderName: ExpressibleByArgument {}
 extension TrainingOptions.DivergenceResponse: ExpressibleByArgument {}

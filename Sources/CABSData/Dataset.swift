@@ -23,9 +23,14 @@ public protocol Dataset: Sendable {
     /// A checksum over every example, by which a run that goes on tells its data from others. What is not given is computed from the
     /// values that a first draw has.
     var checksum: UInt { get }
+    /// An example as a picture, before its preprocessing; nothing where it is none.
+    func picture(at index: Int) -> Picture?
 }
 
 extension Dataset {
+    /// None.
+    public func picture(at index: Int) -> Picture? { nil }
+
     /// The checksum of the values of all examples' inputs and targets.
     public var checksum: UInt {
         var checksum = CRC32()
@@ -52,13 +57,19 @@ public struct TrainingData: Sendable {
     public let validation: (any Dataset)?
     /// Where they come from, such as the path of a folder.
     public let source: String?
+    /// What a network that is trained on them must be given; nothing where that is not known.
+    public let input: InputDescription?
+    /// Whether targets are values to be predicted, and not classes: then there is no accuracy.
+    public var predictsValues: Bool { input?.predictsValues ?? false }
+    /// What there is to say of the files, for people to read.
+    public let notices: [String]
 
     /// Puts two parts together.
     ///
     /// - Throws: ``DatasetError`` where one is empty or their shapes differ.
     public init(
         name: String, training: any Dataset, test: any Dataset, validation: (any Dataset)? = nil,
-        source: String? = nil
+        source: String? = nil, input: InputDescription? = nil, notices: [String] = []
     ) throws(DatasetError) {
         guard training.count > 0, test.count > 0 else { throw .noExamples(name) }
         guard training.inputShape == test.inputShape, training.targetCount == test.targetCount else {
@@ -71,6 +82,17 @@ public struct TrainingData: Sendable {
         self.test = test
         self.validation = validation
         self.source = source
+        self.input = input
+        self.notices = notices
+    }
+
+    /// The same data with other examples in a part.
+    func with(
+        training: (any Dataset)? = nil, validation: (any Dataset)? = nil
+    ) throws(DatasetError) -> TrainingData {
+        try TrainingData(
+            name: name, training: training ?? self.training, test: test, validation: validation ?? self.validation,
+            source: source, input: input, notices: notices)
     }
 }
 

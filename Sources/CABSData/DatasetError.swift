@@ -1,4 +1,5 @@
 import CABSExamples
+import Foundation
 
 /// Why data cannot be used.
 public enum DatasetError: Error, Hashable, CustomStringConvertible {
@@ -49,6 +50,41 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     /// A position in the data set that it does not have.
     case exampleOutOfRange(Int, count: Int)
 
+    /// A picture cannot be used.
+    case unusablePicture(file: String, reason: String)
+    /// An error, and how many more there are like it.
+    case andMore(first: String, count: Int)
+    /// Pictures of several sizes, and nothing says which one is meant.
+    case sizesDiffer(first: String, ExampleShape, other: String, ExampleShape)
+    /// Pictures that would take more memory than they may.
+    case picturesTooLarge(count: Int, each: ExampleShape, limit: Int)
+    /// A folder of pictures for training stands alone.
+    case missingPictureFolder(folder: String, names: [String])
+    /// A class of which there are no training pictures.
+    case unknownClass(String, folder: String, known: String)
+    /// A class of whose pictures all are for testing.
+    case noTrainingPictures(class: String, folder: String, testFraction: Double)
+    /// A class's folder without pictures.
+    case noPictures(folder: String)
+    /// A number of classes that nothing can be learned from.
+    case classCount(Int, folder: String)
+    /// A file's name that is no text.
+    case nameNotUTF8(String, folder: String)
+    /// Labels that are no classes.
+    case labelsNotClasses(source: String, label: Double)
+    /// A number among the labels that no example has.
+    case labelMissing(source: String, label: Int, highest: Int)
+    /// Resizing and random changes need images of bytes.
+    case needsImagesOfBytes(String, found: String)
+    /// A value is infinite, or no number.
+    case notFinite(String)
+    /// Values are beyond those that bytes have.
+    case notInUnitRange(file: String, low: Float, high: Float)
+    /// A network that takes vectors is given a picture.
+    case needsVectors(ExampleShape)
+    /// Own data that nothing says the place of.
+    case placeMissing(dataset: String, what: String)
+
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
         switch self {
@@ -94,6 +130,44 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "labels cannot be smoothed by \(smoothing); give a number from 0 up to, not including, 1"
         case .outOfMemory(let purpose):
             "memory ran out in \(purpose); use smaller images, or fewer"
+        case .unusablePicture(let file, let reason):
+            "the picture \(file) cannot be used: \(reason); replace it or take it out"
+        case .andMore(let first, let count):
+            "\(first) (and \(count) more like it)"
+        case .sizesDiffer(let first, let shape, let other, let otherShape):
+            "\(first) is an \(shape), but \(other) an \(otherShape); give --image-size, such as 32x32, to bring all to one size"
+        case .picturesTooLarge(let count, let each, let limit):
+            "\(count) pictures, each an \(each), take \((Double(count) * Double(each.count) / 1e6).rounded()) MB, and "
+                + "\((Double(limit) / 1e6).rounded()) MB may be taken; give a smaller --image-size, or a larger --cache-images"
+        case .missingPictureFolder(let folder, let names):
+            "\(folder) holds a folder train but none that is called \(names.joined(separator: " or ")); add it, or name a folder that holds the "
+                + "classes themselves"
+        case .unknownClass(let name, let folder, let known):
+            "\(folder) has the class \(name), of which \(known) has no pictures; add some, or take it out"
+        case .noTrainingPictures(let name, let folder, let fraction):
+            "of the class \(name) in \(folder) nothing is left to train on when a part of \(fraction) is for testing; add pictures, or "
+                + "give a smaller --test-fraction"
+        case .noPictures(let folder):
+            "\(folder) is a class without pictures (PNG or JPEG); add some, or take it out"
+        case .classCount(let count, let folder):
+            "\(folder) has \(count) class\(count == 1 ? "" : "es"); training needs 2 to 65536, for pictures each in a folder of its own"
+        case .nameNotUTF8(let name, let folder):
+            "\(folder) holds a file whose name is not UTF-8 (\(name)); rename it"
+        case .labelsNotClasses(let source, let label):
+            "\(source) has the label \(label.formatted(.number.grouping(.never))); classes are whole numbers from 0, or from 1, up to 65535"
+        case .labelMissing(let source, let label, let highest):
+            "the labels of \(source) go up to \(highest), but no training example has the label \(label); number the classes without gaps"
+        case .needsImagesOfBytes(let source, let found):
+            "\(source) holds \(found): only images of whole numbers from 0 to 255 with classes are resized and changed at random; leave out "
+                + "--image-size and --augment"
+        case .notFinite(let source):
+            "\(source) hold a value that is infinite or not a number"
+        case .notInUnitRange(let file, let low, let high):
+            "the inputs of \(file) reach from \(low) to \(high), not from 0 to 255; give --normalize channel or image"
+        case .needsVectors(let shape):
+            "the network takes no pictures but \(shape.withArticle); give a .npz file"
+        case .placeMissing(let dataset, let what):
+            "--dataset \(dataset) needs --data with \(what)"
         case .exampleOutOfRange(let index, let count):
             "there is no example \(index); the data set has \(count), counted from 0"
         }

@@ -17,6 +17,20 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     case svhn
     /// 1,797 handwritten digits of 8x8 (UCI), which come with this package.
     case digits
+    /// 145,600 handwritten letters of 28x28 in 26 classes (EMNIST, Cohen et al. 2017).
+    case emnistLetters = "emnist-letters"
+    /// 131,600 handwritten digits and letters of 28x28 in 47 classes (EMNIST).
+    case emnistBalanced = "emnist-balanced"
+    /// 280,000 handwritten digits of 28x28 (EMNIST).
+    case emnistDigits = "emnist-digits"
+    /// 70,000 handwritten Japanese letters of 28x28 in 10 classes (Clanuwat et al. 2018).
+    case kmnist
+    /// MNIST with 60,000 test images (Yadav and Bottou 2019).
+    case qmnist
+    /// Own pictures: a folder for each class.
+    case folder
+    /// Own arrays: a `.npz` file.
+    case npz
 
     /// Loads the data set.
     ///
@@ -28,26 +42,43 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     public func load(
         from folder: URL? = nil, images options: ImageOptions? = nil, seed: UInt64 = 0
     ) throws(DatasetError) -> TrainingData {
-        try images(from: folder).data(name: rawValue, options ?? usualImages, seed: seed)
+        let options = options ?? usualImages
+        guard self != .npz else {
+            guard let folder else { throw .placeMissing(dataset: rawValue, what: "the .npz file") }
+            return try ArrayFile(folder).data(name: rawValue, options, seed: seed)
+        }
+        return try images(from: folder, options).data(name: rawValue, options, seed: seed)
+    }
+
+    /// Whether these are the user's own data, of which nothing is known beforehand.
+    public var isOwn: Bool { self == .folder || self == .npz }
+
+    /// What a look at own arrays tells: whether an example is a vector, and whether targets are values to be predicted; nothing of
+    /// other data, and of a file that is not right.
+    public func outline(of place: URL?) -> (isVector: Bool, predictsValues: Bool)? {
+        guard self == .npz, let place, let outline = ArrayFile.outline(of: place) else { return nil }
+        if case .vector = outline.shape { return (true, outline.predictsValues) }
+        return (false, outline.predictsValues)
     }
 
     /// How the set's images usually go to a network: CIFAR's by the paper's recipe, the others as they are.
     public var usualImages: ImageOptions {
         switch self {
         case .cifar10, .cifar100, .cifar100Coarse: ImageOptions(augmentation: .paper)
-        case .mnist, .fashionMNIST, .svhn, .digits: ImageOptions()
+        default: ImageOptions()
         }
     }
 
-    private func images(from folder: URL?) throws(DatasetError) -> ImageSet {
+    private func images(from folder: URL?, _ options: ImageOptions) throws(DatasetError) -> ImageSet {
         switch self {
-        case .mnist, .fashionMNIST:
+        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
             try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
         case .cifar10: try cifar(in: locate(in: folder), .cifar10)
         case .cifar100: try cifar(in: locate(in: folder), .cifar100Fine)
         case .cifar100Coarse: try cifar(in: locate(in: folder), .cifar100Coarse)
         case .svhn: try svhn(in: locate(in: folder))
         case .digits: try Digits.load()
+        case .folder, .npz: try pictures(in: folder, options)
         }
     }
 
@@ -98,7 +129,8 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     /// What the data set's folder may be called: as here, or as its archive unpacks.
     private var folderNames: [String] {
         switch self {
-        case .mnist, .fashionMNIST, .svhn, .digits: [rawValue]
+        case .emnistLetters, .emnistBalanced, .emnistDigits: [rawValue, "emnist"]
+        case .mnist, .fashionMNIST, .svhn, .digits, .kmnist, .qmnist, .folder, .npz: [rawValue]
         case .cifar10: [rawValue, "cifar-10-batches-bin"]
         case .cifar100, .cifar100Coarse: ["cifar100", "cifar-100-binary"]
         }
@@ -110,11 +142,19 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         case .fashionMNIST: "install Debian's package dataset-fashion-mnist, or \(fetching)"
         case .cifar10, .cifar100, .cifar100Coarse: "\(fetching) (the binary version)"
         case .mnist, .svhn: fetching
+        case .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
+            "get its files from its authors, and name their folder with --data"
         case .digits: "it comes with this package"
+        case .folder, .npz: "name it with --data"
         }
     }
 
-    private var isIDX: Bool { self == .mnist || self == .fashionMNIST }
+    private var isIDX: Bool {
+        switch self {
+        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist: true
+        case .cifar10, .cifar100, .cifar100Coarse, .svhn, .digits, .folder, .npz: false
+        }
+    }
 
     /// The files of training examples, of sets in other formats than IDX.
     private var trainingFiles: [String] {
@@ -122,7 +162,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         case .cifar10: (1...5).map { "data_batch_\($0).bin" }
         case .cifar100, .cifar100Coarse: ["train.bin"]
         case .svhn: ["train_32x32.mat"]
-        case .mnist, .fashionMNIST, .digits: []
+        default: []
         }
     }
 
@@ -132,7 +172,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         case .cifar10: "test_batch.bin"
         case .cifar100, .cifar100Coarse: "test.bin"
         case .svhn: "test_32x32.mat"
-        case .mnist, .fashionMNIST, .digits: ""
+        default: ""
         }
     }
 
@@ -144,6 +184,17 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     }
 
     // MARK: Reading
+
+    private func pictures(in url: URL?, _ options: ImageOptions) throws(DatasetError) -> ImageSet {
+        guard let url else { throw .placeMissing(dataset: rawValue, what: "a folder that has one for each class") }
+        let folder = try PictureFolder(url, testFraction: options.testFraction)
+        let reading = PictureReading(
+            size: options.size, channelCount: options.channelCount, memoryLimit: options.memoryLimit)
+        let (training, test) = try reading.read(folder, from: url)
+        return ImageSet(
+            training: training, test: test, usualNormalization: .channel, source: url.path,
+            classNames: folder.classNames, notices: folder.otherFiles.notice.map { [$0] } ?? [])
+    }
 
     private func cifar(in url: URL, _ kind: CIFARFile.Kind) throws(DatasetError) -> ImageSet {
         let folder = DatasetFolder(url: url)
@@ -158,11 +209,12 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
                 labels += file.labels
             }
             return try LabeledImages(
-                shape: CIFARFile.shape, classCount: kind.classCount, pixels: pixels, labels: labels,
+                shape: CIFARFile.shape, classCount: kind.classCount, pixels: pixels, labels: labels.map(UInt16.init),
                 source: url.path)
         }
         return ImageSet(
-            training: try images(trainingFiles), test: try images([testFile]), normalization: .image, source: url.path)
+            training: try images(trainingFiles), test: try images([testFile]), usualNormalization: .image,
+            source: url.path)
     }
 
     private func svhn(in url: URL) throws(DatasetError) -> ImageSet {
@@ -171,12 +223,14 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
             try folder.read([name]) { url throws(DatasetError) in
                 let file = try SVHNFile(contentsOf: url)
                 return try LabeledImages(
-                    shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels, labels: file.labels,
+                    shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels,
+                    labels: file.labels.map(UInt16.init),
                     source: url.path)
             }
         }
         return ImageSet(
-            training: try images(trainingFiles[0]), test: try images(testFile), normalization: .image, source: url.path)
+            training: try images(trainingFiles[0]), test: try images(testFile), usualNormalization: .image,
+            source: url.path)
     }
 }
 

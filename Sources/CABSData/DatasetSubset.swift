@@ -27,6 +27,9 @@ public struct DatasetSubset: Dataset {
         base.copyExample(at: indices[index], draw: draw, input: &input, target: &target)
     }
 
+    /// The example as a picture.
+    public func picture(at index: Int) -> Picture? { base.picture(at: indices[index]) }
+
     /// The checksum of the whole and of what was taken of it.
     public var checksum: UInt {
         var checksum = CRC32()
@@ -53,9 +56,8 @@ extension TrainingData {
         if let images = training as? ImageDataset, let test = test as? ImageDataset {
             unchanged = try ImageDataset(images.images, preprocessing: test.preprocessing, seed: images.seed)
         }
-        return try TrainingData(
-            name: name, training: DatasetSubset(training, indices: (0..<all).filter { !isHeld.contains($0) }),
-            test: test,
-            validation: DatasetSubset(unchanged, indices: held), source: source)
+        return try with(
+            training: DatasetSubset(training, indices: (0..<all).filter { !isHeld.contains($0) }),
+            validation: DatasetSubset(unchanged, indices: held))
     }
 }

@@ -12,7 +12,7 @@ enum Digits {
         let isTest: (Int) -> Bool = { $0 % 5 == 4 }
         return ImageSet(
             training: try images.subset((0..<images.count).filter { !isTest($0) }),
-            test: try images.subset((0..<images.count).filter(isTest)), normalization: .unit(maximum: 16),
+            test: try images.subset((0..<images.count).filter(isTest)), usualNormalization: .unit, maximum: 16,
             source: "this program")
     }
 }

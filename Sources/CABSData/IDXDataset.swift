@@ -5,9 +5,18 @@ struct IDXDataset {
     let name: DatasetName
     let folder: DatasetFolder
 
-    /// What precedes the names of files in the archives of EMNIST and QMNIST, which are read as MNIST.
+    /// What precedes the names of files in the archives of EMNIST and QMNIST, which may also be read as MNIST.
     private static let prefixesOfKin =
         ["qmnist-"] + ["mnist", "digits", "letters", "balanced", "bymerge", "byclass"].map { "emnist-\($0)-" }
+
+    /// What may precede the names of the set's files, beside nothing.
+    private var knownPrefixes: [String] {
+        switch name {
+        case .mnist: Self.prefixesOfKin
+        case .emnistLetters, .emnistBalanced, .emnistDigits, .qmnist: ["\(name.rawValue)-"]
+        default: []
+        }
+    }
 
     fileprivate enum Part: String {
         case trainingImages = "train-images"
@@ -28,8 +37,7 @@ struct IDXDataset {
 
     /// The prefixes of which there are training images.
     private var prefixes: [String] {
-        let known = [""] + (name == .mnist ? Self.prefixesOfKin : [])
-        return known.filter { folder.holds(Self.names(.trainingImages, prefix: $0)) }
+        return ([""] + knownPrefixes).filter { folder.holds(Self.names(.trainingImages, prefix: $0)) }
     }
 
     /// Whether the folder seems to hold the set.
@@ -51,7 +59,7 @@ struct IDXDataset {
         let test = try pair(.testImages, .testLabels, prefix)
         let classes = Classes(training: training.labels.values, test: test.labels.values)
         return ImageSet(
-            training: try training.labeled(classes), test: try test.labeled(classes), normalization: .unit(),
+            training: try training.labeled(classes), test: try test.labeled(classes), usualNormalization: .unit,
             source: folder.url.path)
     }
 
@@ -128,7 +136,8 @@ extension LabeledImages {
         }
         try self.init(
             shape: .image(height: images.sizes[1], width: images.sizes[2], channels: 1), classCount: classes.count,
-            pixels: images.values, labels: labels.values.map { $0 - UInt8(classes.lowerBound) }, source: labelSource)
+            pixels: images.values, labels: labels.values.map { UInt16(Int($0) - classes.lowerBound) },
+            source: labelSource)
     }
 }
 

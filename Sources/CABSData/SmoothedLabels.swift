@@ -28,6 +28,9 @@ public struct SmoothedLabels: Dataset {
     /// The checksum of the data set as it is.
     public var checksum: UInt { base.checksum }
 
+    /// The example as a picture.
+    public func picture(at index: Int) -> Picture? { base.picture(at: index) }
+
     /// Writes the example, with its target smoothed.
     public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
         base.copyExample(at: index, draw: draw, input: &input, target: &target)
@@ -48,8 +51,6 @@ extension TrainingData {
     ///
     /// - Throws: ``DatasetError/smoothingOutOfRange(_:)``.
     public func smoothingLabels(_ smoothing: Double) throws(DatasetError) -> TrainingData {
-        try TrainingData(
-            name: name, training: SmoothedLabels(training, smoothing: smoothing), test: test, validation: validation,
-            source: source)
+        try with(training: SmoothedLabels(training, smoothing: smoothing))
     }
 }

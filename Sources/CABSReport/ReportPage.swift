@@ -84,6 +84,7 @@ struct ReportPage {
         } else {
             parts += [tables.runs, commands]
         }
+        if isOne, let confusion = group.runs[0].confusion { parts += ConfusionSection(confusion: confusion).parts }
         if isOne, let options = try? group.runs[0].options.yaml() {
             parts.append(
                 HTML(

@@ -39,6 +39,8 @@ enum ReportStyle {
         }
         figcaption { padding: .55rem .25rem .1rem; font-size: .88rem; color: var(--muted); overflow-wrap: anywhere; }
         figcaption strong { color: var(--text); }
+        .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .8rem; }
+        .mistakes img { image-rendering: pixelated; }
         .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
         table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
         th, td { padding: .42rem .75rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }

@@ -16,6 +16,8 @@ struct ReportedRun: Sendable {
     let options: TrainingOptions
     /// What it came to; nothing where it has not ended.
     let summary: RunSummary?
+    /// What its network takes for what, where that was asked for.
+    let confusion: Confusion?
     /// Its folder.
     let directory: RunDirectory
 
@@ -28,6 +30,7 @@ struct ReportedRun: Sendable {
     init(_ directory: RunDirectory, rule: String? = nil) throws {
         options = try TrainingOptions(contentsOf: directory.configurationFile)
         summary = try directory.summary()
+        confusion = try directory.confusion()
         self.rule = rule ?? options.batchSize ?? BatchSizeRule.cabs.name
         self.directory = directory
     }

@@ -36,6 +36,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case unreadable(path: String, reason: String)
     /// A configuration file is not right.
     case invalidConfiguration(file: String, reason: String)
+    /// A line is not one of a step's measurements.
+    case invalidLine(number: Int, reason: String)
     /// A parameter file is not right.
     case invalidParameterFile(file: String, reason: String)
 
@@ -84,6 +86,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "cannot read \(path): \(reason)"
         case .invalidConfiguration(let file, let reason):
             "\(file): \(reason)"
+        case .invalidLine(let number, let reason):
+            "line \(number) is not a step's: \(reason)"
         case .invalidParameterFile(let file, let reason):
             "the parameters in \(file) cannot be used: \(reason)"
         }

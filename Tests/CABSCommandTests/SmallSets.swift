@@ -1,3 +1,4 @@
+import CABSTraining
 import Foundation
 
 /// Data sets of a few examples whose images tell where they came from.
@@ -46,5 +47,22 @@ enum SmallSets {
         }
         try write("train", labels: (0..<trainingCount).map { UInt8($0 % 10) }, white: true)
         try write("t10k", labels: [9, 9, 9], white: false)
+    }
+
+    /// Two classes of pictures of 8x8, dark and bright.
+    ///
+    /// - Parameter parts: The folders that divide them, with how many of each class they have; nothing divides them by the empty name.
+    static func writePictures(in folder: URL, parts: [String: Int] = ["train": 24, "test": 8]) throws {
+        for (part, count) in parts {
+            for (name, value) in [("bright", 200), ("dark", 40)] {
+                let place = (part.isEmpty ? folder : folder.appending(path: part)).appending(path: name)
+                try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+                for index in 0..<count {
+                    let pixels = (0..<64).map { UInt8(value + (index * 7 + $0 * 3) % 40) }
+                    let picture = Picture(shape: .image(height: 8, width: 8, channels: 1), pixels: pixels)!
+                    try picture.png.write(to: place.appending(path: "\(index).png"))
+                }
+            }
+        }
     }
 }

@@ -67,6 +67,19 @@ import Testing
             try without.parameter("dense1.weight").count == 128 * 64
                 && with.parameter("dense1.weight").count == 128 * 24
         },
+        Effect("--normalize image") { without, with in
+            try without.directory.input()?.normalization == .unit(maximum: 16)
+                && with.directory.input()?.normalization == .image
+        },
+        Effect("--channels 3", beside: "--dataset folder --data pictures --model mlp") { without, with in
+            try without.parameter("dense1.weight").count == 128 * 64
+                && with.parameter("dense1.weight").count == 128 * 192
+        },
+        Effect("--test-fraction 0.5", beside: "--dataset folder --data undivided --model mlp --steps 5") {
+            without, with in
+            let epochs = [without, with].compactMap { $0.summary("epochs") as? Double }
+            return epochs.count == 2 && (1...40.0 / 24).contains(epochs[0]) && epochs[1] > epochs[0]
+        },
         Effect("--validation 438") { without, with in
             without.summary("validation_accuracy") == nil && with.summary("validation_accuracy") != nil
                 && abs(with.values("epoch")[0] - 8 / 1000) < 1e-12
@@ -271,6 +284,8 @@ import Testing
         try SmallSets.writeMNIST(in: folder.appending(path: "data/mnist"))
         try SmallSets.writeMNIST(in: folder.appending(path: "other"), trainingCount: 10)
         try SmallSets.writeCIFAR10(in: folder.appending(path: "data/cifar10"))
+        try SmallSets.writePictures(in: folder.appending(path: "pictures"))
+        try SmallSets.writePictures(in: folder.appending(path: "undivided"), parts: ["": 20])
         try Safetensors.write(
             ParameterSet([
                 ("dense1.weight", Tensor(shape: [10, 64], values: [Float](repeating: 0.5, count: 640))),

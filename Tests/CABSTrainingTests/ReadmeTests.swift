@@ -80,6 +80,7 @@ import Testing
                 case .cifar100Coarse: (.image(height: 24, width: 24, channels: 3), 20)
                 case .svhn: (.image(height: 32, width: 32, channels: 3), 10)
                 case .digits: (.image(height: 8, width: 8, channels: 1), 10)
+                default: throw TrainingError.contradiction("a grid on \(configuration.dataset.rawValue)")
                 }
             let model = try configuration.model.model(input: shape, outputCount: classes, seed: 0)
             #expect(model.outputCount == classes)

@@ -219,7 +219,7 @@ import Testing
         }
         let whole = try DataFingerprint(data(changing: nil))
         for index in [0, 1, 317, 499] { #expect(try DataFingerprint(data(changing: index)) != whole) }
-        func images(_ labels: [UInt8]) throws -> UInt {
+        func images(_ labels: [UInt16]) throws -> UInt {
             try ImageDataset(
                 LabeledImages(
                     shape: .image(height: 1, width: 1, channels: 1), classCount: 10,
@@ -227,7 +227,7 @@ import Testing
                 preprocessing: ImagePreprocessing()
             ).checksum
         }
-        var labels = [UInt8](repeating: 0, count: 500)
+        var labels = [UInt16](repeating: 0, count: 500)
         let before = try images(labels)
         labels[317] = 9
         #expect(try images(labels) != before)

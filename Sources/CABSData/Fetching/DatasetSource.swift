@@ -51,7 +51,7 @@ public struct DatasetSource: Sendable, Hashable {
 }
 
 extension DatasetName {
-    /// The official source of the data set's files; nil for one that needs none.
+    /// The official source of the data set's files; nil for one that needs none, or is not fetched.
     ///
     /// - Parameter mirror: The address of a folder with the same files, in place of the official one.
     /// - Throws: ``FetchError/invalidAddress(_:)`` for a mirror that is no web address.
@@ -66,7 +66,7 @@ extension DatasetName {
         case .fashionMNIST: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
         case .cifar10, .cifar100, .cifar100Coarse: "https://www.cs.toronto.edu/~kriz/"
         case .svhn: "http://ufldl.stanford.edu/housenumbers/"
-        case .digits: nil
+        default: nil
         }
     }
 
@@ -108,7 +108,7 @@ extension DatasetName {
                 .init(name: "train_32x32.mat", checksum: "e26dedcc434d2e4c54c9b2d4a06d8373"),
                 .init(name: "test_32x32.mat", checksum: "eb5a983be6a315427106f1b164d9cef3"),
             ]
-        case .digits: []
+        default: []
         }
     }
 }

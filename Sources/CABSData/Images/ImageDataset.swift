@@ -9,7 +9,7 @@ public struct LabeledImages: Sendable {
     /// The images' bytes, one image after the other, channels first.
     public let pixels: [UInt8]
     /// The label of each image, from 0 up to ``classCount``.
-    public let labels: [UInt8]
+    public let labels: [UInt16]
 
     /// The number of images.
     public var count: Int { labels.count }
@@ -19,7 +19,7 @@ public struct LabeledImages: Sendable {
     /// - Parameter source: What stands for the images in errors, such as a file's path.
     /// - Throws: ``DatasetError`` where the numbers do not fit, or a label lies outside the classes.
     public init(
-        shape: ExampleShape, classCount: Int, pixels: [UInt8], labels: [UInt8], source: String
+        shape: ExampleShape, classCount: Int, pixels: [UInt8], labels: [UInt16], source: String
     ) throws(DatasetError) {
         guard pixels.count == labels.count * shape.count else {
             throw .arrayCounts(
@@ -76,8 +76,16 @@ public struct ImageDataset: Dataset {
     public var checksum: UInt {
         var checksum = CRC32()
         checksum.add(images.pixels)
-        checksum.add(images.labels)
+        // A byte each, as long as that is enough: checkpoints of versions that had no more go on.
+        checksum.add(images.labels.map { UInt8(truncatingIfNeeded: $0) })
+        if images.classCount > 256 { checksum.add(images.labels.map { UInt8($0 >> 8) }) }
         return checksum.value
+    }
+
+    /// The image.
+    public func picture(at index: Int) -> Picture? {
+        let size = images.shape.count
+        return Picture(shape: images.shape, pixels: Array(images.pixels[(index * size)..<((index + 1) * size)]))
     }
 
     /// Writes the preprocessed image, and one at the place of its class.

@@ -42,8 +42,8 @@ public struct ImagePreprocessing: Preprocessing, Hashable {
             }
             return ChannelMoments(sum: sum, squares: squares, count: count)
         }
-        let (mean, scale) = centerAndScale(moments, drawn, valueCount: values.count)
         for (channel, plane) in planes.enumerated() {
+            let (mean, scale) = centerAndScale(of: channel, moments, drawn, valueCount: values.count)
             let offset = moments[channel].mean * (1 - drawn.contrast) - mean
             let (factor, shift) = (drawn.contrast * scale, offset * scale)
             for row in 0..<height {
@@ -58,14 +58,16 @@ public struct ImagePreprocessing: Preprocessing, Hashable {
         }
     }
 
-    /// What is subtracted of each value, and what the rest is multiplied by.
+    /// What is subtracted of each value of a channel, and what the rest is multiplied by.
     private func centerAndScale(
-        _ moments: [ChannelMoments], _ drawn: DrawnChanges, valueCount: Int
+        of channel: Int, _ moments: [ChannelMoments], _ drawn: DrawnChanges, valueCount: Int
     ) -> (mean: Double, scale: Double) {
         switch normalization {
         case .unit(let maximum): (-drawn.brightness * maximum, 1 / maximum)
         case .image:
             ChannelMoments.standardization(moments, contrast: drawn.contrast, valueCount: valueCount)
+        case .channel(let means, let deviations):
+            (means[channel] - drawn.brightness * 255, 1 / deviations[channel])
         }
     }
 }

@@ -6,11 +6,31 @@ public struct ImageOptions: Sendable, Hashable {
     public var size: ImageSize?
     /// What becomes of them then.
     public var augmentation: Augmentation
+    /// How their bytes become values; as is usual for the set where not given.
+    public var normalization: NormalizationName?
+    /// How that was done for a network that is there already, which counts before ``normalization``.
+    public var knownNormalization: Normalization?
+    /// Of own pictures: the number of channels, 1 or 3; what they have where not given.
+    public var channelCount: Int?
+    /// Of own pictures that no folder divides: the part that is for testing.
+    public var testFraction: Double
+    /// Of own pictures: how many bytes of memory they may take.
+    public var memoryLimit: Int
+
+    /// The part for testing where nothing else is said.
+    public static let usualTestFraction = 0.2
 
     /// Creates options.
-    public init(size: ImageSize? = nil, augmentation: Augmentation = .none) {
+    public init(
+        size: ImageSize? = nil, augmentation: Augmentation = .none, normalization: NormalizationName? = nil,
+        channelCount: Int? = nil, testFraction: Double = Self.usualTestFraction, memoryLimit: Int = .max
+    ) {
         self.size = size
         self.augmentation = augmentation
+        self.normalization = normalization
+        self.channelCount = channelCount
+        self.testFraction = testFraction
+        self.memoryLimit = memoryLimit
     }
 }
 
@@ -18,31 +38,77 @@ public struct ImageOptions: Sendable, Hashable {
 struct ImageSet {
     let training: LabeledImages
     let test: LabeledImages
-    let normalization: Normalization
+    /// How the set is normalised where nothing else is said.
+    let usualNormalization: NormalizationName
+    /// The largest byte that the images have.
+    var maximum = 255.0
     /// Where they come from.
     let source: String
+    /// What the classes are called, where they have names.
+    var classNames: [String]?
+    /// What there is to say of the files.
+    var notices: [String] = []
 
     /// The data set.
     ///
     /// - Parameter seed: The seed of random changes.
     func data(name: String, _ options: ImageOptions, seed: UInt64) throws(DatasetError) -> TrainingData {
-        func part(
-            _ images: LabeledImages, _ preprocessing: any Preprocessing
-        ) throws(DatasetError) -> ImageDataset {
-            let images = try options.size.map { size throws(DatasetError) in try images.resized(to: size) } ?? images
-            return try ImageDataset(images, preprocessing: preprocessing, seed: seed)
+        let (training, test) = (try resized(training, options), try resized(test, options))
+        let input: InputDescription
+        let whenTraining: any Preprocessing
+        switch options.augmentation {
+        case .paper, .paperCenter:
+            let paper = CroppedAndStandardized(augments: options.augmentation == .paper)
+            input = InputDescription(
+                shape: training.shape, normalization: .image, cropSize: paper.cropSize,
+                targetCount: training.classCount, classNames: classNames)
+            whenTraining = paper
+        case .changes(let changes):
+            let normalization = normalization(options, of: training)
+            input = InputDescription(
+                shape: training.shape, normalization: normalization, targetCount: training.classCount,
+                classNames: classNames)
+            whenTraining = ImagePreprocessing(normalization: normalization, changes: changes)
         }
-        let (whenTraining, otherwise): (any Preprocessing, any Preprocessing) =
-            switch options.augmentation {
-            case .paper: (CroppedAndStandardized(augments: true), CroppedAndStandardized(augments: false))
-            case .paperCenter: (CroppedAndStandardized(augments: false), CroppedAndStandardized(augments: false))
-            case .changes(let changes):
-                (
-                    ImagePreprocessing(normalization: normalization, changes: changes),
-                    ImagePreprocessing(normalization: normalization)
-                )
-            }
         return try TrainingData(
-            name: name, training: part(training, whenTraining), test: part(test, otherwise), source: source)
+            name: name, training: ImageDataset(training, preprocessing: whenTraining, seed: seed),
+            test: ImageDataset(test, preprocessing: input.preprocessing, seed: seed), source: source, input: input,
+            notices: notices)
+    }
+
+    private func resized(_ images: LabeledImages, _ options: ImageOptions) throws(DatasetError) -> LabeledImages {
+        guard let size = options.size else { return images }
+        return try images.resized(to: size)
+    }
+
+    private func normalization(_ options: ImageOptions, of training: LabeledImages) -> Normalization {
+        if let known = options.knownNormalization { return known }
+        return switch options.normalization ?? usualNormalization {
+        case .unit: .unit(maximum: maximum)
+        case .image: .image
+        case .channel: Normalization(channels: training.channelMoments)
+        }
+    }
+}
+
+extension LabeledImages {
+    /// What each channel has over all images, from exact sums.
+    fileprivate var channelMoments: [ChannelMoments] {
+        let channelCount = shape.channelCount
+        let plane = shape.count / channelCount
+        return (0..<channelCount).map { channel in
+            var (sum, squares) = (0, 0)
+            pixels.withUnsafeBufferPointer { pixels in
+                for image in 0..<count {
+                    let first = (image * channelCount + channel) * plane
+                    for index in first..<first + plane {
+                        let value = Int(pixels[index])
+                        sum &+= value
+                        squares &+= value &* value
+                    }
+                }
+            }
+            return ChannelMoments(sum: sum, squares: squares, count: count * plane)
+        }
     }
 }

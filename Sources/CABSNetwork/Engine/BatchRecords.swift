@@ -7,6 +7,8 @@ final class BatchRecords: @unchecked Sendable {
     let exampleCount: Int
     /// By example.
     let losses: UnsafeMutablePointer<Double>
+    /// By example: the network's output, where it is asked for.
+    let outputs: UnsafeMutablePointer<Float>?
     /// By example: the squared norm of its own gradient.
     let squaredNorms: UnsafeMutablePointer<Double>
     /// By worker and parameter: that worker's share of the mean gradient's squared norm.
@@ -24,11 +26,13 @@ final class BatchRecords: @unchecked Sendable {
     private let parameterCount: Int
     private let workerCount: Int
 
-    init(exampleCount: Int, parameterCount: Int, workerCount: Int) {
+    /// - Parameter outputCount: How many values of each example's output are wanted.
+    init(exampleCount: Int, parameterCount: Int, workerCount: Int, outputCount: Int = 0) {
         self.exampleCount = exampleCount
         self.parameterCount = parameterCount
         self.workerCount = workerCount
         losses = .zeros(exampleCount)
+        outputs = outputCount > 0 ? .zeros(exampleCount * outputCount) : nil
         squaredNorms = .zeros(exampleCount)
         gradientSquaredNorms = .zeros(workerCount * parameterCount)
         parameterSquaredNorms = .zeros(workerCount * parameterCount)
@@ -38,6 +42,7 @@ final class BatchRecords: @unchecked Sendable {
 
     deinit {
         losses.deallocate()
+        outputs?.deallocate()
         squaredNorms.deallocate()
         gradientSquaredNorms.deallocate()
         parameterSquaredNorms.deallocate()

@@ -200,6 +200,15 @@ public final class Network {
             accuracy: Double(report.correctCount) / Double(batch.count))
     }
 
+    /// Computes the network's outputs on a batch of any size, without dropout, and the loss of each example.
+    ///
+    /// - Returns: The outputs, one example's after the other's, as many values as the model has outputs; the losses in the same order.
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
+    public func outputs(for batch: some ExampleBatch) throws(EngineError) -> (outputs: [Float], losses: [Double]) {
+        guard batch.count > 0 else { throw .emptyBatch }
+        return program.outputs(for: batch, on: pool)
+    }
+
     private func run(_ batch: some ExampleBatch, _ purpose: StepPurpose) throws(EngineError) -> StepReport {
         guard batch.count > 0 else { throw .emptyBatch }
         return program.run(batch, purpose, on: pool)

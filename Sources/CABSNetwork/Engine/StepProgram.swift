@@ -164,17 +164,32 @@ final class StepProgram: @unchecked Sendable {
 
     /// Runs a step on a batch, on one worker alone where the work is too little to be worth dividing.
     func run(_ batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool) -> StepReport {
+        records(of: batch, purpose, on: pool, outputCount: 0).report(
+            names: parameters.map(\.identity.name), estimator: estimator, isTraining: purpose.isTraining)
+    }
+
+    /// The outputs for a batch, one after the other, and each example's loss.
+    func outputs(for batch: some ExampleBatch, on pool: WorkerPool) -> (outputs: [Float], losses: [Double]) {
+        let records = records(of: batch, .evaluate, on: pool, outputCount: model.outputCount)
+        return (
+            Array(UnsafeBufferPointer(start: records.outputs, count: batch.count * model.outputCount)),
+            Array(UnsafeBufferPointer(start: records.losses, count: batch.count))
+        )
+    }
+
+    private func records(
+        of batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool, outputCount: Int
+    ) -> BatchRecords {
         let dividesWork = isWorthDividing(exampleCount: batch.count, workerCount: pool.workerCount)
         let records = BatchRecords(
             exampleCount: batch.count, parameterCount: parameters.count,
-            workerCount: dividesWork ? pool.workerCount : 1)
+            workerCount: dividesWork ? pool.workerCount : 1, outputCount: outputCount)
         if dividesWork {
             pool.run { self.run(batch, purpose, records, worker: $0) }
         } else {
             pool.runAlone { self.run(batch, purpose, records, worker: $0) }
         }
-        return records.report(
-            names: parameters.map(\.identity.name), estimator: estimator, isTraining: purpose.isTraining)
+        return records
     }
 
     /// Whether a step is worth dividing between several workers: about a millisecond of one.
@@ -251,6 +266,10 @@ final class StepProgram: @unchecked Sendable {
             let values = UnsafeBufferPointer(start: output.values(row: row), count: model.outputCount)
             let target = UnsafeBufferPointer(start: targets.values(row: row), count: model.outputCount)
             let gradient = UnsafeMutableBufferPointer(start: output.gradient(row: row), count: model.outputCount)
+            if let outputs = records.outputs {
+                (outputs + (pass.firstPosition + row) * model.outputCount).update(
+                    from: values.baseAddress!, count: model.outputCount)
+            }
             records.losses[pass.firstPosition + row] = loss.evaluate(
                 output: values, target: target, gradient: gradient)
             if loss.isCorrect(output: values, target: target) { correctCount += 1 }

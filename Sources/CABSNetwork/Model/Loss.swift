@@ -81,6 +81,20 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         return loss / count
     }
 
+    /// What an output says of each class, as probabilities where the loss takes it for such: softmax or the logistic function of it; the
+    /// values themselves under the squared error.
+    public func scores(of output: some Collection<Float>) -> [Double] {
+        switch self {
+        case .softmaxCrossEntropy:
+            let largest = Double(output.max() ?? 0)
+            let exponentials = output.map { exp(Double($0) - largest) }
+            let total = exponentials.reduce(0, +)
+            return exponentials.map { $0 / total }
+        case .sigmoidCrossEntropy: return output.map { 1 / (1 + exp(-Double($0))) }
+        case .meanSquaredError: return output.map { Double($0) }
+        }
+    }
+
     /// Whether an output is right: its largest value stands where the target's does; with a single value, both lie
     /// on the same side of one half (in probability, for the cross-entropies).
     func isCorrect(output: UnsafeBufferPointer<Float>, target: UnsafeBufferPointer<Float>) -> Bool {

@@ -1,3 +1,4 @@
+import CABSExamples
 import Foundation
 
 /// The types of floats in safetensors files, by the names that the format has for them.
@@ -28,7 +29,7 @@ enum FloatFormat: String {
                 }
             }
             switch self {
-            case .half: return values(UInt16.self, Self.float(ofHalf:))
+            case .half: return values(UInt16.self) { Float(halfBits: $0) }
             case .brain: return values(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
             case .single: return values(UInt32.self) { Float(bitPattern: $0) }
             case .double:
@@ -40,18 +41,6 @@ enum FloatFormat: String {
                 }
                 return isTooLarge ? nil : floats
             }
-        }
-    }
-
-    /// Not every platform has the type Float16.
-    private static func float(ofHalf bits: UInt16) -> Float {
-        let sign = UInt32(bits & 0x8000) << 16
-        let (exponent, fraction) = (UInt32(bits >> 10 & 0x1f), UInt32(bits & 0x3ff))
-        switch exponent {
-        // Multiples of 2^-24, of which floats have all.
-        case 0: return Float(bitPattern: sign | (Float(fraction) * 0x1p-24).bitPattern)
-        case 0x1f: return Float(bitPattern: sign | 0x7f80_0000 | fraction << 13)
-        default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
         }
     }
 }

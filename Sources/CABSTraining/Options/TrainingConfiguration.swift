@@ -38,12 +38,11 @@ public struct TrainingConfiguration: Sendable {
         var options = given.withAbsolutePaths
         let dataset = given.dataset ?? Self.defaultDataset(in: options.data)
         options.dataset = dataset
-        let model = given.model ?? .named(Self.defaultModel(for: dataset))
+        let place = options.data.map { URL(filePath: $0) }
+        let model = given.model ?? .named(Self.defaultModel(for: dataset, at: place))
         options.model = model
-        images = ImageOptions(
-            size: given.imageSize, augmentation: (given.augment ?? .usual).augmentation(dataset, model))
-        options.augment = .named(images.augmentation)
-        options.loss = given.loss ?? .softmaxCrossEntropy
+        images = try Self.images(&options, dataset, model)
+        options.loss = given.loss ?? Self.defaultLoss(for: dataset, at: place)
         options.seed = given.seed ?? 0
         options.workers = given.workers ?? Network.defaultWorkerCount
         options.estimator = given.estimator ?? .exact
@@ -70,6 +69,40 @@ public struct TrainingConfiguration: Sendable {
         self.model = model
         self.options = options
         try checkPolicies()
+    }
+
+    private static func images(
+        _ options: inout TrainingOptions, _ dataset: DatasetName, _ model: ModelConfiguration
+    ) throws -> ImageOptions {
+        let augmentation = (options.augment ?? .usual).augmentation(dataset, model)
+        options.augment = .named(augmentation)
+        if augmentation == .paper || augmentation == .paperCenter, options.normalize ?? .image != .image {
+            throw TrainingError.contradiction(
+                "augment \(augmentation) normalises each image by itself; leave normalize out, or take another augmentation"
+            )
+        }
+        if dataset == .folder {
+            options.testFraction = options.testFraction ?? ImageOptions.usualTestFraction
+        } else if let option = [
+            ("channels", options.channels != nil), ("test-fraction", options.testFraction != nil),
+            ("cache-images", options.cacheImages != nil),
+        ].first(where: \.1) {
+            throw TrainingError.contradiction(
+                "\(option.0) means nothing with dataset \(dataset.rawValue), only with folder")
+        }
+        if let channels = options.channels, channels != 1, channels != 3 {
+            throw TrainingError.invalidOption(
+                option: "channels", value: "\(channels)", allowed: "1 (grey) or 3 (colour)")
+        }
+        let testFraction = options.testFraction ?? ImageOptions.usualTestFraction
+        guard testFraction > 0, testFraction < 1 else {
+            throw TrainingError.invalidOption(
+                option: "test-fraction", value: "\(testFraction)", allowed: "a number between 0 and 1")
+        }
+        return ImageOptions(
+            size: options.imageSize, augmentation: augmentation, normalization: options.normalize,
+            channelCount: options.channels, testFraction: testFraction,
+            memoryLimit: try options.cacheImages.map { try MemorySize($0).byteCount } ?? MemorySize.usual.byteCount)
     }
 
     private static func length(_ options: inout TrainingOptions) throws -> TrainingLength {
@@ -268,7 +301,7 @@ public struct TrainingConfiguration: Sendable {
     }
 
     /// Options that a run's course does not follow from: where its data lie, and what is kept of it.
-    static let optionsBesideTheCourse: Set<String> = ["data", "checkpoint-every", "keep-checkpoints"]
+    static let optionsBesideTheCourse: Set<String> = ["data", "cache-images", "checkpoint-every", "keep-checkpoints"]
 
     /// Whether more than the end follows from the run's length.
     private var lengthSetsMore: Bool {
@@ -284,7 +317,11 @@ public struct TrainingConfiguration: Sendable {
     /// Loads the data.
     ///
     /// - Throws: `DatasetError` where the data set is not found or its files are not right.
-    public func loadData() throws(DatasetError) -> TrainingData {
+    ///
+    /// - Parameter input: How inputs are brought to a network that is there already, which is then done with these too.
+    public func loadData(for input: InputDescription? = nil) throws(DatasetError) -> TrainingData {
+        var images = images
+        images.knownNormalization = input?.normalization
         let data = try dataset.load(
             from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!)
         let parts = try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data

@@ -9,21 +9,28 @@ extension TrainingConfiguration {
         return fashion == nil ? .digits : .fashionMNIST
     }
 
-    static func defaultModel(for dataset: DatasetName) -> ModelName {
+    /// - Parameter place: Where the data are.
+    static func defaultModel(for dataset: DatasetName, at place: URL?) -> ModelName {
         switch dataset {
-        case .mnist, .fashionMNIST: .mnistTwoConvTwoDense
+        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
+            .mnistTwoConvTwoDense
         case .cifar10: .cifar10TwoConvThreeDense
         case .cifar100, .cifar100Coarse: .cifar100FourConvTwoDense
         case .svhn: .svhnThreeConvTwoDense
         case .digits: .mlp
+        case .folder, .npz: dataset.outline(of: place)?.isVector == true ? .mlp : .resnet9
         }
+    }
+
+    static func defaultLoss(for dataset: DatasetName, at place: URL?) -> Loss {
+        dataset.outline(of: place)?.predictsValues == true ? .meanSquaredError : .softmaxCrossEntropy
     }
 
     /// So large a rate that CABS has batches grow within a few epochs; images in colour are noisier.
     static func defaultLearningRate(for dataset: DatasetName) -> Double {
         switch dataset {
-        case .mnist, .fashionMNIST: 0.2
-        case .cifar10, .cifar100, .cifar100Coarse, .svhn, .digits: 0.1
+        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist: 0.2
+        case .cifar10, .cifar100, .cifar100Coarse, .svhn, .digits, .folder, .npz: 0.1
         }
     }
 

@@ -20,6 +20,14 @@ public struct TrainingOptions: Sendable, Codable {
     public var data: String?
     /// The size that images are brought to; their own where not given.
     public var imageSize: ImageSize?
+    /// Of own pictures: how many channels they are brought to, 1 or 3.
+    public var channels: Int?
+    /// How images, or own arrays, are normalised.
+    public var normalize: NormalizationName?
+    /// Of own pictures that no folder divides: the part that is for testing.
+    public var testFraction: Double?
+    /// Of own pictures: how much memory they may take, such as `4GB`.
+    public var cacheImages: String?
     /// What becomes of images, and whether at random.
     public var augment: AugmentationChoice?
     /// How many training examples are held back, to choose by.
@@ -135,6 +143,9 @@ public struct TrainingOptions: Sendable, Codable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case dataset, data
         case imageSize = "image-size"
+        case channels, normalize
+        case testFraction = "test-fraction"
+        case cacheImages = "cache-images"
         case augment, validation, model, loss
         case labelSmoothing = "label-smoothing"
         case optimizer
@@ -207,7 +218,8 @@ public struct TrainingOptions: Sendable, Codable {
     /// Whether one of these options can stand beside others that are given anew.
     private func keepsMeaning(_ key: CodingKeys, beside other: TrainingOptions) -> Bool {
         switch key {
-        case .data: other.dataset == nil || dataset == nil || other.dataset == dataset
+        case .data, .channels, .testFraction, .cacheImages:
+            other.dataset == nil || dataset == nil || other.dataset == dataset
         case .firstExample: other.order != .shuffled
         default: other.batchSize.flatMap { try? BatchSizeRule($0) }?.reads(key) ?? true
         }

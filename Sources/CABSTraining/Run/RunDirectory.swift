@@ -1,3 +1,4 @@
+import CABSData
 import CABSNetwork
 import Foundation
 
@@ -20,6 +21,10 @@ public struct RunDirectory: Sendable {
     public var finalAverageFile: URL { checkpointFolder.appending(path: "final-average.safetensors") }
     /// Where the run diverged, if it did.
     public var divergenceFile: URL { url.appending(path: "divergence.json") }
+    /// What the network must be given.
+    public var inputFile: URL { url.appending(path: "input.json") }
+    /// What the network takes for what, where that was asked for.
+    public var confusionFile: URL { url.appending(path: "confusion.json") }
     /// What came out.
     public var summaryFile: URL { url.appending(path: "summary.json") }
 
@@ -167,6 +172,35 @@ public struct RunDirectory: Sendable {
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return (try? Data(contentsOf: divergenceFile)).flatMap { try? decoder.decode(Divergence.self, from: $0) }
     }
+
+    /// Reads what the network must be given; nothing in runs of versions that did not note it.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    public func input() throws(TrainingError) -> InputDescription? { try read(inputFile, "a description of inputs") }
+
+    /// Reads what the network takes for what; nothing where that was not asked for.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    public func confusion() throws(TrainingError) -> Confusion? { try read(confusionFile, "a table of mistakes") }
+
+    private func read<Value: Decodable>(_ file: URL, _ what: String) throws(TrainingError) -> Value? {
+        guard let data = try? Data(contentsOf: file) else { return nil }
+        do {
+            return try JSONDecoder().decode(Value.self, from: data)
+        } catch {
+            throw .unreadable(path: file.path, reason: "it is not \(what)")
+        }
+    }
+
+    /// Writes what the network must be given.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    func write(_ input: InputDescription) throws(TrainingError) { try write(input, to: inputFile) }
+
+    /// Writes what the network takes for what.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    public func write(_ confusion: Confusion) throws(TrainingError) { try write(confusion, to: confusionFile) }
 
     /// Writes what came out.
     ///

@@ -9,6 +9,22 @@ public struct RunEvaluation: Sendable, Hashable, Codable {
     /// The same of the average of the parameters, where one is kept and has begun.
     public let average: Average?
 
+    /// Whether targets are values to be predicted, of which there is no accuracy; nothing in states of versions that had no such data.
+    var predictsValues: Bool?
+
+    /// The part of the test examples that are classified correctly; nothing where there are no classes.
+    public var testAccuracy: Double? { accuracy(of: test) }
+    /// The same of the examples held back from training.
+    public var validationAccuracy: Double? { accuracy(of: validation) }
+    /// The same of the average of the parameters, on the test examples.
+    public var averageTestAccuracy: Double? { accuracy(of: average?.test) }
+    /// The same of the average of the parameters, on the examples held back from training.
+    public var averageValidationAccuracy: Double? { accuracy(of: average?.validation) }
+
+    private func accuracy(of evaluation: Evaluation?) -> Double? {
+        predictsValues == true ? nil : evaluation?.accuracy
+    }
+
     /// What the average of the parameters is worth.
     public struct Average: Sendable, Hashable, Codable {
         /// On the test examples.
@@ -20,11 +36,11 @@ public struct RunEvaluation: Sendable, Hashable, Codable {
     /// The numbers by the names that they have in files.
     var values: [(name: String, value: Double?)] {
         [
-            ("validation_loss", validation?.meanLoss), ("validation_accuracy", validation?.accuracy),
-            ("test_loss", test.meanLoss), ("test_accuracy", test.accuracy),
+            ("validation_loss", validation?.meanLoss), ("validation_accuracy", validationAccuracy),
+            ("test_loss", test.meanLoss), ("test_accuracy", testAccuracy),
             ("average_validation_loss", average?.validation?.meanLoss),
-            ("average_validation_accuracy", average?.validation?.accuracy),
-            ("average_test_loss", average?.test.meanLoss), ("average_test_accuracy", average?.test.accuracy),
+            ("average_validation_accuracy", averageValidationAccuracy),
+            ("average_test_loss", average?.test.meanLoss), ("average_test_accuracy", averageTestAccuracy),
         ]
     }
 }

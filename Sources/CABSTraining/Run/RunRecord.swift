@@ -42,12 +42,12 @@ struct RunRecord: Codable {
             examplesPerSecond: Double(progress.exampleCount) / max(progress.seconds, 1e-9),
             firstBatchSize: firstBatchSize, nextBatchSize: nextBatchSize, firstLoss: firstLoss,
             trainingLoss: trainingLoss, validationLoss: evaluation?.validation?.meanLoss,
-            validationAccuracy: evaluation?.validation?.accuracy, testLoss: evaluation?.test.meanLoss,
-            testAccuracy: evaluation?.test.accuracy,
+            validationAccuracy: evaluation?.validationAccuracy, testLoss: evaluation?.test.meanLoss,
+            testAccuracy: evaluation?.testAccuracy,
             averageValidationLoss: evaluation?.average?.validation?.meanLoss,
-            averageValidationAccuracy: evaluation?.average?.validation?.accuracy,
+            averageValidationAccuracy: evaluation?.averageValidationAccuracy,
             averageTestLoss: evaluation?.average?.test.meanLoss,
-            averageTestAccuracy: evaluation?.average?.test.accuracy, rewinds: rewindCount,
+            averageTestAccuracy: evaluation?.averageTestAccuracy, rewinds: rewindCount,
             finalLearningRate: progress.stepCount > 0 ? learningRate : nil)
     }
 }

@@ -136,7 +136,7 @@ public actor Trainer {
         progress.seconds += (ContinuousClock.now - start) / .seconds(1)
         return TrainingStep(
             index: before.stepCount, learningRate: learningRate, effectiveLearningRate: effectiveRate, report: report,
-            decision: decision, progress: progress)
+            decision: decision, progress: progress, predictsValues: data.predictsValues)
     }
 
     /// Takes the parameters after a step on so many examples into their average.
@@ -173,7 +173,7 @@ public actor Trainer {
                 validation: data.validation.map { try network.evaluateAverage(DatasetBatch(all: $0)) })
         return try RunEvaluation(
             test: evaluate(), validation: data.validation.map { try network.evaluate(DatasetBatch(all: $0)) },
-            average: average)
+            average: average, predictsValues: data.predictsValues)
     }
 
     /// Measures the last step's batch once more, at the parameters as they are now: exactly, and as the authors' code approximates

@@ -45,6 +45,7 @@ public struct TrainingRun: Sendable {
         trainer = try configuration.makeTrainer(onConversion: onConversion)
         directory = try RunDirectory(creating: output, for: configuration)
         lock = try RunLock(directory.url)
+        if let input = trainer.data.input { try directory.write(input) }
         self.traceFile = traceFile
         start = nil
     }

@@ -17,12 +17,14 @@ public struct TrainingStep: Sendable {
     /// How far the run has come with this step.
     public let progress: TrainingProgress
 
+    let predictsValues: Bool
+
     /// The mean loss of the batch, before the update.
     public var loss: Double { report.statistics.meanLoss }
     /// The number of examples in the step's batch.
     public var batchSize: Int { report.statistics.exampleCount }
-    /// The part of the batch, from 0 to 1, that was classified correctly before the update.
-    public var accuracy: Double { Double(report.correctCount) / Double(batchSize) }
+    /// The part of the batch, from 0 to 1, that was classified correctly before the update; nothing where there are no classes.
+    public var accuracy: Double? { predictsValues ? nil : Double(report.correctCount) / Double(batchSize) }
 }
 
 /// The steps of a run as an asynchronous sequence.

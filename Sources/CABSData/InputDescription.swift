@@ -1,0 +1,156 @@
+import CABSExamples
+
+/// What must be known of a network's inputs to use it on others: what they are brought to, and how their numbers become values.
+public struct InputDescription: Sendable, Hashable {
+    /// The shape of an example before its preprocessing; pictures are brought to it.
+    public let shape: ExampleShape
+    /// How its numbers become values.
+    public let normalization: Normalization
+    /// The side of the square in an image's middle that alone goes to the network, standardised; the whole image where not given.
+    public let cropSize: Int?
+    /// The number of values in a target: the number of classes, where there are some.
+    public let targetCount: Int
+    /// Whether targets are values to be predicted, and not classes.
+    public let predictsValues: Bool
+    /// What the classes are called, where they have names.
+    public let classNames: [String]?
+
+    /// Creates a description.
+    public init(
+        shape: ExampleShape, normalization: Normalization, cropSize: Int? = nil, targetCount: Int,
+        predictsValues: Bool = false, classNames: [String]? = nil
+    ) {
+        self.shape = shape
+        self.normalization = normalization
+        self.cropSize = cropSize
+        self.targetCount = targetCount
+        self.predictsValues = predictsValues
+        self.classNames = classNames
+    }
+
+    /// The preprocessing of an image that nothing random happens to.
+    public var preprocessing: any Preprocessing {
+        if let cropSize { return CroppedAndStandardized(cropSize: cropSize, augments: false) }
+        return ImagePreprocessing(normalization: normalization)
+    }
+
+    /// What a class is called: its number where it has no name.
+    public func className(_ index: Int) -> String {
+        guard let classNames, classNames.indices.contains(index) else { return "\(index)" }
+        return classNames[index]
+    }
+}
+
+extension InputDescription: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case shape, normalization, maximum, means, deviations
+        case cropSize = "crop_size"
+        case targetCount = "target_count"
+        case predictsValues = "predicts_values"
+        case classNames = "classes"
+    }
+
+    /// Reads what ``encode(to:)`` writes.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let sizes = try container.decode([Int].self, forKey: .shape)
+        let normalization: Normalization =
+            switch try container.decode(NormalizationName.self, forKey: .normalization) {
+            case .unit: .unit(maximum: try container.decode(Double.self, forKey: .maximum))
+            case .image: .image
+            case .channel:
+                .channel(
+                    means: try container.decode([Double].self, forKey: .means),
+                    deviations: try container.decode([Double].self, forKey: .deviations))
+            }
+        let cropSize = try container.decodeIfPresent(Int.self, forKey: .cropSize)
+        guard let shape = ExampleShape(sizes: sizes), normalization.fits(shape), (cropSize ?? 1) >= 1 else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "shape and normalization do not fit"))
+        }
+        self.init(
+            shape: shape, normalization: normalization, cropSize: cropSize,
+            targetCount: try container.decode(Int.self, forKey: .targetCount),
+            predictsValues: try container.decode(Bool.self, forKey: .predictsValues),
+            classNames: try container.decodeIfPresent([String].self, forKey: .classNames))
+    }
+
+    /// Writes the shape as [height, width, channels] or [count], and the normalisation with its numbers.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(shape.sizes, forKey: .shape)
+        switch normalization {
+        case .unit(let maximum):
+            try container.encode(NormalizationName.unit, forKey: .normalization)
+            try container.encode(maximum, forKey: .maximum)
+        case .image: try container.encode(NormalizationName.image, forKey: .normalization)
+        case .channel(let means, let deviations):
+            try container.encode(NormalizationName.channel, forKey: .normalization)
+            try container.encode(means, forKey: .means)
+            try container.encode(deviations, forKey: .deviations)
+        }
+        try container.encodeIfPresent(cropSize, forKey: .cropSize)
+        try container.encode(targetCount, forKey: .targetCount)
+        try container.encode(predictsValues, forKey: .predictsValues)
+        try container.encodeIfPresent(classNames, forKey: .classNames)
+    }
+}
+
+extension Normalization {
+    fileprivate func fits(_ shape: ExampleShape) -> Bool {
+        switch self {
+        case .unit(let maximum): maximum > 0 && maximum.isFinite
+        case .image: true
+        case .channel(let means, let deviations):
+            means.count == shape.planeCount && deviations.count == means.count
+                && deviations.allSatisfy { $0 > 0 && $0.isFinite } && means.allSatisfy(\.isFinite)
+        }
+    }
+}
+
+extension ExampleShape {
+    /// [height, width, channels], or [count] of a vector.
+    fileprivate var sizes: [Int] {
+        switch self {
+        case .vector(let count): [count]
+        case .image(let height, let width, let channels): [height, width, channels]
+        }
+    }
+
+    fileprivate init?(sizes: [Int]) {
+        guard sizes.allSatisfy({ (1...1 << 24).contains($0) }) else { return nil }
+        switch sizes.count {
+        case 1: self = .vector(sizes[0])
+        case 3: self = .image(height: sizes[0], width: sizes[1], channels: sizes[2])
+        default: return nil
+        }
+    }
+
+    /// The channels of an image; a vector has one.
+    var planeCount: Int { if case .image(_, _, let channels) = self { channels } else { 1 } }
+}
+
+extension InputDescription {
+    /// The shape of an example as the network sees it.
+    public var networkShape: ExampleShape {
+        guard let cropSize else { return shape }
+        return .image(height: cropSize, width: cropSize, channels: shape.planeCount)
+    }
+
+    /// A picture as the network sees it: brought to the shape, and normalised.
+    ///
+    /// - Throws: ``DatasetError/needsVectors(_:)`` where the network takes no pictures.
+    public func values(of picture: Picture) throws(DatasetError) -> [Float] {
+        guard case .image = shape else { throw .needsVectors(shape) }
+        return values(ofPixels: try PictureReading.pixels(of: picture, as: shape))
+    }
+
+    /// An image's bytes, channels first, as the network sees them.
+    func values(ofPixels pixels: [UInt8]) -> [Float] {
+        var values = [Float](repeating: 0, count: networkShape.count)
+        // Nothing random is left in it.
+        var random = RandomStream(seed: 0, purpose: .augmentation, index: 0)
+        preprocessing.apply(to: pixels[...], shape: shape, into: &values, using: &random)
+        return values
+    }
+}

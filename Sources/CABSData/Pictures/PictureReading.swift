@@ -1,0 +1,87 @@
+import CABSExamples
+import Foundation
+import Synchronization
+
+/// How the pictures of a folder are read.
+struct PictureReading {
+    let size: ImageSize?
+    let channelCount: Int?
+    /// How many bytes of memory the pictures of both parts may take.
+    let memoryLimit: Int
+
+    /// Decodes the pictures of both parts, on all processors that may be used.
+    ///
+    /// - Throws: ``DatasetError`` naming the first picture that cannot be used, and how many more there are.
+    func read(_ folder: PictureFolder, from url: URL) throws(DatasetError) -> (LabeledImages, LabeledImages) {
+        let entries = folder.training + folder.test
+        guard !folder.training.isEmpty, !folder.test.isEmpty else { throw .noExamples(url.path) }
+        let shape = try shape(of: entries)
+        let needed = entries.count.multipliedReportingOverflow(by: shape.count)
+        guard !needed.overflow, needed.partialValue <= memoryLimit else {
+            throw .picturesTooLarge(count: entries.count, each: shape, limit: memoryLimit)
+        }
+        let pixels = try pixels(of: entries, shape)
+        func part(_ range: Range<Int>) throws(DatasetError) -> LabeledImages {
+            try LabeledImages(
+                shape: shape, classCount: folder.classNames.count,
+                pixels: Array(pixels[(range.lowerBound * shape.count)..<(range.upperBound * shape.count)]),
+                labels: entries[range].map { UInt16($0.label) }, source: url.path)
+        }
+        return (try part(0..<folder.training.count), try part(folder.training.count..<entries.count))
+    }
+
+    /// The shape that all pictures are brought to: as is asked, or the one that they share.
+    private func shape(of entries: [PictureFolder.Entry]) throws(DatasetError) -> ExampleShape {
+        let shapes = try forEach(entries) { entry throws(DatasetError) in try PictureFile(entry.file).shape }
+        let channels = channelCount ?? shapes.map(\.channelCount).max()!
+        if let size { return .image(height: size.height, width: size.width, channels: channels) }
+        let first = shapes[0].withChannelCount(channels)
+        if let index = shapes.firstIndex(where: { $0.withChannelCount(channels) != first }) {
+            throw .sizesDiffer(
+                first: entries[0].file.path, shapes[0], other: entries[index].file.path, shapes[index])
+        }
+        return first
+    }
+
+    private func pixels(
+        of entries: [PictureFolder.Entry], _ shape: ExampleShape
+    ) throws(DatasetError) -> [UInt8] {
+        let pictures = try forEach(entries) { entry throws(DatasetError) in
+            try Self.pixels(of: Picture(contentsOf: entry.file), as: shape)
+        }
+        return Array(pictures.joined())
+    }
+
+    /// A picture's bytes, resized so that it covers the shape, then cut off around the middle.
+    static func pixels(of picture: Picture, as shape: ExampleShape) throws(DatasetError) -> [UInt8] {
+        guard case .image(let height, let width, let channels) = shape,
+            let size = ImageSize(height: height, width: width)
+        else { return picture.pixels }
+        let picture = picture.withChannelCount(channels)
+        return try LabeledImages(
+            shape: picture.shape, classCount: 1, pixels: picture.pixels, labels: [0], source: "a picture"
+        ).resized(to: size).pixels
+    }
+
+    /// What `read` gives for each entry, in their order.
+    private func forEach<Value: Sendable>(
+        _ entries: [PictureFolder.Entry], _ read: @Sendable (PictureFolder.Entry) throws(DatasetError) -> Value
+    ) throws(DatasetError) -> [Value] {
+        let outcomes = Mutex([Result<Value, DatasetError>?](repeating: nil, count: entries.count))
+        DispatchQueue.concurrentPerform(iterations: entries.count) { index in
+            let outcome: Result<Value, DatasetError>
+            do throws(DatasetError) {
+                outcome = .success(try read(entries[index]))
+            } catch {
+                outcome = .failure(error)
+            }
+            outcomes.withLock { $0[index] = outcome }
+        }
+        let all = outcomes.withLock { $0.compactMap(\.self) }
+        let errors = all.compactMap { if case .failure(let error) = $0 { error } else { nil } }
+        if let first = errors.first {
+            throw errors.count == 1 ? first : .andMore(first: "\(first)", count: errors.count - 1)
+        }
+        return all.compactMap { try? $0.get() }
+    }
+}

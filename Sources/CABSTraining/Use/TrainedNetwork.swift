@@ -1,0 +1,144 @@
+import CABSData
+import CABSNetwork
+import Foundation
+
+/// A network that was trained: of a run that has ended or not, of one of its checkpoints, or of a file of parameters.
+public struct TrainedNetwork: Sendable {
+    /// How it was trained, with the options that were given in place of the run's.
+    public let configuration: TrainingConfiguration
+    /// Which parameters these are, for people to read; empty where the file does not say.
+    public let state: String
+    /// The run's folder; nothing of a file of parameters alone.
+    public let directory: RunDirectory?
+    /// What it must be given; nothing where the run did not note it.
+    public let storedInput: InputDescription?
+    /// The average of the parameters, where there is one.
+    public let average: ParameterSet?
+    private let source: Source
+
+    private enum Source: Sendable {
+        case parameters(ParameterSet)
+        case file(URL)
+    }
+
+    /// Reads what is there.
+    ///
+    /// - Parameters:
+    ///   - url: A run's folder, a checkpoint or a file of parameters within one, or such a file elsewhere, for which `given` then names data
+    ///     and model.
+    ///   - given: Options in place of the run's.
+    ///   - onDamage: Told of each damaged checkpoint that is passed over.
+    /// - Throws: ``TrainingError`` where there is nothing, or it is damaged, and what the options throw.
+    public init(
+        at url: URL, with given: TrainingOptions = TrainingOptions(), onDamage: (TrainingError) -> Void = { _ in }
+    ) throws {
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw TrainingError.unreadable(path: url.relativePath, reason: "there is no such file or folder")
+        }
+        if url.isFolder {
+            let directory = RunDirectory(existing: url)
+            let newest = try directory.newestParameters(onDamage: onDamage)
+            let state =
+                switch newest.status {
+                case .finished: ""
+                case .diverged: " (the run diverged later)"
+                case nil: " (the run has not ended)"
+                }
+            try self.init(
+                of: directory, given, "after \(newest.stepCount) steps\(state)", .parameters(newest.parameters),
+                average: newest.average)
+            return
+        }
+        let directory = RunDirectory(holding: url)
+        if given.dataset == nil || given.model == nil, let directory {
+            let tensors = CheckpointTensors(of: try Safetensors.read(url))
+            try self.init(
+                of: directory, given, "of \(url.lastPathComponent)", .parameters(tensors.parameters),
+                average: tensors.average)
+            return
+        }
+        guard given.dataset != nil, given.model != nil else {
+            throw TrainingError.contradiction(
+                "a parameter file that lies in no run's folder says nothing of its data and model; add --dataset and --model"
+            )
+        }
+        self.init(
+            configuration: try TrainingConfiguration(given), state: "", directory: nil, storedInput: nil, average: nil,
+            source: .file(url))
+    }
+
+    private init(
+        configuration: TrainingConfiguration, state: String, directory: RunDirectory?, storedInput: InputDescription?,
+        average: ParameterSet?, source: Source
+    ) {
+        self.configuration = configuration
+        self.state = state
+        self.directory = directory
+        self.storedInput = storedInput
+        self.average = average
+        self.source = source
+    }
+
+    private init(
+        of directory: RunDirectory, _ given: TrainingOptions, _ state: String, _ source: Source, average: ParameterSet?
+    ) throws {
+        var options = try TrainingOptions(contentsOf: directory.configurationFile)
+        // Of the machine that trained, not of this one.
+        options.workers = nil
+        self.init(
+            configuration: try TrainingConfiguration(options.overridden(by: given).options), state: state,
+            directory: directory, storedInput: try directory.input(), average: average, source: source)
+    }
+
+    /// What the network must be given; where the run did not note it, its data are read to know.
+    ///
+    /// - Throws: What reading the data throws.
+    public func input() throws -> InputDescription {
+        if let storedInput { return storedInput }
+        guard let input = try configuration.loadData().input else {
+            throw TrainingError.contradiction(
+                "nothing says what the network of \(configuration.model.name) must be given")
+        }
+        return input
+    }
+
+    /// The network's model.
+    ///
+    /// - Throws: What making the model throws.
+    public func model() throws -> Model {
+        let input = try input()
+        return try configuration.model.model(
+            input: input.networkShape, outputCount: input.targetCount, seed: configuration.options.seed!)
+    }
+
+    /// The parameters.
+    ///
+    /// - Parameter onConversion: Told where they are no 32-bit floats in their file.
+    /// - Throws: What reading them throws.
+    public func parameters(for model: Model, onConversion: (String) -> Void = { _ in }) throws -> ParameterSet {
+        switch source {
+        case .parameters(let parameters): parameters
+        case .file(let url): try Safetensors.read(url, for: model, onConversion: onConversion)
+        }
+    }
+
+    /// Sets the network up, to compute outputs and losses.
+    ///
+    /// - Throws: What setting up a network throws.
+    public func network(for model: Model, onConversion: (String) -> Void = { _ in }) throws -> Network {
+        try Network(
+            model, loss: configuration.options.loss!, estimator: .unmeasured,
+            workerCount: configuration.options.workers,
+            parameters: parameters(for: model, onConversion: onConversion))
+    }
+}
+
+extension RunDirectory {
+    /// The run whose checkpoint or parameters a file is; nothing where it is none.
+    fileprivate init?(holding file: URL) {
+        let folder = file.absoluteURL.standardizedFileURL.deletingLastPathComponent().deletingLastPathComponent()
+        self.init(existing: folder)
+        guard file.pathExtension == "safetensors", FileManager.default.fileExists(atPath: configurationFile.path)
+        else { return nil }
+    }
+}

@@ -1,0 +1,134 @@
+import CABSTraining
+import Foundation
+import Testing
+
+/// From own pictures and arrays to what a network says of others, as users go.
+@Suite struct OwnDataTests {
+    private static let training = [
+        "train", "--dataset", "folder", "--data", "pictures", "--model", "mlp", "--epochs", "10", "--output", "out",
+    ]
+
+    @Test func `pictures are trained on, predicted and told apart`() throws {
+        try CommandTests.withFolder { folder in
+            try SmallSets.writePictures(in: folder.appending(path: "pictures"))
+            let run = try CommandTests.run(Self.training, in: folder)
+            #expect(run.code == 0 && run.output.contains("test accuracy 1.0000"), "\(run.output)\(run.errors)")
+            let file = "pictures/test/dark/3.png"
+            let text = try CommandTests.run(["predict", "out", file], in: folder)
+            #expect(text.code == 0 && text.output.hasPrefix("\(file)  dark "), "\(text.output)\(text.errors)")
+            let json = try CommandTests.run(["predict", "out", "pictures/test", "no.png", "--json"], in: folder)
+            #expect(json.code == 1 && json.errors.contains("no.png"), "\(json.errors)")
+            let lines = try json.output.split(separator: "\n").map {
+                try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+            #expect(lines.count == 16)
+            for line in lines {
+                let name = try #require(line["file"] as? String)
+                #expect(line["class"] as? String == (name.contains("dark") ? "dark" : "bright"))
+                #expect((line["top"] as? [Any])?.count == 2 && (line["probability"] as? Double ?? 0) > 0.5)
+            }
+            let checkpoint = try CommandTests.run(
+                ["predict", "out/checkpoints/final.safetensors", file], in: folder)
+            #expect(checkpoint.output == text.output, "\(checkpoint.errors)")
+            let one = try CommandTests.run(["predict", "out", file, "--top", "1", "--workers", "1"], in: folder)
+            #expect(text.output.hasPrefix(one.output.dropLast()) && one.output.count < text.output.count)
+            let confusion = try CommandTests.run(["evaluate", "out", "--confusion"], in: folder)
+            #expect(confusion.output.contains("  bright  1.0000  of 8"), "\(confusion.output)\(confusion.errors)")
+            #expect(
+                try RunDirectory(existing: folder.appending(path: "out")).confusion()?.counts == [[8, 0], [0, 8]])
+        }
+    }
+
+    @Test func `mistakes are shown with their pictures`() throws {
+        try CommandTests.withFolder { folder in
+            try SmallSets.writePictures(in: folder.appending(path: "pictures"))
+            let place = folder.appending(path: "pictures/test")
+            try FileManager.default.moveItem(
+                at: place.appending(path: "dark/3.png"), to: place.appending(path: "bright/wrong.png"))
+            #expect(try CommandTests.run(Self.training, in: folder).code == 0)
+            let result = try CommandTests.run(["evaluate", "out", "--confusion"], in: folder)
+            #expect(result.output.contains("1 of bright taken for dark"), "\(result.output)")
+            let mistake = try #require(
+                RunDirectory(existing: folder.appending(path: "out")).confusion()?.mistakes.first)
+            #expect(mistake.actual == 0 && mistake.predicted == 1 && mistake.probability > 0.5)
+            let file = folder.appending(path: "mistake.png")
+            try #require(mistake.picture).write(to: file)
+            let moved = try Picture(contentsOf: place.appending(path: "bright/wrong.png"))
+            #expect(try Picture(contentsOf: file).pixels == moved.pixels)
+            try CommandTests.writeGnuplot(in: folder)
+            let report = try CommandTests.run(
+                ["report", "out", "--output", "page.html"], in: folder, environment: ["PATH": folder.path])
+            #expect(report.code == 0, "\(report.errors)")
+            let page = try String(contentsOf: folder.appending(path: "page.html"), encoding: .utf8)
+            #expect(page.contains("The worst mistakes") && page.contains("data:image/png;base64,"))
+        }
+    }
+
+    @Test func `a network is evaluated elsewhere as it was trained`() throws {
+        try CommandTests.withFolder { folder in
+            try SmallSets.writePictures(in: folder.appending(path: "pictures"))
+            #expect(try CommandTests.run(Self.training, in: folder).code == 0)
+            // Other training pictures would give another normalisation; the run's counts.
+            let other = folder.appending(path: "other")
+            for (from, to) in [("test", "test"), ("test", "train")] {
+                try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+                try FileManager.default.copyItem(
+                    at: folder.appending(path: "pictures/\(from)"), to: other.appending(path: to))
+            }
+            for name in ["0.png", "1.png", "2.png"] {
+                try FileManager.default.removeItem(at: other.appending(path: "train/dark/\(name)"))
+            }
+            let (own, elsewhere) = (
+                try CommandTests.run(["evaluate", "out"], in: folder),
+                try CommandTests.run(["evaluate", "out", "--data", "other"], in: folder)
+            )
+            #expect(own.code == 0 && elsewhere.output == own.output, "\(elsewhere.output)\(elsewhere.errors)")
+        }
+    }
+
+    @Test func `values are predicted without a word of accuracy`() throws {
+        try CommandTests.withFolder { folder in
+            let file = try #require(
+                URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                    .appending(path: "CABSDataTests/Resources/arrays/values.npz") as URL?)
+            let run = try CommandTests.run(
+                [
+                    "train", "--dataset", "npz", "--data", file.path, "--model", "mlp", "--learning-rate", "0.01",
+                    "--steps", "20", "--output", "out",
+                ], in: folder)
+            #expect(run.code == 0 && !run.output.contains("accuracy"), "\(run.output)\(run.errors)")
+            #expect(run.output.contains("test loss"))
+            let directory = RunDirectory(existing: folder.appending(path: "out"))
+            #expect(try directory.summary()?.testAccuracy == nil && directory.summary()?.testLoss != nil)
+            #expect(try TrainingOptions(contentsOf: directory.configurationFile).loss == .meanSquaredError)
+            let metrics = try String(contentsOf: directory.metricsFile, encoding: .utf8)
+            #expect(!metrics.contains("accuracy"))
+            let predictions = try CommandTests.run(["predict", "out", file.path, "--json"], in: folder)
+            #expect(predictions.output.split(separator: "\n").count == 4, "\(predictions.errors)")
+            #expect(predictions.output.contains("\"values\":["))
+            #expect(try !CommandTests.run(["evaluate", "out"], in: folder).output.contains("accuracy"))
+        }
+    }
+
+    @Test func `pictures take no more memory than they may`() throws {
+        try CommandTests.withFolder { folder in
+            try SmallSets.writePictures(in: folder.appending(path: "pictures"))
+            let result = try CommandTests.run(Self.training + ["--cache-images", "4.09KB"], in: folder)
+            #expect(result.code == 1 && result.errors.contains("--cache-images"), "\(result.errors)")
+            #expect(try CommandTests.run(Self.training + ["--cache-images", "4.1 KB"], in: folder).code == 0)
+        }
+    }
+
+    @Test(arguments: [
+        (["--dataset", "folder"], "--data"), (["--dataset", "npz"], "--data"),
+        (["--dataset", "digits", "--channels", "3"], "channels means nothing"),
+        (["--dataset", "folder", "--data", "x", "--channels", "2"], "1 (grey) or 3"),
+        (["--dataset", "folder", "--data", "x", "--test-fraction", "1"], "between 0 and 1"),
+        (["--dataset", "folder", "--data", "x", "--cache-images", "4"], "such as 4GB"),
+        (["--dataset", "cifar10", "--data", "x", "--normalize", "unit"], "augment paper normalises"),
+    ])
+    func `options that mean nothing are refused`(options: [String], reason: String) throws {
+        let result = try CommandTests.run(["train"] + options)
+        #expect(result.code != 0 && result.errors.contains(reason), "\(result.errors)")
+    }
+}

@@ -1,0 +1,195 @@
+import CABSExamples
+import Foundation
+import Testing
+
+@testable import CABSData
+
+/// Pictures of all kinds beside what Pillow sees in them, and folders of pictures.
+@Suite struct PictureTests {
+    static let folder = Bundle.module.bundleURL.appending(path: "Resources/pictures")
+
+    private struct Seen: Decodable {
+        let shape: [Int]
+        let pixels: [Int]
+    }
+
+    /// How far a byte may be from Pillow's: PNG is exact; decoders of JPEG round in their own ways.
+    private static func tolerance(_ name: String) -> Int { name.lowercased().hasSuffix("png") ? 0 : 3 }
+
+    @Test func `what is seen in a picture is what Pillow sees`() throws {
+        let file = Self.folder.deletingLastPathComponent().appending(path: "pictures.json")
+        let seen = try JSONDecoder().decode([String: Seen].self, from: Data(contentsOf: file))
+        #expect(seen.count == 17)
+        for (name, expected) in seen {
+            let picture = try Picture(contentsOf: Self.folder.appending(path: name))
+            let shape = ExampleShape.image(
+                height: expected.shape[1], width: expected.shape[2], channels: expected.shape[0])
+            #expect(picture.shape == shape, "\(name)")
+            let distance = zip(picture.pixels, expected.pixels).map { abs(Int($0) - $1) }.max()!
+            #expect(distance <= Self.tolerance(name), "\(name): \(distance)")
+        }
+    }
+
+    @Test(arguments: [
+        ("bad-cmyk.jpg", "CMYK"), ("bad-empty.png", "empty"), ("bad-text.jpg", "neither a PNG nor a JPEG"),
+        ("bad-cut.jpg", "remature end"), ("bad-cut.png", "cannot be used"), ("bad-damaged.png", "cannot be used"), ("bad-huge.png", "50000x50000"),
+        ("nothing.png", "no such file"),
+    ])
+    func `a picture that cannot be used is refused by its name`(name: String, reason: String) throws {
+        let error = #expect(throws: DatasetError.self) { try Picture(contentsOf: Self.folder.appending(path: name)) }
+        let text = try #require(error).description
+        #expect(text.contains(name) && text.contains(reason), "\(text)")
+    }
+
+    @Test func `grey becomes three equal channels, and three channels their brightness`() throws {
+        let color = try Picture(contentsOf: Self.folder.appending(path: "color.PNG"))
+        let grey = color.withChannelCount(1)
+        #expect(grey.shape == .image(height: 5, width: 7, channels: 1))
+        let (red, green, blue) = (Int(color.pixels[9]), Int(color.pixels[44]), Int(color.pixels[79]))
+        #expect(Int(grey.pixels[9]) == (299 * red + 587 * green + 114 * blue + 500) / 1000)
+        #expect(grey.withChannelCount(3).pixels == grey.pixels + grey.pixels + grey.pixels)
+    }
+
+    @Test func `a picture written as PNG is read back as it was`() throws {
+        for name in ["color.PNG", "grey.png"] {
+            let picture = try Picture(contentsOf: Self.folder.appending(path: name))
+            let folder = try TemporaryFolder()
+            let file = try folder.write(Array(picture.png), as: "again.png")
+            #expect(try Picture(contentsOf: file).pixels == picture.pixels)
+        }
+    }
+
+    // MARK: Folders
+
+    /// Pictures of one grey value each, below a folder.
+    private static func write(_ values: [String: UInt8], side: Int = 2, in folder: TemporaryFolder) throws {
+        for (path, value) in values {
+            let picture = try #require(
+                Picture(
+                    shape: .image(height: side, width: side, channels: 1),
+                    pixels: [UInt8](repeating: value, count: side * side)))
+            let file = folder.url.appending(path: path)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try picture.png.write(to: file)
+        }
+    }
+
+    private static func load(
+        _ folder: TemporaryFolder, _ options: ImageOptions = ImageOptions(normalization: .unit)
+    ) throws -> TrainingData {
+        try DatasetName.folder.load(from: folder.url, images: options)
+    }
+
+    private static func refusal(_ folder: TemporaryFolder, _ options: ImageOptions = ImageOptions()) throws -> String {
+        let error = #expect(throws: DatasetError.self) { try load(folder, options) }
+        return try #require(error).description
+    }
+
+    private static func example(_ data: any Dataset, _ index: Int) -> (input: [Float], label: Int) {
+        var (input, target) = (
+            [Float](repeating: 0, count: data.inputShape.count), [Float](repeating: 0, count: data.targetCount)
+        )
+        data.copyExample(at: index, draw: 0, input: &input, target: &target)
+        return (input, target.firstIndex(of: 1)!)
+    }
+
+    @Test(arguments: ["test", "val"])
+    func `classes are folders, examples in the order of their names`(test: String) throws {
+        let folder = try TemporaryFolder()
+        try Self.write(
+            [
+                "train/b/2.png": 20, "train/b/10.PNG": 10, "train/a/x.png": 30, "train/a/more/y.png": 31,
+                "\(test)/b/1.png": 40,
+            ], in: folder)
+        try folder.write([1], as: "train/a/notes.txt")
+        try folder.write([1], as: "train/.hidden")
+        let data = try Self.load(folder)
+        #expect(data.input?.classNames == ["a", "b"])
+        #expect((0..<4).map { Int(Self.example(data.training, $0).input[0] * 255 + 0.5) } == [30, 31, 10, 20])
+        #expect((0..<4).map { Self.example(data.training, $0).label } == [0, 0, 1, 1])
+        #expect(data.test.count == 1 && Self.example(data.test, 0).label == 1)
+        #expect(data.notices.count == 1 && data.notices[0].contains("notes.txt"))
+    }
+
+    @Test func `where no folder divides the pictures, their names do`() throws {
+        let folder = try TemporaryFolder()
+        let names = (0..<200).map { "\($0 % 2 == 0 ? "even" : "odd")/\($0).png" }
+        try Self.write(Dictionary(uniqueKeysWithValues: names.map { ($0, 9) }), in: folder)
+        let data = try Self.load(folder)
+        #expect(data.training.count + data.test.count == 200 && (25...55).contains(data.test.count))
+        let half = try Self.load(folder, ImageOptions(testFraction: 0.5))
+        #expect((80...120).contains(half.test.count))
+        // A picture more changes no other's part.
+        let before = try PictureFolder(folder.url, testFraction: 0.2).test.map(\.file.lastPathComponent)
+        try Self.write(["even/one-more.png": 3], in: folder)
+        let after = try PictureFolder(folder.url, testFraction: 0.2).test.map(\.file.lastPathComponent)
+        #expect(before == after.filter { $0 != "one-more.png" })
+        // The same on every machine: these are the first of this one.
+        #expect(before.prefix(4) == ["108.png", "110.png", "116.png", "122.png"], "\(before.prefix(4))")
+    }
+
+    @Test func `channels and sizes are brought together where it is asked for`() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(["train/a/1.png": 10, "test/a/1.png": 10], side: 4, in: folder)
+        try Self.write(["train/b/1.png": 20], side: 6, in: folder)
+        let text = try Self.refusal(folder)
+        #expect(text.contains("4x4x1") && text.contains("6x6x1") && text.contains("--image-size"), "\(text)")
+        let size = try #require(ImageSize("3x3"))
+        let data = try Self.load(folder, ImageOptions(size: size, normalization: .unit, channelCount: 3))
+        #expect(data.training.inputShape == .image(height: 3, width: 3, channels: 3))
+        #expect(Set(Self.example(data.training, 1).input) == [Float(20) / 255])
+        let tight = try Self.refusal(folder, ImageOptions(size: size, memoryLimit: 26))
+        #expect(tight.contains("--cache-images") && tight.contains("--image-size"), "\(tight)")
+        #expect(try Self.load(folder, ImageOptions(size: size, memoryLimit: 27)).test.count == 1)
+    }
+
+    @Test func `channels are normalised by the training pictures, in testing too`() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(["train/a/1.png": 10, "train/b/1.png": 30, "test/a/1.png": 50], in: folder)
+        let data = try Self.load(folder, ImageOptions())
+        #expect(data.input?.normalization == .channel(means: [20], deviations: [10]))
+        #expect(Self.example(data.training, 0).input == [-1, -1, -1, -1])
+        #expect(Self.example(data.test, 0).input == [3, 3, 3, 3])
+        var known = ImageOptions()
+        known.knownNormalization = .channel(means: [0], deviations: [50])
+        #expect(try Self.example(Self.load(folder, known).test, 0).input == [1, 1, 1, 1])
+        let input = try #require(data.input)
+        #expect(try JSONDecoder().decode(InputDescription.self, from: JSONEncoder().encode(input)) == input)
+    }
+
+    @Test func `what nothing can be learned from is refused with what to do`() throws {
+        func refusal(_ values: [String: UInt8], _ prepare: (TemporaryFolder) throws -> Void = { _ in }) throws -> String
+        {
+            let folder = try TemporaryFolder()
+            try Self.write(values, in: folder)
+            try prepare(folder)
+            return try Self.refusal(folder)
+        }
+        let fine: [String: UInt8] = ["train/a/1.png": 1, "train/b/1.png": 2, "test/a/1.png": 3]
+        let empty = try refusal(fine) {
+            try FileManager.default.createDirectory(
+                at: $0.url.appending(path: "train/c"), withIntermediateDirectories: true)
+        }
+        #expect(empty.contains("train/c is a class without pictures"), "\(empty)")
+        let unknown = try refusal(fine.merging(["test/z/1.png": 1]) { $1 })
+        #expect(unknown.contains("the class z"), "\(unknown)")
+        #expect(try refusal(["train/a/1.png": 1, "test/a/1.png": 1]).contains("1 class;"))
+        #expect(try refusal(["train/a/1.png": 1, "train/b/1.png": 1]).contains("none that is called test or val"))
+        #expect(try refusal([:]).contains("0 classes"))
+        let broken = try refusal(fine) { folder in
+            for name in ["2", "3", "4"] { try folder.write([0x89, 0x50, 0x4e, 0x47, 0], as: "train/b/\(name).png") }
+        }
+        #expect(broken.contains("train/b/2.png") && broken.contains("(and 2 more like it)"), "\(broken)")
+        let name = try refusal(fine) { folder in
+            let path = Array("\(folder.url.path)/train/a/".utf8) + [0xff, 0xfe] + Array(".png".utf8) + [0]
+            let descriptor = path.withUnsafeBufferPointer { bytes in
+                open(
+                    UnsafeRawPointer(bytes.baseAddress!).assumingMemoryBound(to: CChar.self), O_CREAT | O_WRONLY, 0o600)
+            }
+            try #require(descriptor >= 0)
+            close(descriptor)
+        }
+        #expect(name.contains("not UTF-8"), "\(name)")
+    }
+}

@@ -1,0 +1,51 @@
+"""Made the .npz files in arrays/: python3 arrays.py, with NumPy 2.4."""
+import pathlib
+import numpy
+
+folder = pathlib.Path(__file__).parent / "arrays"
+
+
+def images(count, offset):
+    index, row, column, channel = numpy.indices((count, 3, 4, 2))
+    return ((index * 31 + row * 7 + column * 3 + channel * 100 + offset) % 256).astype(numpy.uint8)
+
+
+x_train, x_test = images(6, 0), images(4, 5)
+y_train, y_test = numpy.array([0, 1, 2, 0, 1, 2]), numpy.array([2, 1, 0, 2])
+
+
+def save(name, compressed=True, **arrays):
+    all_arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test} | arrays
+    (numpy.savez_compressed if compressed else numpy.savez)(
+        folder / f"{name}.npz", **{key: value for key, value in all_arrays.items() if value is not None})
+
+
+save("plain", compressed=False)
+save("same-i8", x_train=x_train.astype(">i8"), y_train=y_train.reshape(-1, 1).astype(numpy.uint8))
+save("same-f4", x_train=numpy.asfortranarray(x_train.astype(">f4")), x_test=x_test.astype(numpy.float16))
+save("same-i2", x_test=numpy.asfortranarray(x_test.astype("<i2")), y_test=(y_test + 0).astype(">i2"))
+save("same-from-one", y_train=y_train + 1, y_test=y_test + 1)
+save("grey", x_train=x_train[..., 0], x_test=x_test[..., 0])
+save("fractions", x_train=x_train / 255, x_test=(x_test / 255).astype(numpy.float32))
+save("vectors", x_train=x_train.reshape(6, 24) / 10, x_test=x_test.reshape(4, 24) / 10)
+save("values", y_train=y_train / 2, y_test=y_test / 2)
+save("two-values", y_train=numpy.stack([y_train, -y_train], 1) / 2, y_test=numpy.stack([y_test, -y_test], 1) / 2)
+save("bad-objects", y_train=numpy.array([0, "a", 2, 0, 1, None], dtype=object))
+save("bad-text", y_train=numpy.array(list("abcabc")))
+save("bad-complex", x_train=x_train.astype(complex))
+save("bad-negative", y_train=y_train - 1)
+save("bad-gap", y_train=y_train * 2, y_test=y_test * 2)
+save("bad-label", y_test=y_test + 1)
+save("bad-one-class", y_train=y_train * 0, y_test=y_test * 0)
+save("bad-missing", x_test=None)
+save("bad-count", y_train=y_train[:5])
+save("bad-shapes", x_test=x_test[:, :2])
+save("bad-rank", x_train=x_train.reshape(6, 3, 2, 2, 2))
+save("bad-empty", x_test=x_test[:0], y_test=y_test[:0])
+save("bad-infinite", x_train=numpy.where(x_train == 0, numpy.inf, x_train))
+whole = (folder / "plain.npz").read_bytes()
+(folder / "bad-cut.npz").write_bytes(whole[:-100])
+(folder / "bad-array.npz").write_bytes(b"\x93NUMPY\x01\x00")
+damaged = bytearray((folder / "grey.npz").read_bytes())
+damaged[120] ^= 0xff
+(folder / "bad-damaged.npz").write_bytes(damaged)
