@@ -8,9 +8,11 @@ let package = Package(
         .library(name: "CABS", targets: ["CABS"]),
         .library(name: "CABSTraining", targets: ["CABSTraining"]),
         .executable(name: "cabs", targets: ["CABSCommand"]),
+        .executable(name: "cabs-export", targets: ["CABSExportCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.30.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
@@ -20,6 +22,7 @@ let package = Package(
             name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMatio", providers: [.apt(["libmatio-dev"]), .brew(["libmatio"])]),
+        .systemLibrary(name: "CChecksum", providers: [.apt(["libisal-dev"]), .brew(["isa-l"])]),
         .systemLibrary(name: "CZip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
         .target(name: "CImageResize"),
         .target(
@@ -45,11 +48,22 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "CABSReport", dependencies: ["CABS", "CABSTraining"]),
+        .target(name: "CABSTerminal", dependencies: ["CABSTraining"]),
         .executableTarget(
             name: "CABSCommand",
             dependencies: [
-                "CABSReport", "CABSTraining",
+                "CABSReport", "CABSTerminal", "CABSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // What needs protocol buffers, whose library takes a minute to build: `cabs export` hands over to it.
+        .target(
+            name: "CABSExport",
+            dependencies: ["CABSTraining", "CChecksum", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["Schemas"]),
+        .executableTarget(
+            name: "CABSExportCommand",
+            dependencies: [
+                "CABSExport", "CABSTerminal", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
         .testTarget(
@@ -59,7 +73,8 @@ let package = Package(
             name: "CABSDataTests", dependencies: ["CABSData", "CABSExamples"], resources: [.copy("Resources")]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
         .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
-        .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSTraining"]),
+        .testTarget(name: "CABSExportTests", dependencies: ["CABSExport", "CABSTraining"]),
+        .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSExportCommand", "CABSTraining"]),
     ],
     swiftLanguageModes: [.v6]
 )

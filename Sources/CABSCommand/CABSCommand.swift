@@ -1,4 +1,5 @@
 import ArgumentParser
+import CABSTerminal
 import CABSTraining
 import Foundation
 
@@ -20,6 +21,7 @@ struct CABSCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CompareCommand.self, ReportCommand.self,
+            ExportCommand.self,
             PolicyCommand.self, DataCommand.self,
             BenchCommand.self,
         ])

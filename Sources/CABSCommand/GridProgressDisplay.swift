@@ -1,3 +1,4 @@
+import CABSTerminal
 import CABSTraining
 import Foundation
 

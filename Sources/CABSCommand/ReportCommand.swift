@@ -1,5 +1,6 @@
 import ArgumentParser
 import CABSReport
+import CABSTerminal
 import Foundation
 
 /// `cabs report`.

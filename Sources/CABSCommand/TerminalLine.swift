@@ -1,3 +1,4 @@
+import CABSTerminal
 import Foundation
 
 /// Standard output: on a terminal with a last line that renews itself.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CABSTerminal
 import CABSTraining
 import Foundation
 

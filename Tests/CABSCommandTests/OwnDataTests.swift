@@ -110,6 +110,32 @@ import Testing
         }
     }
 
+    @Test func `export hands over to its own program, and says how to build it where that is not there`() throws {
+        try CommandTests.withFolder { folder in
+            let run = try CommandTests.run(
+                ["train", "--dataset", "digits", "--steps", "3", "--output", "out"], in: folder)
+            #expect(run.code == 0, "\(run.errors)")
+            let all = try CommandTests.run(
+                ["export", "out", "--onnx", "net.onnx", "--hugging-face", "hub", "--tensorboard", "events"], in: folder)
+            #expect(
+                all.code == 0 && all.output.contains("net.onnx: mlp, 9610 parameters"), "\(all.output)\(all.errors)")
+            for path in ["net.onnx", "hub/model.py", "hub/README.md"] {
+                #expect(FileManager.default.fileExists(atPath: folder.appending(path: path).path))
+            }
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "events").path).count == 1)
+            let none = try CommandTests.run(["export", "out", "--onnx", "again.onnx", "--average"], in: folder)
+            #expect(none.code != 0 && none.errors.contains("kept no average"), "\(none.errors)")
+            #expect(try CommandTests.run(["export", "out"], in: folder).errors.contains("--onnx"))
+            #expect(try CommandTests.run(["export", "--help"], in: folder).output.contains("--hugging-face"))
+            let alone = folder.appending(path: "cabs")
+            try FileManager.default.copyItem(at: CommandTests.program, to: alone)
+            let missing = try CommandTests.run(
+                ["export", "out", "--onnx", "x.onnx"], of: alone, in: folder, environment: ["PATH": folder.path])
+            #expect(missing.code != 0 && missing.errors.contains("--product cabs-export"), "\(missing.errors)")
+        }
+    }
+
     @Test func `pictures take no more memory than they may`() throws {
         try CommandTests.withFolder { folder in
             try SmallSets.writePictures(in: folder.appending(path: "pictures"))

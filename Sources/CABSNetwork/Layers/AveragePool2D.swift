@@ -45,5 +45,6 @@ public struct AveragePool2D: Layer {
 }
 
 extension AveragePool2D: Pooling {
+    package var window: SlidingWindow { SlidingWindow(size: poolSize, stride: stride, padding: padding) }
     static let averages = true
 }

@@ -48,5 +48,6 @@ public struct MaxPool2D: Layer {
 }
 
 extension MaxPool2D: Pooling {
+    package var window: SlidingWindow { SlidingWindow(size: poolSize, stride: stride, padding: padding) }
     static let averages = false
 }

@@ -7,6 +7,8 @@ protocol Pooling: ExampleStageLayer {
     var poolSize: Int { get }
     var stride: Int { get }
     var padding: Padding { get }
+    /// What slides over the image.
+    var window: SlidingWindow { get }
     /// Whether a window gives its mean, and not its maximum.
     static var averages: Bool { get }
 }
@@ -15,7 +17,6 @@ extension Pooling {
     var takesMaxima: Bool { !Self.averages }
     // A maximum hands its gradient to one value of its window; of windows two or more apart, most values have none.
     var inputGradientIsSparse: Bool { takesMaxima && stride >= 2 }
-    var window: SlidingWindow { SlidingWindow(size: poolSize, stride: stride, padding: padding) }
 
     func makeOperation(
         from input: TensorLayout, to output: ExampleShape, in context: StageContext

@@ -10,10 +10,10 @@ public enum Padding: String, Sendable, Hashable, Codable, CaseIterable {
 }
 
 /// The window that a convolution or pooling layer slides over an image.
-struct SlidingWindow: Sendable, Hashable {
-    let size: Int
-    let stride: Int
-    let padding: Padding
+package struct SlidingWindow: Sendable, Hashable {
+    package let size: Int
+    package let stride: Int
+    package let padding: Padding
 
     /// The number of window positions along a side of `length`.
     func outputLength(for length: Int) -> Int {
@@ -24,7 +24,7 @@ struct SlidingWindow: Sendable, Hashable {
     }
 
     /// The zeros before and after a side of `length`.
-    func paddedLengths(for length: Int) -> (low: Int, high: Int) {
+    package func paddedLengths(for length: Int) -> (low: Int, high: Int) {
         let covered = (outputLength(for: length) - 1) * stride + size
         let total = padding == .same ? max(covered - length, 0) : 0
         return (total / 2, total - total / 2)

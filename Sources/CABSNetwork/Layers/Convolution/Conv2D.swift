@@ -57,7 +57,7 @@ public struct Conv2D: Layer {
         self.hasBias = hasBias
     }
 
-    var window: SlidingWindow { SlidingWindow(size: kernelSize, stride: stride, padding: padding) }
+    package var window: SlidingWindow { SlidingWindow(size: kernelSize, stride: stride, padding: padding) }
 
     /// The image of the filters' results.
     public func outputShape(for input: ExampleShape) throws(LayerError) -> ExampleShape {

@@ -93,9 +93,9 @@ extension Residual: CompositeLayer {
 }
 
 /// The sum of two examples of one shape: where a block and its shortcut meet. Written as a part of ``Residual`` alone.
-struct Addition: Layer {
-    static let kind = "add"
-    static let namePrefix = "add"
+package struct Addition: Layer {
+    package static let kind = "add"
+    package static let namePrefix = "add"
 
-    func outputShape(for input: ExampleShape) -> ExampleShape { input }
+    package func outputShape(for input: ExampleShape) -> ExampleShape { input }
 }

@@ -2,13 +2,13 @@ import CABSTraining
 import Foundation
 
 /// Standard output and error. Either may be closed, full, or a pipe that nobody reads any more: what a command makes does not depend on it.
-enum StandardStream: Int32 {
+package enum StandardStream: Int32 {
     case output = 1
     case errors = 2
 
     /// Prepares the process, before it opens anything: no file is ever given the number of a standard stream, a reader that is gone
     /// ends nothing.
-    static func prepare() {
+    package static func prepare() {
         for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) < 0 {
             // The lowest number that is free, which is this one.
             _ = open("/dev/null", O_RDWR)
@@ -20,7 +20,7 @@ enum StandardStream: Int32 {
     ///
     /// - Returns: Why it was not possible; nothing where all is written.
     @discardableResult
-    func write(_ text: String) -> String? {
+    package func write(_ text: String) -> String? {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Foundation.write(rawValue, $0.baseAddress, $0.count) }
@@ -41,11 +41,11 @@ enum StandardStream: Int32 {
 /// Prints a line that a command was called for.
 ///
 /// - Throws: `TrainingError` where it cannot be written: the command has then failed.
-func printResult(_ text: String) throws {
+package func printResult(_ text: String) throws {
     if let reason = StandardStream.output.write(text + "\n") {
         throw TrainingError.unwritable(path: "standard output", reason: reason)
     }
 }
 
 /// Prints a warning.
-func printWarning(_ text: String) { StandardStream.errors.write("Warning: \(text)\n") }
+package func printWarning(_ text: String) { StandardStream.errors.write("Warning: \(text)\n") }

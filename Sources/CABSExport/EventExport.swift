@@ -1,0 +1,132 @@
+import CABSTraining
+import Foundation
+
+/// A run's metrics as TensorBoard's events, by the number of examples seen.
+public struct EventExport {
+    private let run: RunDirectory
+    private let file: EventFile
+    /// How far the metrics were read, in bytes and in examples.
+    private var position: UInt64 = 0
+    private var lastExamples = 0
+    /// The time of the run's beginning.
+    private let start: Double
+
+    /// Begins a run's events in a folder of their own, in place of those that an earlier export left there.
+    ///
+    /// - Throws: `TrainingError/unwritable(path:reason:)`.
+    public init(_ run: RunDirectory, to folder: URL) throws(TrainingError) {
+        self.run = run
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        } catch {
+            throw .unwritable(path: folder.path, reason: error.localizedDescription)
+        }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: run.configurationFile.path)
+        let began = (attributes?[.modificationDate] as? Date) ?? Date()
+        start = began.timeIntervalSince1970
+        file = try EventFile(creating: folder.appending(path: "events.out.tfevents.\(Int(start)).cabs"))
+    }
+
+    /// Adds what the run has written since the last time.
+    ///
+    /// Where it went back to a checkpoint, its points after that are taken back as well.
+    ///
+    /// - Returns: Whether the run has ended.
+    /// - Throws: `TrainingError` where the metrics cannot be read or the events not be written.
+    public mutating func update() throws(TrainingError) -> Bool {
+        let hasEnded = try run.summary() != nil
+        let data: Data
+        do {
+            let handle = try FileHandle(forReadingFrom: run.metricsFile)
+            defer { try? handle.close() }
+            // A run that goes on from a checkpoint cuts off what came after it.
+            if try handle.seekToEnd() < position { position = 0 }
+            try handle.seek(toOffset: position)
+            data = try handle.readToEnd() ?? Data()
+        } catch {
+            throw .unreadable(path: run.metricsFile.path, reason: error.localizedDescription)
+        }
+        // The last line may be half written.
+        guard let end = data.lastIndex(of: UInt8(ascii: "\n")) else { return hasEnded }
+        let isRepeated = position == 0 && lastExamples > 0
+        if isRepeated { try restart() }
+        for line in data[...end].split(separator: UInt8(ascii: "\n")) {
+            guard let values = try? JSONDecoder().decode(MetricsValues.self, from: line) else { continue }
+            if values.examples <= lastExamples { try restart(from: values.examples) }
+            try append(values)
+        }
+        position += UInt64(end - data.startIndex + 1)
+        return hasEnded
+    }
+
+    /// Has TensorBoard forget the points from there on.
+    private mutating func restart(from examples: Int = 0) throws(TrainingError) {
+        lastExamples = examples - 1
+        try file.append(
+            .with {
+                $0.wallTime = Date().timeIntervalSince1970
+                $0.step = Int64(examples)
+                $0.sessionLog.status = .start
+            })
+    }
+
+    private mutating func append(_ values: MetricsValues) throws(TrainingError) {
+        lastExamples = values.examples
+        try file.append(
+            .with { event in
+                event.wallTime = start + (values.seconds ?? 0)
+                event.step = Int64(values.examples)
+                event.summary.value = values.scalars.map { tag, value in
+                    .with {
+                        $0.tag = tag
+                        $0.simpleValue = Float(value)
+                    }
+                }
+            })
+    }
+}
+
+/// A line of `metrics.jsonl`.
+private struct MetricsValues: Decodable {
+    let examples: Int
+    let seconds: Double?
+    /// By TensorBoard's tags.
+    let scalars: [(tag: String, value: Double)]
+
+    private static let tags = [
+        ("loss", "train/loss"), ("accuracy", "train/accuracy"), ("batch_size", "train/batch_size"),
+        ("batch_size_raw", "train/batch_size_raw"), ("learning_rate", "train/learning_rate"),
+        ("variance", "train/variance"), ("gradient_squared_norm", "train/gradient_squared_norm"),
+        ("test_loss", "test/loss"), ("test_accuracy", "test/accuracy"), ("validation_loss", "validation/loss"),
+        ("validation_accuracy", "validation/accuracy"), ("average_test_loss", "test/loss_of_average"),
+        ("average_test_accuracy", "test/accuracy_of_average"),
+    ]
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        func number(_ key: String) -> Double? { try? container.decode(Double.self, forKey: Key(stringValue: key)) }
+        examples = try container.decode(Int.self, forKey: Key(stringValue: "examples"))
+        seconds = number("seconds")
+        var scalars = Self.tags.compactMap { key, tag in number(key).map { (tag: tag, value: $0) } }
+        if let size = number("batch_size"), let moment = number("second_moment"),
+            let norm = number("gradient_squared_norm")
+        {
+            let statistics = StepStatistics(
+                exampleCount: Int(size), meanLoss: 0, secondMoment: moment, gradientSquaredNorm: norm)
+            let scale = statistics.unbiasedVariance / statistics.unbiasedGradientSquaredNorm
+            // One batch cannot tell a small gradient from none: then there is no scale.
+            if scale.isFinite, scale > 0 { scalars.append(("train/noise_scale", scale)) }
+        }
+        let shadows = try? container.decode([String: Double].self, forKey: Key(stringValue: "shadow"))
+        scalars += (shadows ?? [:]).sorted { $0.key < $1.key }.map { ("shadow/\($0.key)", $0.value) }
+        self.scalars = scalars
+    }
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}
