@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
+.PHONY: run test docs mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -10,6 +10,11 @@ run: bootstrap
 # All tests, on each instruction set and under AddressSanitizer what depends on them: see scripts/test.
 test: bootstrap
 	scripts/test
+
+# The pages of the products CABS and CABSTraining, into .build/documentation; a warning is an error.
+docs: bootstrap
+	for target in CABS CABSTraining; do swift package --allow-writing-to-directory .build/documentation/$$target generate-documentation \
+		--target $$target --output-path .build/documentation/$$target --warnings-as-errors || exit 1; done
 
 # 200 networks of random layers: a batch against its examples one by one.
 graphs: bootstrap

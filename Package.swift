@@ -14,6 +14,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.30.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
     ],
     targets: [
         .target(name: "CABS"),
@@ -74,7 +75,9 @@ let package = Package(
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
         .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
         .testTarget(name: "CABSExportTests", dependencies: ["CABSExport", "CABSTraining"]),
-        .testTarget(name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSExportCommand", "CABSTraining"]),
+        .testTarget(
+            name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSExportCommand", "CABSTraining"],
+            exclude: ["Resources"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CABSTerminal
 import CABSTraining
 import Foundation
 
@@ -10,7 +11,8 @@ struct CompareCommand: AsyncParsableCommand {
         usage: "cabs compare <output> [<options>]",
         discussion: """
             The grid comes from a YAML file, from options, or from both. Called again with the same folder it goes on where it \
-            stopped: runs that have ended are not made again. Results are in results.csv; `cabs report` draws them.
+            stopped: runs that have ended are not made again. Results are in results.csv; `cabs report` draws them. Options that \
+            the grid does not vary are those of `cabs train`, the same for all runs; those of a rule are given with the rules of a file.
             """)
 
     @Argument(help: "The folder of the grid.")
@@ -34,31 +36,20 @@ struct CompareCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Models, with commas between.", valueName: "names"))
     var models: String?
 
-    @Option(help: ArgumentHelp("The folder of the data sets' files, or one that holds it.", valueName: "dir"))
-    var data: String?
+    @OptionGroup(title: "Data") var data: DataArguments
+    @OptionGroup(title: "Images") var images: ImageArguments
+    @OptionGroup(title: "Model") var model: ModelArguments
+    @OptionGroup(title: "Optimizer") var optimizer: OptimizerArguments
+    @OptionGroup(title: "Measurement") var measurement: MeasurementArguments
+    @OptionGroup(title: "Each run") var length: RunArguments
 
-    @Option(help: ArgumentHelp("How many examples each run draws.", valueName: "n"))
-    var budgetExamples: Int?
-
-    @Option(help: ArgumentHelp("How many seconds each run trains, evaluations not counted.", valueName: "n"))
-    var budgetSeconds: Double?
-
-    @Option(help: "How many evaluations on the test examples, spread evenly over each run.")
-    var evaluations: Int?
-
-    @Option(
-        help: ArgumentHelp(
-            "How many training examples each run holds back; reports choose learning rates by them. (default: none)",
-            valueName: "n"))
-    var validation: Int?
-
-    @Option(help: "Threads that compute. (default: one for each processor that may be used)")
-    var workers: Int?
+    @Flag(help: "Print warnings, errors and the results alone.")
+    var quiet = false
 
     func run() async throws {
         let grid = try checkingUsage { try mergedGrid() }
         let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output)) }
-        let display = GridProgressDisplay(comparison.runs.count)
+        let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet)
         Interruption.install()
         WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
         for run in comparison.runs {
@@ -82,8 +73,8 @@ struct CompareCommand: AsyncParsableCommand {
         }
         try comparison.writeResults()
         display.finish("all \(comparison.runs.count) runs have ended")
-        display.finish(try ComparisonTable(comparison.results()).text)
-        display.finish("results \(comparison.url.appending(path: "results.csv").relativePath)")
+        try printResult(try ComparisonTable(comparison.results()).text)
+        try printResult("results \(comparison.url.appending(path: "results.csv").relativePath)")
     }
 
     private func mergedGrid() throws -> ComparisonGrid {
@@ -105,15 +96,12 @@ struct CompareCommand: AsyncParsableCommand {
             grid.models = try split(models).map { try ModelArgument(argument: $0).configuration() }
             options.model = nil
         }
-        if budgetExamples != nil || budgetSeconds != nil {
-            (grid.budgetExamples, grid.budgetSeconds) = (budgetExamples, budgetSeconds)
-            (options.steps, options.examples, options.epochs, options.seconds) = (nil, nil, nil, nil)
-        }
-        var given = TrainingOptions()
-        given.data = data
-        given.evaluations = evaluations
-        given.validation = validation
-        given.workers = workers
+        var given = try TrainingOptions(properties: [data, images, model, optimizer, measurement, length])
+        given.augment = try images.checkedChoice()
+        // One for all runs takes the place of several.
+        if given.dataset != nil { grid.datasets = nil }
+        if given.model != nil { grid.models = nil }
+        if given.seed != nil { grid.seeds = nil }
         grid.options = try options.overridden(by: given).options
         guard !grid.rules.isEmpty else {
             throw ValidationError("no rules to compare; add --rules, for example --rules cabs,constant:32,constant:128")

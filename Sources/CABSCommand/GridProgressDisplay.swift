@@ -5,7 +5,7 @@ import Foundation
 /// Shows how far a grid has come: one line, with the time left.
 final class GridProgressDisplay {
     private let runCount: Int
-    private let line = TerminalLine()
+    private let line: TerminalLine
     private let clock = ContinuousClock()
     private let start = ContinuousClock.now
     private var skippedCount = 0
@@ -14,8 +14,9 @@ final class GridProgressDisplay {
     private var current: (run: ComparisonGrid.Run, number: Int)?
     private var lastShown: ContinuousClock.Instant?
 
-    init(_ runCount: Int) {
+    init(_ runCount: Int, isQuiet: Bool) {
         self.runCount = runCount
+        line = TerminalLine(isQuiet: isQuiet)
     }
 
     /// Passes over a run that ended before.
@@ -49,9 +50,10 @@ final class GridProgressDisplay {
         guard let current else { return }
         endedCount += 1
         let result =
-            if let accuracy = summary?.testAccuracy, summary?.status == .finished {
-                "test accuracy \(decimal(accuracy, 4))"
-                    + (summary?.wasRewound == true ? ", at a smaller learning rate" : "")
+            if let summary, summary.status == .finished {
+                (summary.testAccuracy.map { "test accuracy \(decimal($0, 4))" }
+                    ?? "test loss \(decimal(summary.testLoss ?? .nan, 4))")
+                    + (summary.wasRewound ? ", at a smaller learning rate" : "")
             } else {
                 "diverged"
             }

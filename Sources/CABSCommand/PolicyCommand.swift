@@ -18,9 +18,6 @@ struct PolicyCommand: AsyncParsableCommand {
             Replay another rule over a run that is over: cabs policy --batch-size noise-scale < RUN/metrics.jsonl
             """)
 
-    @Option(help: ArgumentHelp("\(BatchSizeRule.forms). (default: cabs)", valueName: "rule"))
-    var batchSize: String?
-
     @OptionGroup(title: "Rule") var rule: RuleArguments
 
     @Option(help: ArgumentHelp("The loop's optimiser: \(OptimizerName.forms). (default: sgd)", valueName: "optimizer"))
@@ -36,7 +33,6 @@ struct PolicyCommand: AsyncParsableCommand {
 
     func run() async throws {
         var options = try TrainingOptions(properties: [rule])
-        options.batchSize = batchSize
         options.optimizer = optimizer
         var conversation = try checkingUsage {
             try PolicyConversation(

@@ -5,30 +5,53 @@ import Foundation
 /// Shows a run as it goes on: on a terminal one line that renews itself, elsewhere a line every few seconds.
 final class ProgressDisplay {
     private let length: TrainingLength
-    private let output = TerminalLine()
+    private let output: TerminalLine
     private let clock = ContinuousClock()
     private var lastShown: ContinuousClock.Instant?
     private var averageLoss: ExponentialAverage?
     private var averageAccuracy: ExponentialAverage?
+    private var lossCurve = Sparkline()
+    private var batchSizeCurve = Sparkline()
 
-    init(_ length: TrainingLength) {
+    init(_ length: TrainingLength, isQuiet: Bool) {
         self.length = length
+        output = TerminalLine(isQuiet: isQuiet)
     }
 
-    /// Says what is trained, and on what: the data are named by what was read, not by what was asked for.
-    func start(_ configuration: TrainingConfiguration, _ data: TrainingData) {
-        let options = configuration.options
+    /// Says what is trained, on what and how, in three lines: the data are named by what was read, not by what was asked for.
+    func start(_ run: TrainingRun) {
+        let (configuration, options) = (run.configuration, run.configuration.options)
+        let data = run.trainer.data
+        for notice in data.notices { printWarning(notice) }
+        let targets =
+            data.predictsValues
+            ? Self.counted(data.training.targetCount, "value", "values")
+            : Self.counted(data.training.targetCount, "class", "classes")
         output.print(
-            "\(configuration.model.name) on \(configuration.dataset.rawValue), batch size \(options.batchSize!), "
-                + "learning rate \(options.learningRate!), \(options.workers!) worker\(options.workers == 1 ? "" : "s")"
-        )
-        output.print(
-            "\(data.training.count) training"
+            "data   \(data.name): \(data.training.count) training"
                 + (data.validation.map { ", \($0.count) validation" } ?? "")
-                + " and \(data.test.count) test examples, each \(data.training.inputShape), of "
-                + "\(data.training.targetCount) \(data.predictsValues ? "value" : "class")"
-                + (data.training.targetCount == 1 ? "" : data.predictsValues ? "s" : "es")
+                + ", \(data.test.count) test examples of \(data.training.inputShape.sizesText), \(targets)"
                 + (data.source.map { ", from \($0)" } ?? ""))
+        let model = run.trainer.model
+        output.print(
+            "model  \(configuration.model.name): \(Self.counted(model.parameterCount, "parameter", "parameters")), "
+                + "\(Self.millions(model.operationsPerExample)) operations an example, "
+                + "\(Self.millions(run.trainer.networkByteCount))B of memory, "
+                + Self.counted(options.workers!, "worker", "workers"))
+        output.print(
+            "rule   batch size \(options.batchSize!)"
+                + (options.minimumBatchSize.map { " from \($0) to \(options.maximumBatchSize!)" } ?? "")
+                + "; \(options.optimizer!) at learning rate \(options.learningRate!)"
+                + (options.learningRateSchedule == "constant" ? "" : " (\(options.learningRateSchedule!))")
+                + ", for \(length)")
+    }
+
+    private static func counted(_ count: Int, _ one: String, _ many: String) -> String {
+        "\(count) \(count == 1 ? one : many)"
+    }
+
+    private static func millions(_ count: Int) -> String {
+        decimal(Double(count) * 1e-6, count < 10_000_000 ? 1 : 0) + " M"
     }
 
     func show(_ event: TrainingRun.Event) {
@@ -36,6 +59,8 @@ final class ProgressDisplay {
         case .step(let step, let seconds):
             average(&averageLoss, step.loss)
             if let accuracy = step.accuracy { average(&averageAccuracy, accuracy) }
+            lossCurve.add(step.loss)
+            batchSizeCurve.add(Double(step.batchSize))
             let now = clock.now
             let interval: Duration = output.isTerminal ? .milliseconds(100) : .seconds(5)
             guard lastShown.map({ now - $0 >= interval }) ?? true else { return }
@@ -98,20 +123,41 @@ final class ProgressDisplay {
         average?.update(with: value)
     }
 
+    /// What is known of a step: as much as the terminal has columns for, or all where there is none.
     private func line(for step: TrainingStep, seconds: Double) -> String {
         let progress = step.progress
         let rate = Double(progress.exampleCount) / max(seconds, 1e-9)
         let fraction = length.fractionCompleted(progress)
-        let left = seconds * (1 - fraction) / fraction
-        return [
-            "step \(step.index + 1)",
-            "examples \(progress.exampleCount)",
-            "epoch \(decimal(progress.epochs, 2))",
-            "loss \(decimal(averageLoss?.value ?? step.loss, 4))",
-            averageAccuracy.map { "accuracy \(decimal($0.value, 3))" },
-            "batch \(step.batchSize)",
-            "\(decimal(rate, 0)) examples/s",
-            "\(TerminalLine.time(max(left, 0))) left",
-        ].compactMap(\.self).joined(separator: "  ")
+        let left = "\(TerminalLine.time(max(seconds * (1 - fraction) / fraction, 0))) left"
+        let loss = "loss \(decimal(averageLoss?.value ?? step.loss, output.isTerminal ? 3 : 4))"
+        let accuracy = averageAccuracy.map { "accuracy \(decimal($0.value, 3))" }
+        guard let width = output.width else {
+            return [
+                "step \(step.index + 1)", "examples \(progress.exampleCount)", "epoch \(decimal(progress.epochs, 2))",
+                loss, accuracy, "batch \(step.batchSize)", "\(decimal(rate, 0)) examples/s", left,
+            ].compactMap(\.self).joined(separator: "  ")
+        }
+        // In the order in which they are left out where columns are few, the last one first.
+        var parts: [(place: Int, text: String)] = [
+            (1, "\(loss) \(lossCurve.text)"), (2, "batch \(step.batchSize) \(batchSizeCurve.text)"), (5, left),
+            (4, "\(decimal(rate, 0))/s"), (0, "epoch \(decimal(progress.epochs, 2))"),
+        ]
+        if let accuracy { parts.append((3, accuracy)) }
+        func text() -> String {
+            parts.sorted { $0.place < $1.place }.map { $0.text.trimmingCharacters(in: .whitespaces) }
+                .joined(separator: "  ")
+        }
+        while parts.count > 1, text().count >= width { parts.removeLast() }
+        return text()
+    }
+}
+
+extension ExampleShape {
+    /// The sizes alone: `28x28x1`, or `784` of a vector.
+    fileprivate var sizesText: String {
+        switch self {
+        case .vector(let count): "\(count)"
+        case .image(let height, let width, let channels): "\(height)x\(width)x\(channels)"
+        }
     }
 }

@@ -3,9 +3,16 @@ import Foundation
 
 /// Standard output: on a terminal with a last line that renews itself.
 final class TerminalLine {
-    private let width = TerminalLine.terminalWidth()
+    /// The columns of the terminal; nothing where there is none.
+    let width = TerminalLine.terminalWidth()
+    private let isQuiet: Bool
     /// Whether the cursor stands in a line that renews itself.
     private var isInLine = false
+
+    /// - Parameter isQuiet: Whether nothing is shown.
+    init(isQuiet: Bool = false) {
+        self.isQuiet = isQuiet
+    }
 
     /// Whether lines can renew themselves.
     var isTerminal: Bool { width != nil }
@@ -26,7 +33,7 @@ final class TerminalLine {
     }
 
     private func write(_ text: String) {
-        StandardStream.output.write(text)
+        if !isQuiet { StandardStream.output.write(text) }
     }
 
     private static func terminalWidth() -> Int? {

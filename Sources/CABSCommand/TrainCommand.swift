@@ -18,16 +18,20 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Images") var images: ImageArguments
     @OptionGroup(title: "Model") var model: ModelArguments
     @OptionGroup(title: "Optimizer") var learningRate: LearningRateArguments
-    @OptionGroup(title: "Batch size") var batchSize: BatchSizeArguments
+    @OptionGroup(title: "Optimizer") var optimizer: OptimizerArguments
     @OptionGroup(title: "Batch size") var rule: RuleArguments
+    @OptionGroup(title: "Batch size") var measurement: MeasurementArguments
     @OptionGroup(title: "Run") var length: RunArguments
     @OptionGroup(title: "Files") var places: PlaceArguments
+
+    @Flag(help: "Print warnings and errors alone.")
+    var quiet = false
 
     func run() async throws {
         let training = try await makeRun()
         WorkerNotice.print(workers: training.configuration.options.workers!)
-        let display = ProgressDisplay(training.configuration.length)
-        display.start(training.configuration, training.trainer.data)
+        let display = ProgressDisplay(training.configuration.length, isQuiet: quiet)
+        display.start(training)
         Interruption.install()
         do {
             let summary = try await training.run {
@@ -80,7 +84,9 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     private func givenOptions() throws -> TrainingOptions {
-        var given = try TrainingOptions(properties: [data, images, model, learningRate, batchSize, rule, length])
+        var given = try TrainingOptions(properties: [
+            data, images, model, learningRate, optimizer, rule, measurement, length,
+        ])
         given.augment = try images.checkedChoice()
         return given
     }

@@ -97,16 +97,19 @@ struct ModelArguments: TrainingArguments {
     var seed: UInt64?
 }
 
-/// Options of the optimiser.
+/// The learning rate.
 struct LearningRateArguments: TrainingArguments {
-    @Option(help: ArgumentHelp("\(OptimizerName.forms). (default: sgd)", valueName: "optimizer"))
-    var optimizer: String?
-
     @Option(
         help:
             "The learning rate, at first. (default: 0.2 for MNIST and Fashion-MNIST, else 0.1; times 1 - BETA under momentum; 0.001 for Adam)"
     )
     var learningRate: Double?
+}
+
+/// Options of the optimiser.
+struct OptimizerArguments: TrainingArguments {
+    @Option(help: ArgumentHelp("\(OptimizerName.forms). (default: sgd)", valueName: "optimizer"))
+    var optimizer: String?
 
     @Option(
         help: ArgumentHelp(
@@ -136,11 +139,8 @@ struct LearningRateArguments: TrainingArguments {
     var average: String?
 }
 
-/// Which rule chooses batch sizes, and what is measured for it.
-struct BatchSizeArguments: TrainingArguments {
-    @Option(help: ArgumentHelp("\(BatchSizeRule.forms). (default: cabs)", valueName: "rule"))
-    var batchSize: String?
-
+/// Options of what is measured for the batch-size rule, and beside it.
+struct MeasurementArguments: TrainingArguments {
     @Option(
         help: ArgumentHelp(
             "Log what other rules would choose: all, or their names with commas between.", valueName: "rules"))
@@ -156,8 +156,11 @@ struct BatchSizeArguments: TrainingArguments {
     var compareEstimators: Int?
 }
 
-/// Options of the batch-size rule itself.
+/// The batch-size rule with its options.
 struct RuleArguments: TrainingArguments {
+    @Option(help: ArgumentHelp("\(BatchSizeRule.forms). (default: cabs)", valueName: "rule"))
+    var batchSize: String?
+
     @Option(help: ArgumentHelp("The smallest batch size of a rule that adapts. (default: 16)", valueName: "m"))
     var minimumBatchSize: Int?
 

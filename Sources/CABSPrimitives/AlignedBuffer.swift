@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Memory for floats, aligned to cache lines and zero at first, freed with its owner.
 ///
@@ -7,8 +8,13 @@ import Foundation
 package final class AlignedBuffer: @unchecked Sendable {
     package let pointer: UnsafeMutablePointer<Float>
     package let count: Int
+    private let byteCount: Int
 
     private static let hugePage = 1 << 21
+
+    /// The bytes of all buffers that this process has.
+    package static var allocatedByteCount: Int { allocated.load(ordering: .relaxed) }
+    private static let allocated = Atomic<Int>(0)
 
     package init(count: Int) {
         self.count = count
@@ -23,6 +29,8 @@ package final class AlignedBuffer: @unchecked Sendable {
         #endif
         raw.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
         pointer = raw.assumingMemoryBound(to: Float.self)
+        self.byteCount = byteCount
+        Self.allocated.add(byteCount, ordering: .relaxed)
     }
 
     /// Memory of so many bytes.
@@ -32,6 +40,7 @@ package final class AlignedBuffer: @unchecked Sendable {
 
     deinit {
         UnsafeMutableRawPointer(pointer).deallocate()
+        Self.allocated.subtract(byteCount, ordering: .relaxed)
     }
 
     package func zero() {

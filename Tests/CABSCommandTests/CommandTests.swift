@@ -100,7 +100,7 @@ import Testing
         try Self.withFolder { folder in
             let run = try Self.run(["train", "--data", ".", "--steps", "2"], in: folder)
             #expect(run.code == 0, "\(run.errors)")
-            #expect(run.output.hasPrefix("mlp on digits"))
+            #expect(run.output.hasPrefix("data   digits: 1438 training, 359 test examples of 8x8x1, 10 classes"))
         }
     }
 
@@ -217,7 +217,7 @@ import Testing
             let result = try Self.run(
                 [
                     "compare", "grid", "--rules", rules, "--datasets", "digits", "--models", "mlp,logistic-regression",
-                    "--budget-examples", "64", "--validation", "38", "--workers", "1",
+                    "--examples", "64", "--validation", "38", "--workers", "1",
                 ], in: folder)
             #expect(result.code == 0, "\(result.errors)")
             let table = result.output.split(separator: "\n").drop { !$0.hasPrefix("data set") }

@@ -29,7 +29,7 @@ import Testing
             add("--rules", "constant:8", unless: ["--config"])
             add("--datasets", "digits", unless: ["--config"])
             add("--models", "logistic-regression", unless: ["--config"])
-            add("--budget-examples", "16", unless: ["--config", "--budget-seconds"])
+            add("--examples", "16", unless: ["--config", "--seconds", "--epochs", "--steps"])
             add("--workers", "1")
             return options
         }
@@ -57,10 +57,17 @@ import Testing
             column("dataset", $0) == ["mnist", "digits"]
         },
         Effect("--models mlp,logistic-regression") { column("model", $0) == ["mlp", "logistic-regression"] },
-        Effect("--datasets mnist --data other --budget-examples 24") { column("examples", $0) == ["24"] },
-        Effect("--budget-seconds 0.5") {
+        Effect("--datasets mnist --data other --examples 24") { column("examples", $0) == ["24"] },
+        Effect("--seconds 0.5") {
             Double(column("training_seconds", $0)[0])! >= 0.5
         },
+        Effect("--epochs 0.5") { column("examples", $0) == ["719"] },
+        Effect("--steps 3") { column("steps", $0) == ["3"] },
+        Effect("--config grid.yaml --dataset mnist --model mlp --seed 9 --weight-decay 0.5") {
+            column("dataset", $0) == ["mnist", "mnist"] && column("model", $0) == ["mlp", "mlp"]
+                && column("seed", $0) == ["9", "9"]
+        },
+        Effect("--quiet") { column("steps", $0) == ["2"] },
         Effect("--validation 100") { Double(column("validation_accuracy", $0)[0]) != nil },
     ]
 
@@ -101,7 +108,7 @@ import Testing
             _ = try Self.table(
                 [
                     "--rules", "constant:4", "--datasets", "mnist", "--data", "other", "--models", "mlp",
-                    "--budget-examples", "40", "--evaluations", "5", "--workers", "2",
+                    "--examples", "40", "--evaluations", "5", "--workers", "2",
                 ], in: folder)
             let run = RunDirectory(existing: folder.appending(path: "grid/runs/mnist_mlp_constant-4_0.1_0"))
             let options = try TrainingOptions(contentsOf: run.configurationFile)

@@ -25,7 +25,7 @@ import Testing
                 #expect(metrics.split(separator: "\n").count == 30)
                 for file in ["lock", "config.yaml", "metrics.jsonl", "summary.json"] {
                     let text = try String(contentsOf: folder.appending(path: "out/\(file)"), encoding: .utf8)
-                    #expect(!text.contains("test accuracy") && !text.contains("mlp on digits"), "\(file)")
+                    #expect(!text.contains("test accuracy") && !text.contains("data   digits"), "\(file)")
                 }
             }
         }

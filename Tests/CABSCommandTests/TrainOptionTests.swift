@@ -250,6 +250,7 @@ import Testing
         Effect("--workers 2", beside: "") { without, with in
             without.result.output.contains("1 worker\n") && with.result.output.contains("2 workers\n")
         },
+        Effect("--quiet") { $0.result.output.contains("test accuracy") && $1.result.output.isEmpty },
         Effect("--trace trace.jsonl") { _, with in
             let trace = with.directory.url.deletingLastPathComponent().appending(path: "trace.jsonl")
             return try Data(contentsOf: trace) == Data(contentsOf: with.directory.metricsFile)

@@ -83,10 +83,9 @@ import Testing
         let folder = try TemporaryFolder()
         let file = try folder.write(
             """
-            options: {dataset: digits, workers: 1, evaluations: 2}
+            options: {dataset: digits, workers: 1, evaluations: 2, examples: 700}
             rules: [cabs, {name: "<&\\"'`touch broken`", options: {batch-size: "constant:32"}}]
             learning-rates: [0.1, 0.2, 1e+30]
-            budget-examples: 700
             """, as: "wanted.yaml")
         let grid = folder.url.appending(path: "grid")
         let comparison = try Comparison(ComparisonGrid(contentsOf: file), in: grid)

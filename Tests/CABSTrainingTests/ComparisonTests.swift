@@ -4,13 +4,12 @@ import Testing
 
 @Suite struct ComparisonTests {
     static let text = """
-        options: {dataset: digits, workers: 1, evaluations: 2}
+        options: {dataset: digits, workers: 1, evaluations: 2, examples: 700}
         rules:
           - constant:32
           - {name: large, options: {batch-size: cabs, minimum-batch-size: 64, maximum-batch-size: 128}}
         learning-rates: [0.1, 1e+30]
         seeds: [3]
-        budget-examples: 700
         """
 
     static func grid(_ text: String = text) throws -> ComparisonGrid {
@@ -32,7 +31,7 @@ import Testing
     @Test(arguments: [
         ("rules: []\nlearning-rates: [1]", "at least one"),
         ("rules: [cabs, cabs]\nlearning-rates: [1]", "names of their own"),
-        ("rules: [cabs]\nlearning-rates: [1]\nbudget-examples: 5\nbudget-seconds: 5", "exclude each other"),
+        ("rules: [cabs]\nlearning-rates: [1]\nbudget-examples: 5\nbudget-seconds: 5", "given twice"),
         ("rules: [cabs]\nlearning-rates: [1]\noptions: {minimum-batch-size: 5}", "belong to the rules"),
         ("rules: [huge]\nlearning-rates: [1]", "huge"),
         ("rules: [{name: '=1+1', options: {}}]\nlearning-rates: [1]", "formula"),
@@ -50,7 +49,8 @@ import Testing
         ("rules: [cabs]\nlearning-rates: [1]\nseeds: [1]\noptions: {seed: 7}", "seed in the options of all runs"),
         ("rules: [cabs]\nlearning-rates: [1]\ndatasets: [mnist]\noptions: {dataset: digits}", "dataset in the options"),
         ("rules: [cabs]\nlearning-rates: [1]\nmodels: [mlp]\noptions: {model: mlp}", "model in the options"),
-        ("rules: [cabs]\nlearning-rates: [1]\nbudget-examples: 5\noptions: {steps: 3}", "steps in the options"),
+        ("rules: [cabs]\nlearning-rates: [1]\nbudget-examples: 5\noptions: {steps: 3}", "given twice"),
+        ("rules: [cabs]\nlearning-rates: [1]\nbudget-examples: 5\noptions: {examples: 5}", "given twice"),
         (
             "rules: [{name: a, options: {dataset: svhn}}]\nlearning-rates: [1]\noptions: {dataset: digits, data: here}",
             "data in the options of all runs means nothing"
@@ -134,14 +134,20 @@ import Testing
         let folder = try TemporaryFolder()
         let grid = try Self.grid(
             """
-            options: {dataset: digits, workers: 1}
+            options: {dataset: digits, workers: 1, examples: 8}
             rules: [{name: 'small, "mine"', options: {batch-size: "constant:8"}}]
             learning-rates: [0.1]
-            budget-examples: 8
             """)
         #expect(try await Self.makeAll(Comparison(grid, in: folder.url)) == 1)
         let line = try #require(Self.table(folder.url).last)
         #expect(line.hasPrefix("digits,mlp,\"small, \"\"mine\"\"\",0.1,0,finished,1,8,"), "\(line)")
+    }
+
+    @Test func `the lengths of grids of earlier versions are read`() throws {
+        let beginning = "rules: [cabs]\nlearning-rates: [1]\noptions: {dataset: digits}\n"
+        let examples = try Self.grid(beginning + "budget-examples: 700").runs()[0].configuration.options
+        #expect(examples.examples == 700 && examples.epochs == nil)
+        #expect(try Self.grid(beginning + "budget-seconds: 2.5").runs()[0].configuration.length == .seconds(2.5))
     }
 
     @Test func `a grid may grow, but not change what was run`() async throws {
@@ -151,7 +157,7 @@ import Testing
         #expect(try await Self.makeAll(Comparison(grid, in: folder.url)) == 2)
         grid.seeds = [3, 4]
         #expect(try await Self.makeAll(Comparison(grid, in: folder.url)) == 2)
-        grid.budgetExamples = 701
+        grid.options?.examples = 701
         let error = #expect(throws: TrainingError.self) { try Comparison(grid, in: folder.url) }
         #expect(try #require(error).description.contains("other options"))
         let foreign = try TemporaryFolder()

@@ -66,7 +66,8 @@ import Testing
         var grid = ComparisonGrid(rules: [.init("constant:32")], learningRates: [0.1])
         var options = TrainingOptions()
         options.workers = workers
-        (grid.options, grid.budgetExamples) = (options, 64)
+        options.examples = 64
+        grid.options = options
         return grid
     }
 

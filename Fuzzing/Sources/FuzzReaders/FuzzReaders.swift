@@ -3,7 +3,7 @@ import Foundation
 
 /// A reader of files that others may have written, or damaged.
 enum Reader: String, CaseIterable {
-    case idx, cifar10, cifar100, svhn, safetensors, parameters, configuration, model, grid
+    case idx, cifar10, cifar100, svhn, picture, npz, policy, safetensors, parameters, configuration, model, grid
 
     /// Reads a file; whether that succeeds is all the same, as long as it ends, and not in a trap.
     func read(_ file: URL) {
@@ -12,6 +12,15 @@ enum Reader: String, CaseIterable {
         case .cifar10: _ = try? CIFARFile(contentsOf: file, kind: .cifar10)
         case .cifar100: _ = try? CIFARFile(contentsOf: file, kind: .cifar100Fine)
         case .svhn: _ = try? SVHNFile(contentsOf: file)
+        case .picture: _ = try? Picture(contentsOf: file)
+        case .npz:
+            _ = DatasetName.npz.outline(of: file)
+            _ = try? DatasetName.npz.load(from: file)
+        case .policy:
+            guard var conversation = try? PolicyConversation(TrainingOptions()),
+                let text = try? String(contentsOf: file, encoding: .utf8)
+            else { return }
+            for line in text.split(separator: "\n") { _ = try? conversation.answer(String(line)) }
         case .safetensors: _ = try? Safetensors.read(file)
         case .parameters:
             if let model = Self.digitsModel { _ = try? Safetensors.read(file, for: model) }

@@ -28,6 +28,9 @@ public final class Network {
         min(AvailableProcessors.count, EngineError.workerCounts.upperBound)
     }
 
+    /// The memory that the network takes, in bytes: parameters, what belongs to them, and what a step works in.
+    public let byteCount: Int
+
     private let pool: WorkerPool
     private let program: StepProgram
 
@@ -80,9 +83,12 @@ public final class Network {
         self.update = update
         self.averagesParameters = averagesParameters
         pool = try WorkerPool(workerCount: workerCount ?? Self.defaultWorkerCount)
+        let before = AlignedBuffer.allocatedByteCount
         program = try StepProgram(
             model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
             workerCount: pool.workerCount, dividesAlways: dividesAlways)
+        // Another network that is set up at the same time in this process would be counted too.
+        byteCount = max(AlignedBuffer.allocatedByteCount - before, 0)
         try load(parameters ?? model.initialParameters())
     }
 

@@ -87,11 +87,13 @@ package struct AnyKey: CodingKey {
 
 extension Decoder {
     /// A container whose keys are all known: a misspelt option must not pass in silence.
+    ///
+    /// - Parameter others: Other keys that may be there, of which nothing is said.
     package func strictContainer<Key: CodingKey & CaseIterable>(
-        keyedBy: Key.Type
+        keyedBy: Key.Type, beside others: [String] = []
     ) throws -> KeyedDecodingContainer<Key> {
         let known = Key.allCases.map(\.stringValue)
-        for key in try container(keyedBy: AnyKey.self).allKeys where !known.contains(key.stringValue) {
+        for key in try container(keyedBy: AnyKey.self).allKeys where !(known + others).contains(key.stringValue) {
             throw DecodingError.dataCorrupted(
                 .init(
                     codingPath: codingPath + [key],

@@ -5,11 +5,10 @@ import Foundation
 /// A grid of runs: rules by learning rates by seeds, on one or several data sets and models.
 ///
 /// ```yaml
-/// options: {dataset: mnist, evaluations: 10}
+/// options: {dataset: mnist, evaluations: 10, examples: 60000}
 /// rules: [cabs, constant:32, {name: approximated, options: {batch-size: cabs, estimator: reference}}]
 /// learning-rates: [0.05, 0.1]
 /// seeds: [0, 1]
-/// budget-examples: 60000
 /// ```
 public struct ComparisonGrid: Sendable, Codable {
     /// Options that all runs share.
@@ -24,15 +23,15 @@ public struct ComparisonGrid: Sendable, Codable {
     public var learningRates: [Double]
     /// The seeds; 0 where not given.
     public var seeds: [UInt64]?
-    /// How many examples each run draws.
-    public var budgetExamples: Int?
-    /// How many seconds each run trains.
-    public var budgetSeconds: Double?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case options, datasets, models, rules
         case learningRates = "learning-rates"
         case seeds
+    }
+
+    /// Keys that grids of earlier versions have for the length of each run.
+    private enum EarlierKeys: String, CodingKey, CaseIterable {
         case budgetExamples = "budget-examples"
         case budgetSeconds = "budget-seconds"
     }
@@ -84,15 +83,35 @@ public struct ComparisonGrid: Sendable, Codable {
 
     /// Reads a grid; a misspelt key is an error.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.strictContainer(keyedBy: CodingKeys.self)
-        options = try container.decodeIfPresent(StrictOptions.self, forKey: .options)?.options
+        let container = try decoder.strictContainer(
+            keyedBy: CodingKeys.self, beside: EarlierKeys.allCases.map(\.rawValue))
+        options = try Self.options(
+            try container.decodeIfPresent(StrictOptions.self, forKey: .options)?.options,
+            withLengthFrom: try decoder.container(keyedBy: EarlierKeys.self))
         datasets = try container.decodeIfPresent([DatasetName].self, forKey: .datasets)
         models = try container.decodeIfPresent([ModelConfiguration].self, forKey: .models)
         rules = try container.decode([Rule].self, forKey: .rules)
         learningRates = try container.decode([Double].self, forKey: .learningRates)
         seeds = try container.decodeIfPresent([UInt64].self, forKey: .seeds)
-        budgetExamples = try container.decodeIfPresent(Int.self, forKey: .budgetExamples)
-        budgetSeconds = try container.decodeIfPresent(Double.self, forKey: .budgetSeconds)
+    }
+
+    private static func options(
+        _ options: TrainingOptions?, withLengthFrom earlier: KeyedDecodingContainer<EarlierKeys>
+    ) throws -> TrainingOptions? {
+        var length = TrainingOptions()
+        length.examples = try earlier.decodeIfPresent(Int.self, forKey: .budgetExamples)
+        length.seconds = try earlier.decodeIfPresent(Double.self, forKey: .budgetSeconds)
+        let lengths: Set<TrainingOptions.CodingKeys> = [.steps, .examples, .epochs, .seconds]
+        let given = try length.given.union(options?.given ?? []).intersection(lengths)
+        guard !(try length.given.isEmpty) else { return options }
+        guard given.count == 1, try options?.given.isDisjoint(with: lengths) ?? true else {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: earlier.codingPath,
+                    debugDescription: "the length of each run is given twice; give one of steps, examples, epochs and "
+                        + "seconds in the options"))
+        }
+        return try (options ?? TrainingOptions()).overridden(by: length).options
     }
 
     /// Creates a grid.
@@ -124,9 +143,6 @@ public struct ComparisonGrid: Sendable, Codable {
             throw TrainingError.contradiction(
                 "the rule's name \"\(rule.name)\" begins as a formula of a spreadsheet does, which would run it; begin with a letter"
             )
-        }
-        guard budgetExamples == nil || budgetSeconds == nil else {
-            throw TrainingError.contradiction("budget-examples and budget-seconds exclude each other; give one of them")
         }
         var runs: [Run] = []
         var known: Set<String> = []
@@ -170,12 +186,9 @@ public struct ComparisonGrid: Sendable, Codable {
 
     /// Checks that the options of all runs and of the rules give nothing that the grid itself sets, in whose place it would vanish.
     private func checkOptions() throws {
-        let lengths: [TrainingOptions.CodingKeys] = [.steps, .examples, .epochs, .seconds]
         var setByGrid: [TrainingOptions.CodingKeys: CodingKeys] = [.learningRate: .learningRates]
         if datasets != nil { setByGrid[.dataset] = .datasets }
         if models != nil { setByGrid[.model] = .models }
-        if budgetExamples != nil { for length in lengths { setByGrid[length] = .budgetExamples } }
-        if budgetSeconds != nil { for length in lengths { setByGrid[length] = .budgetSeconds } }
         func check(_ options: TrainingOptions, of owner: String) throws {
             for option in try options.given.sorted(by: { $0.rawValue < $1.rawValue }) {
                 guard let setter = setByGrid[option] else { continue }
@@ -203,8 +216,6 @@ public struct ComparisonGrid: Sendable, Codable {
         own.model = model
         own.learningRate = learningRate
         own.seed = seed
-        own.examples = budgetExamples
-        own.seconds = budgetSeconds
         var all = TrainingOptions()
         for options in [options ?? TrainingOptions(), rule.options, own] {
             let (overridden, omitted) = try all.overridden(by: options)

@@ -15,6 +15,10 @@ import Foundation
 public actor Trainer {
     /// The data.
     public nonisolated let data: TrainingData
+    /// The model.
+    public nonisolated let model: Model
+    /// The memory that the network takes, in bytes: parameters, what belongs to them, and what a step works in.
+    public nonisolated let networkByteCount: Int
     /// The optimiser.
     public nonisolated let optimizer: any Optimizer
     /// The rule that chooses batch sizes, with its state.
@@ -82,9 +86,12 @@ public actor Trainer {
             order ?? .shuffled(seed: model.seed), exampleCount: data.training.count)
         batchSize = policy.initialBatchSize
         progress = TrainingProgress(examplesPerEpoch: data.training.count)
-        network = try Network(
+        let network = try Network(
             model, loss: loss, estimator: estimator, update: optimizer.update, averagesParameters: average != nil,
             workerCount: workerCount, parameters: parameters)
+        self.model = model
+        networkByteCount = network.byteCount
+        self.network = network
     }
 
     /// The steps of a run, each made when it is asked for.

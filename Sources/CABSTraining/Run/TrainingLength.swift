@@ -120,3 +120,15 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
     /// The number of times that as many examples as there are have been drawn.
     public var epochs: Double { Double(exampleCount) / Double(examplesPerEpoch) }
 }
+
+extension TrainingLength: CustomStringConvertible {
+    /// For example `6 epochs`.
+    public var description: String {
+        switch self {
+        case .steps(let count): "\(count) step\(count == 1 ? "" : "s")"
+        case .examples(let count): "\(count) example\(count == 1 ? "" : "s")"
+        case .epochs(let count): "\(count.shortest) epoch\(count == 1 ? "" : "s")"
+        case .seconds(let count): "\(count.shortest) second\(count == 1 ? "" : "s")"
+        }
+    }
+}
