@@ -13,6 +13,7 @@ test: bootstrap
 
 # The pages of the products CABS and CABSTraining, into .build/documentation; a warning is an error.
 docs: bootstrap
+	mkdir -p .build/documentation
 	for target in CABS CABSTraining; do swift package --allow-writing-to-directory .build/documentation/$$target generate-documentation \
 		--target $$target --output-path .build/documentation/$$target --warnings-as-errors || exit 1; done
 

@@ -7,7 +7,7 @@ struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Write a trained network, or what a run measured, for other tools: ONNX, Hugging Face, TensorBoard.",
-        usage: "cabs export <run> (--onnx <file> | --hugging-face <dir> | --tensorboard <dir>) [<options>]")
+        usage: "cabs export <run> [<options>]")
 
     @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("What cabs-export is given.", visibility: .hidden))
     var arguments: [String] = []

@@ -8,6 +8,7 @@ struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
         abstract: "Choose the batch sizes of a training loop elsewhere, line by line.",
+        usage: "cabs policy [<options>]",
         discussion: """
             Reads a line of JSON for each step, with batch_size, loss, learning_rate, gradient_squared_norm (of the batch's mean \
             gradient) and one of: second_moment (the mean squared norm of the examples' gradients), variance (that less \

@@ -18,7 +18,7 @@ struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cabs export",
         abstract: "Write a trained network, or what a run measured, in the formats of other tools.",
-        usage: "cabs export <run> (--onnx <file> | --hugging-face <dir> | --tensorboard <dir>) [<options>]",
+        usage: "cabs export <run> [<options>]",
         discussion: """
             --onnx: one file from bytes, channels first, to probabilities, normalisation included. --hugging-face: a folder with \
             model.safetensors, config.json, model.py of plain PyTorch, and a model card. --tensorboard: events by examples seen, \
