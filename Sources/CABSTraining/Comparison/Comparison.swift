@@ -74,6 +74,7 @@ public struct Comparison: Sendable {
     /// Makes a run, from its beginning or its last checkpoint. One that diverges is recorded as such.
     ///
     /// - Parameters:
+    ///   - run: The run.
     ///   - onEvent: Called after each step, evaluation and checkpoint.
     ///   - shouldStop: Asked after each step: whether to stop there, with a checkpoint.
     /// - Throws: ``RunInterruption``, and what setting up and making a run throw, but for divergence.

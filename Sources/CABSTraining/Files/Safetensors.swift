@@ -42,7 +42,10 @@ public enum Safetensors {
 
     /// Reads a model's parameters from a file; what an optimiser keeps in a checkpoint is passed over.
     ///
-    /// - Parameter onConversion: Told what was done to values that are no 32-bit floats in the file.
+    /// - Parameters:
+    ///   - file: The file.
+    ///   - model: The model.
+    ///   - onConversion: Told what was done to values that are no 32-bit floats in the file.
     /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about the file is not right, or its
     ///   tensors are not the model's parameters.
     public static func read(
@@ -61,7 +64,10 @@ public enum Safetensors {
 
     /// Writes tensors, replacing the file in one step.
     ///
-    /// - Parameter metadata: What else the file is to hold, by key.
+    /// - Parameters:
+    ///   - parameters: The tensors.
+    ///   - metadata: What else the file is to hold, by key.
+    ///   - file: The file.
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
     public static func write(
         _ parameters: ParameterSet, metadata: [String: String] = [:], to file: URL

@@ -49,7 +49,7 @@ public actor Trainer {
     ///   - data: The data.
     ///   - loss: What training makes small.
     ///   - optimizer: The optimiser.
-    ///   - batchSize: The rule that chooses batch sizes.
+    ///   - policy: The rule that chooses batch sizes.
     ///   - estimator: How the second moment of the gradients is measured.
     ///   - order: How examples follow each other; shuffled by the model's seed where not given.
     ///   - lossBound: The largest mean loss of a batch with which its step is still made.
@@ -163,14 +163,14 @@ public actor Trainer {
 
     /// Computes the loss and accuracy on the test part of the data.
     ///
-    /// - Throws: What ``Network/evaluate(_:)`` throws.
+    /// - Throws: What `Network/evaluate(_:)` throws.
     public func evaluate() throws -> Evaluation {
         try network.evaluate(DatasetBatch(all: data.test))
     }
 
     /// Computes the loss and accuracy on the test part and the examples held back from training, of the parameters and of their average.
     ///
-    /// - Throws: What ``Network/evaluate(_:)`` throws.
+    /// - Throws: What `Network/evaluate(_:)` throws.
     public func evaluateAll() throws -> RunEvaluation {
         let average: RunEvaluation.Average? =
             averagedExampleCount == 0
@@ -239,14 +239,14 @@ public actor Trainer {
 
     /// The average of the parameters; nothing where none is kept, or it has not begun.
     ///
-    /// - Throws: What ``Network/average()`` throws.
+    /// - Throws: What `Network/average()` throws.
     public func averageParameters() throws -> ParameterSet? {
         averagedExampleCount > 0 ? try network.average() : nil
     }
 
     /// The parameters as they are now.
     ///
-    /// - Throws: What ``Network/parameters()`` throws.
+    /// - Throws: What `Network/parameters()` throws.
     public func parameters() throws -> ParameterSet {
         try network.parameters()
     }

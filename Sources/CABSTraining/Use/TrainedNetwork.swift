@@ -113,7 +113,9 @@ public struct TrainedNetwork: Sendable {
 
     /// The parameters.
     ///
-    /// - Parameter onConversion: Told where they are no 32-bit floats in their file.
+    /// - Parameters:
+    ///   - model: The network's model.
+    ///   - onConversion: Told where they are no 32-bit floats in their file.
     /// - Throws: What reading them throws.
     public func parameters(for model: Model, onConversion: (String) -> Void = { _ in }) throws -> ParameterSet {
         switch source {
