@@ -52,7 +52,7 @@ struct ImageArguments: TrainingArguments {
 
     @Option(
         help: ArgumentHelp(
-            "folder: how much memory the pictures may take, such as 4GB. (default: half of what there is)",
+            "folder: how much memory the pictures may take, such as 4GB; more are decoded each time. (default: half of what there is)",
             valueName: "size"))
     var cacheImages: String?
 

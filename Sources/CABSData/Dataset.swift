@@ -25,11 +25,16 @@ public protocol Dataset: Sendable {
     var checksum: UInt { get }
     /// An example as a picture, before its preprocessing; nothing where it is none.
     func picture(at index: Int) -> Picture?
+    /// Why an example could not be given as it was, where it is read anew each time; nothing as long as all could. A run stops where there
+    /// is something.
+    var failure: DatasetError? { get }
 }
 
 extension Dataset {
     /// None.
     public func picture(at index: Int) -> Picture? { nil }
+    /// None.
+    public var failure: DatasetError? { nil }
 
     /// The checksum of the values of all examples' inputs and targets.
     public var checksum: UInt {

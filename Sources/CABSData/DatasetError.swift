@@ -56,8 +56,6 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case andMore(first: String, count: Int)
     /// Pictures of several sizes, and nothing says which one is meant.
     case sizesDiffer(first: String, ExampleShape, other: String, ExampleShape)
-    /// Pictures that would take more memory than they may.
-    case picturesTooLarge(count: Int, each: ExampleShape, limit: Int)
     /// A folder of pictures for training stands alone.
     case missingPictureFolder(folder: String, names: [String])
     /// A class of which there are no training pictures.
@@ -136,9 +134,6 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(first) (and \(count) more like it)"
         case .sizesDiffer(let first, let shape, let other, let otherShape):
             "\(first) is an \(shape), but \(other) an \(otherShape); give --image-size, such as 32x32, to bring all to one size"
-        case .picturesTooLarge(let count, let each, let limit):
-            "\(count) pictures, each an \(each), take \((Double(count) * Double(each.count) / 1e6).rounded()) MB, and "
-                + "\((Double(limit) / 1e6).rounded()) MB may be taken; give a smaller --image-size, or a larger --cache-images"
         case .missingPictureFolder(let folder, let names):
             "\(folder) holds a folder train but none that is called \(names.joined(separator: " or ")); add it, or name a folder that holds the "
                 + "classes themselves"

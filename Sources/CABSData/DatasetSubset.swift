@@ -27,6 +27,9 @@ public struct DatasetSubset: Dataset {
         base.copyExample(at: indices[index], draw: draw, input: &input, target: &target)
     }
 
+    /// Why an example could not be given as it was.
+    public var failure: DatasetError? { base.failure }
+
     /// The example as a picture.
     public func picture(at index: Int) -> Picture? { base.picture(at: indices[index]) }
 

@@ -28,6 +28,9 @@ public struct SmoothedLabels: Dataset {
     /// The checksum of the data set as it is.
     public var checksum: UInt { base.checksum }
 
+    /// Why an example could not be given as it was.
+    public var failure: DatasetError? { base.failure }
+
     /// The example as a picture.
     public func picture(at index: Int) -> Picture? { base.picture(at: index) }
 

@@ -29,6 +29,12 @@ struct CurveFigures {
                 .init(label: "test accuracy", reachBelowEnds: 0.1), .points
             ) { $0.accuracy(by: .examples) },
             figure(
+                "test-loss-by-examples", "Test loss by examples",
+                "Loss on the test examples, whose values are predicted, against the number of examples drawn.",
+                .examples,
+                .init(label: "test loss", scale: .logarithmic), .points
+            ) { $0.predictsValues ? $0.testLoss : Curve([]) },
+            figure(
                 "loss-by-seconds", "Training loss by time",
                 "Loss of the training batches against the time spent in steps, evaluations not counted.", .seconds,
                 .init(label: "training loss", scale: .logarithmic)
@@ -112,18 +118,32 @@ struct RuleCurves {
         Curve(averaging: samples(horizontal) { $0.loss.map { [$0] } })
     }
 
-    /// By evaluation, not averaged within a run.
     func accuracy(by horizontal: Horizontal) -> Curve {
+        evaluations(by: horizontal, \.testAccuracy, atEnd: \.testAccuracy)
+    }
+
+    /// Whether values are predicted, of which there is no accuracy.
+    var predictsValues: Bool {
+        runs.allSatisfy { run in
+            run.summary?.testAccuracy == nil && run.records.allSatisfy { $0.testAccuracy == nil && $0.accuracy == nil }
+        }
+    }
+
+    var testLoss: Curve { evaluations(by: .examples, \.testLoss, atEnd: \.testLoss) }
+
+    /// By evaluation, not averaged within a run.
+    private func evaluations(
+        by horizontal: Horizontal, _ value: (StepRecord) -> Double?, atEnd: (RunSummary) -> Double?
+    ) -> Curve {
         Curve(
             joining: runs.map { run in
                 var bins: [Curve.Bin] = run.records.compactMap { record in
-                    guard let accuracy = record.testAccuracy, let x = horizontal.value(of: record) else { return nil }
-                    return Curve.Bin(x: x, y: accuracy)
+                    guard let y = value(record), let x = horizontal.value(of: record) else { return nil }
+                    return Curve.Bin(x: x, y: y)
                 }
                 // The evaluation at a run's end stands in the summary alone where none was due.
-                if run.records.last?.testAccuracy == nil, let summary = run.summary, let accuracy = summary.testAccuracy
-                {
-                    bins.append(Curve.Bin(x: horizontal.value(of: summary), y: accuracy))
+                if run.records.last.flatMap(value) == nil, let summary = run.summary, let y = atEnd(summary) {
+                    bins.append(Curve.Bin(x: horizontal.value(of: summary), y: y))
                 }
                 return bins
             })

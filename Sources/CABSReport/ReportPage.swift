@@ -53,6 +53,7 @@ struct ReportPage {
             ("status", run.status.rawValue), ("rule", run.rule),
             ("learning rate", number(run.learningRate, digits: 6)),
             ("test accuracy", summary?.testAccuracy.map { number($0) }),
+            ("test loss", summary?.testAccuracy == nil ? summary?.testLoss.map { number($0) } : nil),
             ("training loss", summary?.trainingLoss.map { number($0) }),
             ("steps", summary.map { number(Double($0.steps)) }),
             ("epochs", summary.map { number($0.epochs, digits: 3) }),
@@ -125,6 +126,9 @@ struct ReportPage {
     /// By what the best learning rates were chosen.
     private func selection(_ group: RunGroup) -> String {
         let among = "over the seeds, among the rates at which the fewest runs diverged"
+        if group.rules.allSatisfy({ $0.best == nil || $0.predictsValues }) {
+            return "It has the lowest mean test loss at the end \(among)."
+        }
         if group.rules.allSatisfy({ $0.best == nil || $0.choosesByValidation }) {
             return
                 "It has the highest mean accuracy at the end on validation examples, which no run trains on, \(among)."

@@ -52,17 +52,29 @@ struct RuleRuns: Sendable {
         return !finished.isEmpty && finished.allSatisfy { $0.validationAccuracy != nil }
     }
 
-    /// The learning rate with the highest mean accuracy on validation examples, else on test examples; the smaller of two that are equal. Only
-    /// where runs diverged at every rate may they have at this one, and then as few as at any.
+    /// Whether the runs predict values, of which there is no accuracy.
+    var predictsValues: Bool {
+        let finished = rates.flatMap(\.finished)
+        return !finished.isEmpty && finished.allSatisfy { $0.testAccuracy == nil && $0.testLoss != nil }
+    }
+
+    /// What the best learning rate has most of: accuracy, or the least loss where values are predicted.
+    private func quality(_ summary: RunSummary) -> Double? {
+        if predictsValues { return summary.testLoss.map { -$0 } }
+        return choosesByValidation ? summary.validationAccuracy : summary.testAccuracy
+    }
+
+    /// The learning rate with the highest mean accuracy on validation examples, else on test examples, or the lowest mean test loss where
+    /// values are predicted; the smaller of two that are equal. Only where runs diverged at every rate may they have at this one, and then as
+    /// few as at any.
     var best: Rate? {
-        let accuracy = choosesByValidation ? \RunSummary.validationAccuracy : \RunSummary.testAccuracy
         let candidates = rates.filter { !$0.finished.isEmpty }
         func lost(_ rate: Rate) -> Double {
             Double(rate.divergedCount) / Double(rate.finished.count + rate.divergedCount)
         }
         guard let fewest = candidates.map(lost).min() else { return nil }
         return candidates.filter { lost($0) == fewest }.reduce(nil) { (best: Rate?, rate) in
-            func mean(_ rate: Rate?) -> Double { rate?.statistics { $0[keyPath: accuracy] }?.mean ?? -1 }
+            func mean(_ rate: Rate?) -> Double { rate?.statistics(quality)?.mean ?? -.infinity }
             return best == nil || mean(rate) > mean(best) ? rate : best
         }
     }

@@ -13,17 +13,21 @@ struct StepRecord: Decodable {
     /// Time in steps alone.
     let trainingSeconds: Double?
     let testAccuracy: Double?
+    let testLoss: Double?
+    /// Of the batch.
+    let accuracy: Double?
     /// What the rules that watch would have chosen for the next step, by name.
     let shadow: [String: Int]?
 
     private enum CodingKeys: String, CodingKey {
-        case step, loss, examples, shadow
+        case step, loss, examples, shadow, accuracy
         case batchSize = "batch_size"
         case secondMoment = "second_moment"
         case gradientSquaredNorm = "gradient_squared_norm"
         case nextBatchSize = "next_batch_size"
         case trainingSeconds = "training_seconds"
         case testAccuracy = "test_accuracy"
+        case testLoss = "test_loss"
     }
 
     /// The step's measurements; nothing where they were not made.

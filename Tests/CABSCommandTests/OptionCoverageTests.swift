@@ -54,9 +54,10 @@ import Testing
 
     @Test func `each option of the other commands is given in a test`() throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent()
-        let sources = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }.map {
-            try String(contentsOf: folder.appending(path: $0), encoding: .utf8)
-        }.joined()
+        let sources = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
+            .map {
+                try String(contentsOf: folder.appending(path: $0), encoding: .utf8)
+            }.joined()
         for option in try Self.options([]) {
             #expect(sources.contains("\"--\(option)\"") || sources.contains("--\(option) "), "--\(option)")
         }

@@ -136,12 +136,33 @@ import Testing
         }
     }
 
-    @Test func `pictures take no more memory than they may`() throws {
+    @Test func `pictures that memory has no place for train the same network`() throws {
         try CommandTests.withFolder { folder in
             try SmallSets.writePictures(in: folder.appending(path: "pictures"))
-            let result = try CommandTests.run(Self.training + ["--cache-images", "4.09KB"], in: folder)
-            #expect(result.code == 1 && result.errors.contains("--cache-images"), "\(result.errors)")
-            #expect(try CommandTests.run(Self.training + ["--cache-images", "4.1 KB"], in: folder).code == 0)
+            // 64 pictures of 64 bytes.
+            let sums = try ["4.1 KB", "4.09KB"].map { size in
+                let output = "out-\(size.prefix(4))"
+                let result = try CommandTests.run(
+                    Self.training.dropLast() + [output, "--cache-images", size], in: folder)
+                #expect(result.code == 0, "\(result.errors)")
+                return try Data(
+                    contentsOf: RunDirectory(existing: folder.appending(path: output)).finalParametersFile)
+            }
+            #expect(sums[0] == sums[1])
+        }
+    }
+
+    @Test func `a picture that changes while a run goes on stops it`() throws {
+        try CommandTests.withFolder { folder in
+            try SmallSets.writePictures(in: folder.appending(path: "pictures"))
+            // The first line of a run says that all pictures were read; the next step may meet the one that is gone.
+            let script =
+                "\"$0\" \"$@\" | while read -r line; do rm -f pictures/train/dark/*.png; done"
+            let result = try CommandTests.run(
+                ["-c", script, CommandTests.program.path] + Self.training
+                    + ["--cache-images", "1KB", "--epochs", "1000000"],
+                of: URL(filePath: "/bin/sh"), in: folder)
+            #expect(result.errors.contains("pictures/train/dark"), "\(result.errors)")
         }
     }
 

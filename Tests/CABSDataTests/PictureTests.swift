@@ -140,9 +140,32 @@ import Testing
         let data = try Self.load(folder, ImageOptions(size: size, normalization: .unit, channelCount: 3))
         #expect(data.training.inputShape == .image(height: 3, width: 3, channels: 3))
         #expect(Set(Self.example(data.training, 1).input) == [Float(20) / 255])
-        let tight = try Self.refusal(folder, ImageOptions(size: size, memoryLimit: 26))
-        #expect(tight.contains("--cache-images") && tight.contains("--image-size"), "\(tight)")
-        #expect(try Self.load(folder, ImageOptions(size: size, memoryLimit: 27)).test.count == 1)
+    }
+
+    @Test func `pictures that memory has no place for are decoded each time, and are the same`() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(["train/a/1.png": 10, "train/b/1.png": 30, "train/b/2.png": 50, "test/a/1.png": 9], in: folder)
+        // Three training pictures and one of the test, of nine bytes each.
+        let options = { (limit: Int) in ImageOptions(size: ImageSize("3x3"), memoryLimit: limit) }
+        let (whole, each) = (try Self.load(folder, options(36)), try Self.load(folder, options(35)))
+        #expect((whole.training as? ImageDataset)?.images is LabeledImages)
+        #expect((each.training as? ImageDataset)?.images is DecodedEachTime)
+        #expect(whole.input == each.input)
+        for index in 0..<3 {
+            let (a, b) = (Self.example(whole.training, index), Self.example(each.training, index))
+            #expect(a.input == b.input && a.label == b.label)
+        }
+        #expect(try each.training.checksum == Self.load(folder, options(35)).training.checksum)
+        #expect(each.training.failure == nil)
+        try Self.write(["train/b/1.png": 31], in: folder)
+        #expect(try each.training.checksum != Self.load(folder, options(35)).training.checksum)
+        _ = Self.example(each.training, 0)
+        #expect(each.training.failure == nil)
+        _ = Self.example(each.training, 1)
+        #expect(try #require(each.training.failure).description.contains("another one than when the run began"))
+        try FileManager.default.removeItem(at: folder.url.appending(path: "test/a/1.png"))
+        _ = Self.example(each.test, 0)
+        #expect(try #require(each.test.failure).description.contains("no such file"))
     }
 
     @Test func `channels are normalised by the training pictures, in testing too`() throws {

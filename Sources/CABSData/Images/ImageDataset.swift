@@ -1,7 +1,30 @@
 import CABSExamples
 
+/// Labelled images of one shape, wherever their bytes are.
+public protocol ImageSource: Sendable {
+    /// The shape of every image.
+    var shape: ExampleShape { get }
+    /// The number of classes.
+    var classCount: Int { get }
+    /// The label of each image, from 0 up to ``classCount``.
+    var labels: [UInt16] { get }
+    /// A checksum of all images and labels.
+    var checksum: UInt { get }
+    /// The bytes of an image, channels first.
+    func pixels(at index: Int) -> ArraySlice<UInt8>
+    /// Why an image could not be given as it was; nothing as long as all could.
+    var failure: DatasetError? { get }
+}
+
+extension ImageSource {
+    /// The number of images.
+    public var count: Int { labels.count }
+    /// None.
+    public var failure: DatasetError? { nil }
+}
+
 /// Labelled images of one shape, one byte for each value.
-public struct LabeledImages: Sendable {
+public struct LabeledImages: ImageSource {
     /// The shape of every image.
     public let shape: ExampleShape
     /// The number of classes.
@@ -11,8 +34,18 @@ public struct LabeledImages: Sendable {
     /// The label of each image, from 0 up to ``classCount``.
     public let labels: [UInt16]
 
-    /// The number of images.
-    public var count: Int { labels.count }
+    /// The checksum of the images' bytes and labels.
+    public var checksum: UInt {
+        var checksum = CRC32()
+        checksum.add(pixels)
+        checksum.add(labels: labels, classCount: classCount)
+        return checksum.value
+    }
+
+    /// The bytes of an image, channels first.
+    public func pixels(at index: Int) -> ArraySlice<UInt8> {
+        pixels[(index * shape.count)..<((index + 1) * shape.count)]
+    }
 
     /// Creates a set of images.
     ///
@@ -37,10 +70,8 @@ public struct LabeledImages: Sendable {
 
     /// The images at `indices`.
     func subset(_ indices: [Int]) throws(DatasetError) -> LabeledImages {
-        let size = shape.count
-        return try LabeledImages(
-            shape: shape, classCount: classCount,
-            pixels: indices.flatMap { pixels[($0 * size)..<(($0 + 1) * size)] },
+        try LabeledImages(
+            shape: shape, classCount: classCount, pixels: indices.flatMap { pixels(at: $0) },
             labels: indices.map { labels[$0] }, source: "a subset")
     }
 }
@@ -48,7 +79,7 @@ public struct LabeledImages: Sendable {
 /// Images with the preprocessing that turns their bytes into a network's input.
 public struct ImageDataset: Dataset {
     /// The images.
-    public let images: LabeledImages
+    public let images: any ImageSource
     /// What turns bytes into values.
     public let preprocessing: any Preprocessing
     /// The seed of random changes.
@@ -60,7 +91,7 @@ public struct ImageDataset: Dataset {
     ///
     /// - Throws: ``DatasetError`` where the preprocessing cannot take images of that shape.
     public init(
-        _ images: LabeledImages, preprocessing: any Preprocessing, seed: UInt64 = 0
+        _ images: any ImageSource, preprocessing: any Preprocessing, seed: UInt64 = 0
     ) throws(DatasetError) {
         inputShape = try preprocessing.outputShape(for: images.shape)
         self.images = images
@@ -72,30 +103,30 @@ public struct ImageDataset: Dataset {
     public var targetCount: Int { images.classCount }
     /// The number of images.
     public var count: Int { images.count }
-    /// The checksum of the images' bytes and labels.
-    public var checksum: UInt {
-        var checksum = CRC32()
-        checksum.add(images.pixels)
-        // A byte each, as long as that is enough: checkpoints of versions that had no more go on.
-        checksum.add(images.labels.map { UInt8(truncatingIfNeeded: $0) })
-        if images.classCount > 256 { checksum.add(images.labels.map { UInt8($0 >> 8) }) }
-        return checksum.value
-    }
+    /// The checksum of the images and labels.
+    public var checksum: UInt { images.checksum }
+    /// Why an image could not be given as it was.
+    public var failure: DatasetError? { images.failure }
 
     /// The image.
     public func picture(at index: Int) -> Picture? {
-        let size = images.shape.count
-        return Picture(shape: images.shape, pixels: Array(images.pixels[(index * size)..<((index + 1) * size)]))
+        Picture(shape: images.shape, pixels: Array(images.pixels(at: index)))
     }
 
     /// Writes the preprocessed image, and one at the place of its class.
     public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
-        let size = images.shape.count
         var random = RandomStream(seed: seed, purpose: .augmentation, index: draw)
         preprocessing.apply(
-            to: images.pixels[(index * size)..<((index + 1) * size)], shape: images.shape, into: &input,
-            using: &random)
+            to: images.pixels(at: index), shape: images.shape, into: &input, using: &random)
         for position in target.indices { target[position] = 0 }
         target[Int(images.labels[index])] = 1
+    }
+}
+
+extension CRC32 {
+    /// A byte each, as long as that is enough: checkpoints of versions that had no more go on.
+    mutating func add(labels: [UInt16], classCount: Int) {
+        add(labels.map { UInt8(truncatingIfNeeded: $0) })
+        if classCount > 256 { add(labels.map { UInt8($0 >> 8) }) }
     }
 }

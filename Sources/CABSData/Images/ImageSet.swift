@@ -36,8 +36,8 @@ public struct ImageOptions: Sendable, Hashable {
 
 /// The images of a data set as its files have them.
 struct ImageSet {
-    let training: LabeledImages
-    let test: LabeledImages
+    let training: any ImageSource
+    let test: any ImageSource
     /// How the set is normalised where nothing else is said.
     let usualNormalization: NormalizationName
     /// The largest byte that the images have.
@@ -76,12 +76,15 @@ struct ImageSet {
             notices: notices)
     }
 
-    private func resized(_ images: LabeledImages, _ options: ImageOptions) throws(DatasetError) -> LabeledImages {
-        guard let size = options.size else { return images }
+    private func resized(
+        _ images: any ImageSource, _ options: ImageOptions
+    ) throws(DatasetError) -> any ImageSource {
+        // Pictures that are read anew each time are brought to the size then.
+        guard let size = options.size, let images = images as? LabeledImages else { return images }
         return try images.resized(to: size)
     }
 
-    private func normalization(_ options: ImageOptions, of training: LabeledImages) -> Normalization {
+    private func normalization(_ options: ImageOptions, of training: any ImageSource) -> Normalization {
         if let known = options.knownNormalization { return known }
         return switch options.normalization ?? usualNormalization {
         case .unit: .unit(maximum: maximum)
@@ -91,24 +94,25 @@ struct ImageSet {
     }
 }
 
-extension LabeledImages {
+extension ImageSource {
     /// What each channel has over all images, from exact sums.
     fileprivate var channelMoments: [ChannelMoments] {
         let channelCount = shape.channelCount
         let plane = shape.count / channelCount
-        return (0..<channelCount).map { channel in
-            var (sum, squares) = (0, 0)
-            pixels.withUnsafeBufferPointer { pixels in
-                for image in 0..<count {
-                    let first = (image * channelCount + channel) * plane
-                    for index in first..<first + plane {
+        var (sums, squares) = ([Int](repeating: 0, count: channelCount), [Int](repeating: 0, count: channelCount))
+        for image in 0..<count {
+            pixels(at: image).withUnsafeBufferPointer { pixels in
+                for channel in 0..<channelCount {
+                    for index in channel * plane..<(channel + 1) * plane {
                         let value = Int(pixels[index])
-                        sum &+= value
-                        squares &+= value &* value
+                        sums[channel] &+= value
+                        squares[channel] &+= value &* value
                     }
                 }
             }
-            return ChannelMoments(sum: sum, squares: squares, count: count * plane)
+        }
+        return (0..<channelCount).map {
+            ChannelMoments(sum: sums[$0], squares: squares[$0], count: count * plane)
         }
     }
 }

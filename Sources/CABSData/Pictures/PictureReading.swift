@@ -6,19 +6,22 @@ import Synchronization
 struct PictureReading {
     let size: ImageSize?
     let channelCount: Int?
-    /// How many bytes of memory the pictures of both parts may take.
+    /// How many bytes of memory the pictures of both parts may take; where they take more they are decoded each time.
     let memoryLimit: Int
 
-    /// Decodes the pictures of both parts, on all processors that may be used.
+    /// Decodes the pictures of both parts, on all processors that may be used: even where they do not stay in memory, to see that all can be.
     ///
     /// - Throws: ``DatasetError`` naming the first picture that cannot be used, and how many more there are.
-    func read(_ folder: PictureFolder, from url: URL) throws(DatasetError) -> (LabeledImages, LabeledImages) {
+    func read(_ folder: PictureFolder, from url: URL) throws(DatasetError) -> (any ImageSource, any ImageSource) {
         let entries = folder.training + folder.test
         guard !folder.training.isEmpty, !folder.test.isEmpty else { throw .noExamples(url.path) }
         let shape = try shape(of: entries)
         let needed = entries.count.multipliedReportingOverflow(by: shape.count)
         guard !needed.overflow, needed.partialValue <= memoryLimit else {
-            throw .picturesTooLarge(count: entries.count, each: shape, limit: memoryLimit)
+            func part(_ entries: [PictureFolder.Entry]) throws(DatasetError) -> DecodedEachTime {
+                try DecodedEachTime(entries, shape, classCount: folder.classNames.count, reading: self)
+            }
+            return (try part(folder.training), try part(folder.test))
         }
         let pixels = try pixels(of: entries, shape)
         func part(_ range: Range<Int>) throws(DatasetError) -> LabeledImages {
@@ -54,17 +57,17 @@ struct PictureReading {
 
     /// A picture's bytes, resized so that it covers the shape, then cut off around the middle.
     static func pixels(of picture: Picture, as shape: ExampleShape) throws(DatasetError) -> [UInt8] {
-        guard case .image(let height, let width, let channels) = shape,
+        let picture = picture.withChannelCount(shape.channelCount)
+        guard picture.shape != shape, case .image(let height, let width, _) = shape,
             let size = ImageSize(height: height, width: width)
         else { return picture.pixels }
-        let picture = picture.withChannelCount(channels)
         return try LabeledImages(
             shape: picture.shape, classCount: 1, pixels: picture.pixels, labels: [0], source: "a picture"
         ).resized(to: size).pixels
     }
 
     /// What `read` gives for each entry, in their order.
-    private func forEach<Value: Sendable>(
+    func forEach<Value: Sendable>(
         _ entries: [PictureFolder.Entry], _ read: @Sendable (PictureFolder.Entry) throws(DatasetError) -> Value
     ) throws(DatasetError) -> [Value] {
         let outcomes = Mutex([Result<Value, DatasetError>?](repeating: nil, count: entries.count))

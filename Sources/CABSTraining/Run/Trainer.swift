@@ -125,6 +125,7 @@ public actor Trainer {
             UpdateStep(
                 learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound,
                 gradientBound: gradientBound, updateCount: before.stepCount))
+        if let failure = data.training.failure { throw failure }
         guard report.isSound else {
             throw TrainingError.diverged(
                 Divergence(
@@ -178,9 +179,11 @@ public actor Trainer {
             : try RunEvaluation.Average(
                 test: network.evaluateAverage(DatasetBatch(all: data.test)),
                 validation: data.validation.map { try network.evaluateAverage(DatasetBatch(all: $0)) })
-        return try RunEvaluation(
+        let evaluation = try RunEvaluation(
             test: evaluate(), validation: data.validation.map { try network.evaluate(DatasetBatch(all: $0)) },
             average: average, predictsValues: data.predictsValues)
+        if let failure = data.test.failure ?? data.validation?.failure { throw failure }
+        return evaluation
     }
 
     /// Measures the last step's batch once more, at the parameters as they are now: exactly, and as the authors' code approximates
