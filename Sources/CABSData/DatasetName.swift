@@ -43,11 +43,25 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         from folder: URL? = nil, images options: ImageOptions? = nil, seed: UInt64 = 0
     ) throws(DatasetError) -> TrainingData {
         let options = options ?? usualImages
-        guard self != .npz else {
+        let images: ImageSet
+        switch self {
+        case .npz:
             guard let folder else { throw .placeMissing(dataset: rawValue, what: "the .npz file") }
             return try ArrayFile(folder).data(name: rawValue, options, seed: seed)
+        case .folder:
+            guard let folder else {
+                throw .placeMissing(dataset: rawValue, what: "a folder that has one for each class")
+            }
+            images = try pictures(in: folder, options)
+        case .digits: images = try Digits.load()
+        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
+            images = try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
+        case .cifar10: images = try cifar(in: locate(in: folder), .cifar10)
+        case .cifar100: images = try cifar(in: locate(in: folder), .cifar100Fine)
+        case .cifar100Coarse: images = try cifar(in: locate(in: folder), .cifar100Coarse)
+        case .svhn: images = try svhn(in: locate(in: folder))
         }
-        return try images(from: folder, options).data(name: rawValue, options, seed: seed)
+        return try images.data(name: rawValue, options, seed: seed)
     }
 
     /// Whether these are the user's own data, of which nothing is known beforehand.
@@ -69,124 +83,9 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         }
     }
 
-    private func images(from folder: URL?, _ options: ImageOptions) throws(DatasetError) -> ImageSet {
-        switch self {
-        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
-            try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
-        case .cifar10: try cifar(in: locate(in: folder), .cifar10)
-        case .cifar100: try cifar(in: locate(in: folder), .cifar100Fine)
-        case .cifar100Coarse: try cifar(in: locate(in: folder), .cifar100Coarse)
-        case .svhn: try svhn(in: locate(in: folder))
-        case .digits: try Digits.load()
-        case .folder, .npz: try pictures(in: folder, options)
-        }
-    }
-
-    /// Finds the folder that holds the data set's files.
-    ///
-    /// - Parameter folder: Where to look first: the folder itself, or one that holds it.
-    /// - Throws: ``DatasetError/notFound(name:tried:advice:)`` with all places tried.
-    public func locate(in folder: URL? = nil) throws(DatasetError) -> URL {
-        let places = places(in: folder)
-        for place in places where hasFiles(in: place) { return place }
-        let tried = places.map { place in
-            place.path + (DatasetFolder(url: place).contents.map { " (\($0))" } ?? "")
-        }
-        let names = isIDX ? IDXDataset.namesLookedFor : trainingFiles + [testFile]
-        throw .notFound(name: rawValue, names: names, tried: tried, advice: advice)
-    }
-
-    /// Where files go that are fetched: the first place of ``locate(in:)`` that bears the data set's own name.
-    ///
-    /// - Parameter folder: The folder to make the data set's own in, instead of the usual place.
-    public func fetchFolder(in folder: URL? = nil) -> URL {
-        (folder ?? Self.environmentFolder ?? Self.cacheFolder).appending(path: folderNames[0])
-    }
-
-    private static var environmentFolder: URL? {
-        let path = ProcessInfo.processInfo.environment["CABS_DATA"] ?? ""
-        return path.isEmpty ? nil : URL(userPath: path)
-    }
-
-    private static var cacheFolder: URL {
-        URL.home.appending(path: ".cache/cabs")
-    }
-
-    /// The folders to look in, first to last.
-    private func places(in folder: URL?) -> [URL] {
-        func candidates(_ base: URL) -> [URL] {
-            [base] + folderNames.map { base.appending(path: $0) }
-        }
-        // A folder that the user names is the only one meant.
-        if let folder { return candidates(folder) }
-        var places: [URL] = []
-        if let environment = Self.environmentFolder { places += candidates(environment).dropFirst() }
-        places += candidates(Self.cacheFolder).dropFirst()
-        if self == .fashionMNIST { places.append(URL(filePath: "/usr/share/datasets/fashion-mnist")) }
-        return places
-    }
-
-    /// What the data set's folder may be called: as here, or as its archive unpacks.
-    private var folderNames: [String] {
-        switch self {
-        case .emnistLetters, .emnistBalanced, .emnistDigits: [rawValue, "emnist"]
-        case .mnist, .fashionMNIST, .svhn, .digits, .kmnist, .qmnist, .folder, .npz: [rawValue]
-        case .cifar10: [rawValue, "cifar-10-batches-bin"]
-        case .cifar100, .cifar100Coarse: ["cifar100", "cifar-100-binary"]
-        }
-    }
-
-    private var advice: String {
-        let fetching = "get it with cabs data fetch \(rawValue), or name its folder with --data"
-        return switch self {
-        case .fashionMNIST: "install Debian's package dataset-fashion-mnist, or \(fetching)"
-        case .cifar10, .cifar100, .cifar100Coarse: "\(fetching) (the binary version)"
-        case .mnist, .svhn: fetching
-        case .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
-            "get its files from its authors, and name their folder with --data"
-        case .digits: "it comes with this package"
-        case .folder, .npz: "name it with --data"
-        }
-    }
-
-    private var isIDX: Bool {
-        switch self {
-        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist: true
-        case .cifar10, .cifar100, .cifar100Coarse, .svhn, .digits, .folder, .npz: false
-        }
-    }
-
-    /// The files of training examples, of sets in other formats than IDX.
-    private var trainingFiles: [String] {
-        switch self {
-        case .cifar10: (1...5).map { "data_batch_\($0).bin" }
-        case .cifar100, .cifar100Coarse: ["train.bin"]
-        case .svhn: ["train_32x32.mat"]
-        default: []
-        }
-    }
-
-    /// The file of test examples.
-    private var testFile: String {
-        switch self {
-        case .cifar10: "test_batch.bin"
-        case .cifar100, .cifar100Coarse: "test.bin"
-        case .svhn: "test_32x32.mat"
-        default: ""
-        }
-    }
-
-    /// Whether a folder holds the files; whether they are right shows when they are read.
-    private func hasFiles(in url: URL) -> Bool {
-        let folder = DatasetFolder(url: url)
-        if isIDX { return IDXDataset(name: self, folder: folder).isThere }
-        return trainingFiles.first.map { folder.holds([$0]) } ?? false
-    }
-
     // MARK: Reading
 
-    private func pictures(in url: URL?, _ options: ImageOptions) throws(DatasetError) -> ImageSet {
-        guard let url else { throw .placeMissing(dataset: rawValue, what: "a folder that has one for each class") }
+    private func pictures(in url: URL, _ options: ImageOptions) throws(DatasetError) -> ImageSet {
         let folder = try PictureFolder(url, testFraction: options.testFraction)
         let reading = PictureReading(
             size: options.size, channelCount: options.channelCount, memoryLimit: options.memoryLimit)

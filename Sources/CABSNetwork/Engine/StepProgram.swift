@@ -2,24 +2,6 @@ import CABS
 import CABSExamples
 import CABSPrimitives
 
-/// What a step is for.
-enum StepPurpose: Sendable {
-    /// To update the parameters.
-    case update(UpdateStep)
-    /// To leave the mean gradient where it can be exported.
-    case measure
-    /// To compute the loss alone.
-    case evaluate
-
-    var isTraining: Bool {
-        if case .evaluate = self { false } else { true }
-    }
-
-    var update: UpdateStep? {
-        if case .update(let step) = self { step } else { nil }
-    }
-}
-
 /// The program that all workers run in one step, with the memory it works in.
 ///
 /// Safe to share between the workers because of how it divides the work: a worker writes only its own lane and

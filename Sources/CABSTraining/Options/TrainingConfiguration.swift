@@ -71,40 +71,6 @@ public struct TrainingConfiguration: Sendable {
         try checkPolicies()
     }
 
-    private static func images(
-        _ options: inout TrainingOptions, _ dataset: DatasetName, _ model: ModelConfiguration
-    ) throws -> ImageOptions {
-        let augmentation = (options.augment ?? .usual).augmentation(dataset, model)
-        options.augment = .named(augmentation)
-        if augmentation == .paper || augmentation == .paperCenter, options.normalize ?? .image != .image {
-            throw TrainingError.contradiction(
-                "augment \(augmentation) normalises each image by itself; leave normalize out, or take another augmentation"
-            )
-        }
-        if dataset == .folder {
-            options.testFraction = options.testFraction ?? ImageOptions.usualTestFraction
-        } else if let option = [
-            ("channels", options.channels != nil), ("test-fraction", options.testFraction != nil),
-            ("cache-images", options.cacheImages != nil),
-        ].first(where: \.1) {
-            throw TrainingError.contradiction(
-                "\(option.0) means nothing with dataset \(dataset.rawValue), only with folder")
-        }
-        if let channels = options.channels, channels != 1, channels != 3 {
-            throw TrainingError.invalidOption(
-                option: "channels", value: "\(channels)", allowed: "1 (grey) or 3 (colour)")
-        }
-        let testFraction = options.testFraction ?? ImageOptions.usualTestFraction
-        guard testFraction > 0, testFraction < 1 else {
-            throw TrainingError.invalidOption(
-                option: "test-fraction", value: "\(testFraction)", allowed: "a number between 0 and 1")
-        }
-        return ImageOptions(
-            size: options.imageSize, augmentation: augmentation, normalization: options.normalize,
-            channelCount: options.channels, testFraction: testFraction,
-            memoryLimit: try options.cacheImages.map { try MemorySize($0).byteCount } ?? MemorySize.usual.byteCount)
-    }
-
     private static func length(_ options: inout TrainingOptions) throws -> TrainingLength {
         let lengths: [TrainingLength] = [
             options.steps.map { .steps($0) }, options.examples.map { .examples($0) },
@@ -181,67 +147,6 @@ public struct TrainingConfiguration: Sendable {
                 throw TrainingError.policyAssumesGradientDescent(policy: "batch-size \(rule.name)")
             }
         }
-    }
-
-    private static func checkpoints(_ options: inout TrainingOptions) throws -> (CheckpointInterval, Int) {
-        let (every, count) = (options.checkpointEvery ?? "5m", options.keepCheckpoints ?? 3)
-        (options.checkpointEvery, options.keepCheckpoints) = (every, count)
-        try requirePositive(count, "keep-checkpoints")
-        return (try CheckpointInterval(every), count)
-    }
-
-    private static func fillDivergence(_ options: inout TrainingOptions) throws {
-        let bound = options.lossBound ?? 1e6
-        // Written so that "not a number" is refused.
-        guard bound > 0 else { throw TrainingError.notPositive(option: "loss-bound", value: bound) }
-        options.lossBound = bound
-        let response = options.onDivergence ?? .stop
-        options.onDivergence = response
-        switch response {
-        case .stop:
-            guard options.rewinds == nil else {
-                throw TrainingError.contradiction("rewinds means nothing without on-divergence rewind")
-            }
-        case .rewind:
-            options.rewinds = options.rewinds ?? 3
-            try requirePositive(options.rewinds, "rewinds")
-        }
-    }
-
-    /// Checks when to evaluate and to compare estimators.
-    private static func checkMeasurements(_ options: TrainingOptions) throws {
-        try requirePositive(options.validation, "validation")
-        try requirePositive(options.evaluateEvery, "evaluate-every")
-        try requirePositive(options.evaluations, "evaluations")
-        try requirePositive(options.compareEstimators, "compare-estimators")
-        guard options.compareEstimators == nil || options.estimator == .exact else {
-            throw TrainingError.contradiction("compare-estimators compares with the exact one; leave estimator out")
-        }
-        guard options.evaluations == nil || options.evaluateEvery == nil else {
-            throw TrainingError.contradiction(
-                "evaluations and evaluate-every each say when to evaluate; give one of them")
-        }
-    }
-
-    /// Checks what changes the gradients: their bound, and that smoothed labels mean what the loss takes them for.
-    private static func checkGradients(_ options: TrainingOptions) throws {
-        if let bound = options.gradientBound, !(bound > 0 && bound.isFinite) {
-            throw TrainingError.notPositive(option: "gradient-bound", value: bound)
-        }
-        guard let smoothing = options.labelSmoothing else { return }
-        guard smoothing >= 0, smoothing < 1 else {
-            throw TrainingError.invalidOption(
-                option: "label-smoothing", value: "\(smoothing)", allowed: "from 0 up to, not including, 1")
-        }
-        guard options.loss == .softmaxCrossEntropy else {
-            throw TrainingError.contradiction(
-                "label-smoothing spreads a target over classes, of which loss \(options.loss!.rawValue) has none; leave it out"
-            )
-        }
-    }
-
-    private static func requirePositive(_ value: Int?, _ option: String) throws {
-        if let value, value < 1 { throw TrainingError.notPositive(option: option, value: Double(value)) }
     }
 
     private static func order(_ options: inout TrainingOptions) throws -> ExampleOrder.Kind {
