@@ -26,10 +26,16 @@ final class TerminalLine {
         isInLine = true
     }
 
+    /// Takes the line that renews itself away.
+    func clear() {
+        if isInLine { write("\r\u{1B}[K") }
+        isInLine = false
+    }
+
     /// Prints a line that stays.
     func print(_ text: String) {
-        write((isInLine ? "\r\u{1B}[K" : "") + text + "\n")
-        isInLine = false
+        clear()
+        write(text + "\n")
     }
 
     private func write(_ text: String) {

@@ -63,10 +63,12 @@ struct TrainCommand: AsyncParsableCommand {
             }
         }
         let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
+        let reading = ReadingDisplay()
+        defer { reading.finish() }
         return try checkingUsage {
             try TrainingRun(
                 configuration, output: places.output.map { URL(userPath: $0) }, traceFile: traceFile,
-                onConversion: printWarning)
+                onConversion: printWarning, onProgress: quiet ? nil : reading.show)
         }
     }
 

@@ -38,9 +38,11 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     ///   - folder: Where to look first, before the usual places.
     ///   - images: How the images go to a network; ``usualImages`` where not given.
     ///   - seed: The seed of random changes.
+    ///   - onProgress: Told how many of own pictures were read, of how many, now and then and from several threads.
     /// - Throws: ``DatasetError`` where the data set is not found or its files are not right.
     public func load(
-        from folder: URL? = nil, images options: ImageOptions? = nil, seed: UInt64 = 0
+        from folder: URL? = nil, images options: ImageOptions? = nil, seed: UInt64 = 0,
+        onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws(DatasetError) -> TrainingData {
         let options = options ?? usualImages
         let images: ImageSet
@@ -52,7 +54,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
             guard let folder else {
                 throw .placeMissing(dataset: rawValue, what: "a folder that has one for each class")
             }
-            images = try pictures(in: folder, options)
+            images = try pictures(in: folder, options, onProgress)
         case .digits: images = try Digits.load()
         case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
             images = try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
@@ -85,10 +87,13 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
 
     // MARK: Reading
 
-    private func pictures(in url: URL, _ options: ImageOptions) throws(DatasetError) -> ImageSet {
+    private func pictures(
+        in url: URL, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
+    ) throws(DatasetError) -> ImageSet {
         let folder = try PictureFolder(url, testFraction: options.testFraction)
         let reading = PictureReading(
-            size: options.size, channelCount: options.channelCount, memoryLimit: options.memoryLimit)
+            size: options.size, channelCount: options.channelCount, memoryLimit: options.memoryLimit,
+            onProgress: onProgress)
         let (training, test) = try reading.read(folder, from: url)
         return ImageSet(
             training: training, test: test, usualNormalization: .channel, source: url.path,

@@ -107,6 +107,13 @@ import Testing
             #expect(predictions.output.split(separator: "\n").count == 4, "\(predictions.errors)")
             #expect(predictions.output.contains("\"values\":["))
             #expect(try !CommandTests.run(["evaluate", "out"], in: folder).output.contains("accuracy"))
+            let classes = try CommandTests.run(
+                [
+                    "train", "--dataset", "npz", "--data", file.path, "--model", "mlp", "--loss",
+                    "softmax-cross-entropy",
+                ],
+                in: folder)
+            #expect(classes.code != 0 && classes.errors.contains("take mean-squared-error"), "\(classes.errors)")
         }
     }
 

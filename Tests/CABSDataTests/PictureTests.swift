@@ -182,6 +182,17 @@ import Testing
         #expect(try JSONDecoder().decode(InputDescription.self, from: JSONEncoder().encode(input)) == input)
     }
 
+    @Test func `links are followed, but not round in circles`() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(["train/a/1.png": 1, "train/b/1.png": 2, "test/b/1.png": 3, "elsewhere/2.png": 4], in: folder)
+        let class_ = folder.url.appending(path: "train/a")
+        let manager = FileManager.default
+        try manager.createSymbolicLink(at: class_.appending(path: "back"), withDestinationURL: class_)
+        try manager.createSymbolicLink(
+            at: class_.appending(path: "more"), withDestinationURL: folder.url.appending(path: "elsewhere"))
+        #expect(try Self.load(folder).training.count == 3)
+    }
+
     @Test func `what nothing can be learned from is refused with what to do`() throws {
         func refusal(_ values: [String: UInt8], _ prepare: (TemporaryFolder) throws -> Void = { _ in }) throws -> String
         {

@@ -98,7 +98,7 @@ struct PictureFolder {
         var classes: [ClassFolder] = []
         for (name, url) in listing.folders {
             var files: [ClassFolder.File] = []
-            try collect(url, depth: 0, &other) { file in
+            try collect(url, &other) { file in
                 files.append(ClassFolder.File(url: file, name: "\(name)\(file.path.dropFirst(url.path.count))"))
             }
             guard !files.isEmpty else { throw .noPictures(folder: url.path) }
@@ -107,19 +107,19 @@ struct PictureFolder {
         return classes
     }
 
-    /// So many folders within each other are looked into: links may lead round in circles.
-    private static let largestDepth = 16
-
     /// Finds the pictures in a folder and those within it.
+    ///
+    /// - Parameter outer: The folders that it is in, as links lead to them: one that leads back is not followed.
     fileprivate static func collect(
-        _ folder: URL, depth: Int, _ other: inout OtherFiles, _ add: (URL) -> Void
+        _ folder: URL, within outer: [String] = [], _ other: inout OtherFiles, _ add: (URL) -> Void
     ) throws(DatasetError) {
-        guard depth < largestDepth else { return }
+        let place = folder.resolvingSymlinksInPath().path
+        guard !outer.contains(place) else { return }
         let listing = try FolderListing(folder)
         for file in listing.files {
             if endings.contains(file.pathExtension.lowercased()) { add(file) } else { other.add(file) }
         }
-        for (_, url) in listing.folders { try collect(url, depth: depth + 1, &other, add) }
+        for (_, url) in listing.folders { try collect(url, within: outer + [place], &other, add) }
     }
 }
 
@@ -200,7 +200,7 @@ public enum PictureFiles {
     /// - Throws: ``DatasetError/noPictures(folder:)`` where there are none.
     public static func all(in folder: URL) throws(DatasetError) -> [URL] {
         var (files, other): ([URL], OtherFiles) = ([], OtherFiles())
-        try PictureFolder.collect(folder, depth: 0, &other) { files.append($0) }
+        try PictureFolder.collect(folder, &other) { files.append($0) }
         guard !files.isEmpty else { throw .noPictures(folder: folder.path) }
         return files
     }

@@ -8,6 +8,8 @@ struct PictureReading {
     let channelCount: Int?
     /// How many bytes of memory the pictures of both parts may take; where they take more they are decoded each time.
     let memoryLimit: Int
+    /// Told how many pictures were read of how many, now and then, from the threads that read.
+    let onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)?
 
     /// Decodes the pictures of both parts, on all processors that may be used: even where they do not stay in memory, to see that all can be.
     ///
@@ -70,8 +72,10 @@ struct PictureReading {
     func forEach<Value: Sendable>(
         _ entries: [PictureFolder.Entry], _ read: @Sendable (PictureFolder.Entry) throws(DatasetError) -> Value
     ) throws(DatasetError) -> [Value] {
+        let done = Atomic(0)
         let outcomes = Mutex([Result<Value, DatasetError>?](repeating: nil, count: entries.count))
         DispatchQueue.concurrentPerform(iterations: entries.count) { index in
+            if index % 100 == 0 { onProgress?(done.add(100, ordering: .relaxed).newValue, entries.count) }
             let outcome: Result<Value, DatasetError>
             do throws(DatasetError) {
                 outcome = .success(try read(entries[index]))

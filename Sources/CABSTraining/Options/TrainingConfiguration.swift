@@ -170,11 +170,13 @@ public struct TrainingConfiguration: Sendable {
     /// - Parameters:
     ///   - parameters: The parameters to start from, instead of those that the options name or the seed gives.
     ///   - onConversion: Told where the initial parameters are no 32-bit floats in their file.
+    ///   - onProgress: Told how many of own pictures were read, of how many, now and then and from several threads.
     /// - Throws: What loading the data and parameters, making the model and setting up the trainer throw.
     public func makeTrainer(
-        from parameters: ParameterSet? = nil, onConversion: (String) -> Void = { _ in }
+        from parameters: ParameterSet? = nil, onConversion: (String) -> Void = { _ in },
+        onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws -> Trainer {
-        let data = try loadData()
+        let data = try loadData(onProgress: onProgress)
         let model = try makeModel(for: data)
         let parameters =
             try parameters
@@ -223,12 +225,17 @@ public struct TrainingConfiguration: Sendable {
     ///
     /// - Throws: `DatasetError` where the data set is not found or its files are not right.
     ///
-    /// - Parameter input: How inputs are brought to a network that is there already, which is then done with these too.
-    public func loadData(for input: InputDescription? = nil) throws(DatasetError) -> TrainingData {
+    /// - Parameters:
+    ///   - input: How inputs are brought to a network that is there already, which is then done with these too.
+    ///   - onProgress: Told how many of own pictures were read, of how many, now and then and from several threads.
+    public func loadData(
+        for input: InputDescription? = nil, onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
+    ) throws(DatasetError) -> TrainingData {
         var images = images
         images.knownNormalization = input?.normalization
         let data = try dataset.load(
-            from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!)
+            from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!,
+            onProgress: onProgress)
         let parts = try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data
         return try options.labelSmoothing.map { part throws(DatasetError) in try parts.smoothingLabels(part) } ?? parts
     }

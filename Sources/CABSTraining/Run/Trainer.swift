@@ -70,6 +70,11 @@ public actor Trainer {
         try average?.validate()
         guard gradientBound > 0 else { throw TrainingError.notPositive(option: "gradient bound", value: gradientBound) }
         try model.checkFit(with: data)
+        guard !data.predictsValues || loss == .meanSquaredError else {
+            throw TrainingError.contradiction(
+                "the targets of \(data.name) are values, of which loss \(loss.rawValue) knows nothing; take mean-squared-error"
+            )
+        }
         if policy.needsGradientStatistics, estimator == .unmeasured {
             throw TrainingError.policyNeedsStatistics(policy: "\(type(of: policy))")
         }

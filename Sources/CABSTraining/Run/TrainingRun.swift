@@ -36,13 +36,15 @@ public struct TrainingRun: Sendable {
     ///   - output: The run's folder; see ``RunDirectory/init(creating:for:)``.
     ///   - traceFile: Another file to write each step to.
     ///   - onConversion: Told where the initial parameters are no 32-bit floats in their file.
+    ///   - onProgress: Told how many of own pictures were read, of how many, now and then and from several threads.
     /// - Throws: What setting up the trainer and the run's folder throw.
     public init(
         _ configuration: TrainingConfiguration, output: URL? = nil, traceFile: URL? = nil,
-        onConversion: (String) -> Void = { _ in }
+        onConversion: (String) -> Void = { _ in },
+        onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws {
         self.configuration = configuration
-        trainer = try configuration.makeTrainer(onConversion: onConversion)
+        trainer = try configuration.makeTrainer(onConversion: onConversion, onProgress: onProgress)
         directory = try RunDirectory(creating: output, for: configuration)
         lock = try RunLock(directory.url)
         if let input = trainer.data.input { try directory.write(input) }
