@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test docs mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
+.PHONY: run test docs check-export mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -16,6 +16,12 @@ docs: bootstrap
 	mkdir -p .build/documentation
 	for target in CABS CABSTraining; do swift package --allow-writing-to-directory .build/documentation/$$target generate-documentation \
 		--target $$target --output-path .build/documentation/$$target --warnings-as-errors || exit 1; done
+
+# What is exported beside onnxruntime, PyTorch and TensorBoard, where PEERS_PYTHON names a Python that has them.
+check-export: bootstrap
+	swift build -c release --product cabs
+	swift build -c release --product cabs-export
+	$(or $(PEERS_PYTHON),python3) scripts/check-export
 
 # 200 networks of random layers: a batch against its examples one by one.
 graphs: bootstrap
