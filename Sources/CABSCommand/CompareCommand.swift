@@ -98,7 +98,13 @@ struct CompareCommand: AsyncParsableCommand {
         }
         var given = try TrainingOptions(properties: [data, images, model, optimizer, measurement, length])
         given.augment = try images.checkedChoice()
-        // One for all runs takes the place of several.
+        for (one, several) in [
+            ("dataset", given.dataset != nil && datasets != nil), ("model", given.model != nil && models != nil),
+            ("seed", given.seed != nil && seeds != nil),
+        ] where several {
+            throw ValidationError("--\(one) and --\(one)s exclude each other")
+        }
+        // One for all runs takes the place of several in the file.
         if given.dataset != nil { grid.datasets = nil }
         if given.model != nil { grid.models = nil }
         if given.seed != nil { grid.seeds = nil }

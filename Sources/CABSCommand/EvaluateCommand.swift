@@ -35,7 +35,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     @Flag(
         help:
-            "Show the accuracy of each class, and what is taken for what; of a run also into its folder, where cabs report finds it."
+            "Show the accuracy of each class, and what is taken for what; of a run that has ended also into its folder, where cabs report finds it."
     )
     var confusion = false
 
@@ -51,12 +51,22 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
         let batch = DatasetBatch(all: data.test)
         let evaluation = try network.evaluate(batch)
+        if let failure = data.test.failure { throw failure }
         try printResult(
             "\(trained.configuration.model.name) on the \(evaluation.exampleCount) test examples of \(data.name)"
                 + (trained.state.isEmpty ? "" : ", \(trained.state)"))
         try printResult("test loss \(decimal(evaluation.meanLoss, 4))")
         if !data.predictsValues { try printResult("test accuracy \(decimal(evaluation.accuracy, 4))") }
-        if confusion { try show(try checkingUsage { try Confusion(of: network, on: data) }, in: trained.directory) }
+        if confusion {
+            let found = try checkingUsage { try Confusion(of: network, on: data) }
+            for line in ConfusionTable(confusion: found).lines { try printResult(line) }
+            // What is found of other data, or of an earlier state, is not the run's.
+            if let directory = trained.directory, trained.summary != nil, isOfOwnData {
+                try directory.write(found)
+                try printResult(
+                    "in \(directory.confusionFile.relativePath); cabs report shows it with the worst mistakes")
+            }
+        }
         guard let average = trained.average else { return }
         try checkingUsage { try network.load(average) }
         let ofAverage = try network.evaluate(batch)
@@ -76,10 +86,9 @@ struct EvaluateCommand: AsyncParsableCommand {
         return given
     }
 
-    private func show(_ confusion: Confusion, in directory: RunDirectory?) throws {
-        for line in ConfusionTable(confusion: confusion).lines { try printResult(line) }
-        guard let directory else { return }
-        try directory.write(confusion)
-        try printResult("in \(directory.confusionFile.relativePath); cabs report shows it with the worst mistakes")
+    /// Whether nothing is given that makes other examples than the run's.
+    private var isOfOwnData: Bool {
+        dataset == nil && data == nil && images.imageSize == nil && images.augment == nil && images.normalize == nil
+            && images.channels == nil && !images.noAugment
     }
 }

@@ -44,9 +44,16 @@ struct PredictCommand: AsyncParsableCommand {
         }
         let predictor = try checkingUsage { try Predictor(trained, onConversion: printWarning) }
         var failed = false
-        let inputs = try files.flatMap { path throws in
+        let inputs = files.flatMap { path -> [URL] in
             let url = URL(userPath: path)
-            return url.isFolder ? try PictureFiles.all(in: url) : [url]
+            guard url.isFolder else { return [url] }
+            do {
+                return try PictureFiles.all(in: url)
+            } catch {
+                failed = true
+                printWarning("\(error)")
+                return []
+            }
         }
         try predictor.predict(inputs) { prediction in
             try printResult(json ? line(prediction, predictor.input) : text(prediction, predictor.input))

@@ -14,6 +14,11 @@ package struct CRC32 {
 
     package mutating func add(_ values: [Float]) { values.withUnsafeBytes { add($0) } }
 
+    /// Adds so many bytes of which the checksum is known.
+    mutating func add(_ checksum: UInt, of count: Int) {
+        value = crc32_combine(value, checksum, count)
+    }
+
     private mutating func add(_ bytes: UnsafeRawBufferPointer) {
         value = crc32_z(value, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
     }

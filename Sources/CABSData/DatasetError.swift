@@ -64,12 +64,16 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case noTrainingPictures(class: String, folder: String, testFraction: Double)
     /// A class's folder without pictures.
     case noPictures(folder: String)
+    /// A folder without pictures.
+    case folderWithoutPictures(String)
     /// A number of classes that nothing can be learned from.
     case classCount(Int, folder: String)
     /// A file's name that is no text.
     case nameNotUTF8(String, folder: String)
     /// Labels that are no classes.
     case labelsNotClasses(source: String, label: Double)
+    /// A label of the test examples that no training example has.
+    case labelUnknown(label: Double, example: Int, source: String, known: ClosedRange<Int>)
     /// A number among the labels that no example has.
     case labelMissing(source: String, label: Int, highest: Int)
     /// Resizing and random changes need images of bytes.
@@ -78,6 +82,16 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case notFinite(String)
     /// Values are beyond those that bytes have.
     case notInUnitRange(file: String, low: Float, high: Float)
+    /// Data of another shape than a network's own.
+    case notTheNetworksShape(ExampleShape, network: ExampleShape)
+    /// Another normalisation than a network's own.
+    case notTheNetworksNormalization(asked: NormalizationName, network: NormalizationName)
+    /// Two folders whose names are the same text, written in different bytes.
+    case sameName(String, folder: String)
+    /// Nothing is left to test with.
+    case noTestPictures(folder: String, testFraction: Double)
+    /// Pictures cannot be brought to so many channels.
+    case needsOtherChannels(ExampleShape)
     /// A network that takes vectors is given a picture.
     case needsVectors(ExampleShape)
     /// Own data that nothing says the place of.
@@ -144,12 +158,17 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
                 + "give a smaller --test-fraction"
         case .noPictures(let folder):
             "\(folder) is a class without pictures (PNG or JPEG); add some, or take it out"
+        case .folderWithoutPictures(let folder):
+            "\(folder) has no pictures (PNG or JPEG); name another folder, or files"
         case .classCount(let count, let folder):
             "\(folder) has \(count) class\(count == 1 ? "" : "es"); training needs 2 to 65536, for pictures each in a folder of its own"
         case .nameNotUTF8(let name, let folder):
             "\(folder) holds a file whose name is not UTF-8 (\(name)); rename it"
         case .labelsNotClasses(let source, let label):
             "\(source) has the label \(label.formatted(.number.grouping(.never))); classes are whole numbers from 0, or from 1, up to 65535"
+        case .labelUnknown(let label, let example, let source, let known):
+            "example \(example) of \(source) has the label \(label.formatted(.number.grouping(.never))); training examples have \(known.lowerBound) to "
+                + "\(known.upperBound)"
         case .labelMissing(let source, let label, let highest):
             "the labels of \(source) go up to \(highest), but no training example has the label \(label); number the classes without gaps"
         case .needsImagesOfBytes(let source, let found):
@@ -159,6 +178,18 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(source) hold a value that is infinite or not a number"
         case .notInUnitRange(let file, let low, let high):
             "the inputs of \(file) reach from \(low) to \(high), not from 0 to 255; give --normalize channel or image"
+        case .notTheNetworksShape(let shape, let network):
+            "the examples are \(shape.withArticle), and the network was trained on \(network.withArticle); bring images to that with --image-size "
+                + "and --channels"
+        case .notTheNetworksNormalization(let asked, let network):
+            "the network was trained on values normalised by \(network.rawValue), not by \(asked.rawValue); leave out --normalize"
+        case .sameName(let name, let folder):
+            "\(folder) holds the class \(name) twice, in two ways to write the same letters in bytes; rename one"
+        case .noTestPictures(let folder, let fraction):
+            "of the pictures in \(folder) none is for testing when a part of \(fraction) is; add pictures, give a larger --test-fraction, or "
+                + "folders train and test"
+        case .needsOtherChannels(let shape):
+            "the network takes \(shape.withArticle); pictures have one channel or three: give a .npz file"
         case .needsVectors(let shape):
             "the network takes no pictures but \(shape.withArticle); give a .npz file"
         case .placeMissing(let dataset, let what):

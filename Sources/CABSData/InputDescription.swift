@@ -4,6 +4,8 @@ import CABSExamples
 public struct InputDescription: Sendable, Hashable {
     /// The shape of an example before its preprocessing; pictures are brought to it.
     public let shape: ExampleShape
+    /// Whether its numbers are bytes, as those of pictures are, or any.
+    public let hasBytes: Bool
     /// How its numbers become values.
     public let normalization: Normalization
     /// The side of the square in an image's middle that alone goes to the network, standardised; the whole image where not given.
@@ -17,10 +19,12 @@ public struct InputDescription: Sendable, Hashable {
 
     /// Creates a description.
     public init(
-        shape: ExampleShape, normalization: Normalization, cropSize: Int? = nil, targetCount: Int,
+        shape: ExampleShape, hasBytes: Bool = true, normalization: Normalization, cropSize: Int? = nil,
+        targetCount: Int,
         predictsValues: Bool = false, classNames: [String]? = nil
     ) {
         self.shape = shape
+        self.hasBytes = hasBytes
         self.normalization = normalization
         self.cropSize = cropSize
         self.targetCount = targetCount
@@ -44,6 +48,7 @@ public struct InputDescription: Sendable, Hashable {
 extension InputDescription: Codable {
     private enum CodingKeys: String, CodingKey {
         case shape, normalization, maximum, means, deviations
+        case hasBytes = "bytes"
         case cropSize = "crop_size"
         case targetCount = "target_count"
         case predictsValues = "predicts_values"
@@ -64,21 +69,25 @@ extension InputDescription: Codable {
                     deviations: try container.decode([Double].self, forKey: .deviations))
             }
         let cropSize = try container.decodeIfPresent(Int.self, forKey: .cropSize)
-        guard let shape = ExampleShape(sizes: sizes), normalization.fits(shape), (cropSize ?? 1) >= 1 else {
+        let targetCount = try container.decode(Int.self, forKey: .targetCount)
+        let classNames = try container.decodeIfPresent([String].self, forKey: .classNames)
+        guard let shape = ExampleShape(sizes: sizes), normalization.fits(shape), shape.allows(cropSize: cropSize),
+            (1...1 << 24).contains(targetCount), classNames.map({ $0.count == targetCount }) ?? true
+        else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "shape and normalization do not fit"))
+                .init(codingPath: decoder.codingPath, debugDescription: "shape, normalization and classes do not fit"))
         }
         self.init(
-            shape: shape, normalization: normalization, cropSize: cropSize,
-            targetCount: try container.decode(Int.self, forKey: .targetCount),
-            predictsValues: try container.decode(Bool.self, forKey: .predictsValues),
-            classNames: try container.decodeIfPresent([String].self, forKey: .classNames))
+            shape: shape, hasBytes: try container.decode(Bool.self, forKey: .hasBytes), normalization: normalization,
+            cropSize: cropSize, targetCount: targetCount,
+            predictsValues: try container.decode(Bool.self, forKey: .predictsValues), classNames: classNames)
     }
 
     /// Writes the shape as [height, width, channels] or [count], and the normalisation with its numbers.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(shape.sizes, forKey: .shape)
+        try container.encode(hasBytes, forKey: .hasBytes)
         switch normalization {
         case .unit(let maximum):
             try container.encode(NormalizationName.unit, forKey: .normalization)
@@ -118,12 +127,18 @@ extension ExampleShape {
     }
 
     fileprivate init?(sizes: [Int]) {
-        guard sizes.allSatisfy({ (1...1 << 24).contains($0) }) else { return nil }
+        guard sizes.allSatisfy({ $0 >= 1 }), sizes.reduce(1.0, { $0 * Double($1) }) <= 0x1p31 else { return nil }
         switch sizes.count {
         case 1: self = .vector(sizes[0])
         case 3: self = .image(height: sizes[0], width: sizes[1], channels: sizes[2])
         default: return nil
         }
+    }
+
+    fileprivate func allows(cropSize: Int?) -> Bool {
+        guard let cropSize else { return true }
+        guard case .image(let height, let width, _) = self else { return false }
+        return (1...min(height, width)).contains(cropSize)
     }
 
     /// The channels of an image; a vector has one.
@@ -139,9 +154,10 @@ extension InputDescription {
 
     /// A picture as the network sees it: brought to the shape, and normalised.
     ///
-    /// - Throws: ``DatasetError/needsVectors(_:)`` where the network takes no pictures.
+    /// - Throws: ``DatasetError/needsVectors(_:)``, ``DatasetError/needsOtherChannels(_:)`` where the network takes no pictures.
     public func values(of picture: Picture) throws(DatasetError) -> [Float] {
-        guard case .image = shape else { throw .needsVectors(shape) }
+        guard case .image(_, _, let channels) = shape else { throw .needsVectors(shape) }
+        guard channels == 1 || channels == 3 else { throw .needsOtherChannels(shape) }
         return values(ofPixels: try PictureReading.pixels(of: picture, as: shape))
     }
 

@@ -5,9 +5,10 @@ import Foundation
 public struct EventExport {
     private let run: RunDirectory
     private let file: EventFile
-    /// How far the metrics were read, in bytes and in examples.
+    /// How far the metrics were read, in bytes and in examples, and what stood there last.
     private var position: UInt64 = 0
     private var lastExamples = 0
+    private var lastLine = Data()
     /// The time of the run's beginning.
     private let start: Double
 
@@ -24,7 +25,7 @@ public struct EventExport {
         let attributes = try? FileManager.default.attributesOfItem(atPath: run.configurationFile.path)
         let began = (attributes?[.modificationDate] as? Date) ?? Date()
         start = began.timeIntervalSince1970
-        file = try EventFile(creating: folder.appending(path: "events.out.tfevents.\(Int(start)).cabs"))
+        file = try EventFile(creating: folder.appending(path: "events.out.tfevents.0000000000.cabs"))
     }
 
     /// Adds what the run has written since the last time.
@@ -39,8 +40,8 @@ public struct EventExport {
         do {
             let handle = try FileHandle(forReadingFrom: run.metricsFile)
             defer { try? handle.close() }
-            // A run that goes on from a checkpoint cuts off what came after it.
-            if try handle.seekToEnd() < position { position = 0 }
+            // A run that goes on from a checkpoint cuts off what came after it, and may have written more since.
+            if try handle.seekToEnd() < position || !Self.holds(lastLine, before: position, handle) { position = 0 }
             try handle.seek(toOffset: position)
             data = try handle.readToEnd() ?? Data()
         } catch {
@@ -56,12 +57,19 @@ public struct EventExport {
             try append(values)
         }
         position += UInt64(end - data.startIndex + 1)
+        lastLine = Data(data[...end].suffix(200))
         return hasEnded
+    }
+
+    /// Whether the bytes before a place in a file are those.
+    private static func holds(_ bytes: Data, before position: UInt64, _ handle: FileHandle) throws -> Bool {
+        try handle.seek(toOffset: position - UInt64(bytes.count))
+        return try handle.read(upToCount: bytes.count) ?? Data() == bytes
     }
 
     /// Has TensorBoard forget the points from there on.
     private mutating func restart(from examples: Int = 0) throws(TrainingError) {
-        lastExamples = examples - 1
+        lastExamples = max(examples - 1, 0)
         try file.append(
             .with {
                 $0.wallTime = Date().timeIntervalSince1970
@@ -106,13 +114,17 @@ private struct MetricsValues: Decodable {
         let container = try decoder.container(keyedBy: Key.self)
         func number(_ key: String) -> Double? { try? container.decode(Double.self, forKey: Key(stringValue: key)) }
         examples = try container.decode(Int.self, forKey: Key(stringValue: "examples"))
+        guard examples >= 1 else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: container.codingPath, debugDescription: "\(examples) examples"))
+        }
         seconds = number("seconds")
         var scalars = Self.tags.compactMap { key, tag in number(key).map { (tag: tag, value: $0) } }
-        if let size = number("batch_size"), let moment = number("second_moment"),
+        if let size = number("batch_size").flatMap(Int.init(exactly:)), let moment = number("second_moment"),
             let norm = number("gradient_squared_norm")
         {
             let statistics = StepStatistics(
-                exampleCount: Int(size), meanLoss: 0, secondMoment: moment, gradientSquaredNorm: norm)
+                exampleCount: size, meanLoss: 0, secondMoment: moment, gradientSquaredNorm: norm)
             let scale = statistics.unbiasedVariance / statistics.unbiasedGradientSquaredNorm
             // One batch cannot tell a small gradient from none: then there is no scale.
             if scale.isFinite, scale > 0 { scalars.append(("train/noise_scale", scale)) }

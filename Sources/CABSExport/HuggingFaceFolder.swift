@@ -14,9 +14,11 @@ public struct HuggingFaceFolder {
     ///   - model: Its model.
     ///   - input: What it must be given.
     ///   - parameters: Its parameters.
-    /// - Throws: ``ExportError/layerNotKnown(name:kind:)``, and what reading the run throws.
+    ///   - isAverage: Whether they are the average that the run kept.
+    /// - Throws: ``ExportError/layerNotKnown(name:kind:)``, and an encoding error, which only a defect can cause.
     public init(
-        _ trained: TrainedNetwork, _ model: Model, _ input: InputDescription, _ parameters: ParameterSet
+        _ trained: TrainedNetwork, _ model: Model, _ input: InputDescription, _ parameters: ParameterSet,
+        isAverage: Bool = false
     ) throws {
         let configuration = trained.configuration
         let encoder = JSONEncoder()
@@ -25,7 +27,7 @@ public struct HuggingFaceFolder {
             ("config.json", try encoder.encode(Description(configuration, input)) + Data("\n".utf8)),
             ("config.yaml", Data(try configuration.options.yaml().utf8)),
             ("model.py", Data(try PyTorchModule(model, input, loss: configuration.options.loss!).text.utf8)),
-            ("README.md", Data(try ModelCard(trained, model, input).text.utf8)),
+            ("README.md", Data(ModelCard(trained, model, input, isAverage: isAverage).text.utf8)),
         ]
         self.parameters = parameters
     }

@@ -5,13 +5,16 @@ import Foundation
 struct ModelCard {
     let text: String
 
-    init(_ trained: TrainedNetwork, _ model: Model, _ input: InputDescription) throws {
+    /// - Parameter isAverage: Whether the parameters are the average that the run kept.
+    init(_ trained: TrainedNetwork, _ model: Model, _ input: InputDescription, isAverage: Bool) {
         let (configuration, options) = (trained.configuration, trained.configuration.options)
-        let summary = try trained.directory?.summary()
+        let summary = trained.summary
+        let accuracy = isAverage ? summary?.averageTestAccuracy : summary?.testAccuracy
+        let loss = isAverage ? summary?.averageTestLoss : summary?.testLoss
         var results = ["| | |", "| --- | --- |"]
         func add(_ name: String, _ value: String?) { if let value { results.append("| \(name) | \(value) |") } }
-        add("test accuracy", summary?.testAccuracy.map { String(format: "%.4f", $0) })
-        add("test loss", summary?.testLoss.map { String(format: "%.4f", $0) })
+        add("test accuracy", accuracy.map { String(format: "%.4f", $0) })
+        add("test loss", loss.map { String(format: "%.4f", $0) })
         add("training loss, over the last tenth", summary?.trainingLoss.map { String(format: "%.4f", $0) })
         add("examples drawn", summary.map { "\($0.examples)" })
         add("steps", summary.map { "\($0.steps)" })
@@ -25,7 +28,7 @@ struct ModelCard {
             input.predictsValues
             ? "tabular-regression" : model.inputShape.isImage ? "image-classification" : "tabular-classification"
         let name = configuration.dataset.rawValue
-        let index = summary?.testAccuracy.map { accuracy in
+        let index = accuracy.map { accuracy in
             """
             model-index:
             - name: \(configuration.model.name)
@@ -47,13 +50,10 @@ struct ModelCard {
             # \(configuration.model.name) on \(configuration.dataset.rawValue)
 
             A network of \(model.parameterCount) parameters, trained by swift-cabs with the batch-size rule `\(options.batchSize!)`, the optimiser
-            `\(options.optimizer!)`, learning rate \(rate) (\(options.learningRateSchedule!)), weight decay \(options.weightDecay!) and seed \(options.seed!).
+            `\(options.optimizer!)`, learning rate \(rate) (\(options.learningRateSchedule!)), weight decay \(options.weightDecay!) and seed \(options.seed!). These are
+            \(isAverage ? "the average of its parameters" : "its parameters") \(trained.state.isEmpty ? "of a file" : trained.state).
 
-            ## Results
-
-            \(results.joined(separator: "\n"))
-
-            ## Use
+            \(summary == nil ? "" : "## Results\n\n" + results.joined(separator: "\n") + "\n\n")            ## Use
 
             ```python
             from model import load

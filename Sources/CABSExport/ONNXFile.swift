@@ -4,8 +4,8 @@ import SwiftProtobuf
 
 /// A network as a file of ONNX, version 18 of its operators: from bytes, channels first, to what it says of each class.
 ///
-/// Inputs are `images` [batch, channels, height, width] of bytes, or `values` [batch, count] of 32-bit floats where the network takes
-/// vectors; nothing is left to be normalised. Outputs are `outputs`, the last layer's, and `scores`: probabilities where the loss takes the
+/// Inputs are `images` [batch, channels, height, width] of bytes, or of 32-bit floats where the network was trained on such, or `values`
+/// [batch, count] of 32-bit floats where it takes vectors; nothing is left to be normalised. Outputs are `outputs`, the last layer's, and `scores`: probabilities where the loss takes the
 /// outputs for such.
 public struct ONNXFile {
     private let model: ONNXModel
@@ -77,8 +77,11 @@ extension InputDescription {
             graph.setInput("values", .float, shape: [shape.count])
             return normalize("values", in: &graph, axes: [1], broadcast: [1, 1])
         }
-        graph.setInput("images", .uint8, shape: [channels, height, width])
-        var x = graph.add("Cast", ["images"], to: "images.float", [.int("to", Int(ONNXTensor.Element.float.rawValue))])
+        graph.setInput("images", hasBytes ? .uint8 : .float, shape: [channels, height, width])
+        var x = "images"
+        if hasBytes {
+            x = graph.add("Cast", [x], to: "images.float", [.int("to", Int(ONNXTensor.Element.float.rawValue))])
+        }
         if let cropSize {
             let (top, left) = ((height - cropSize) / 2, (width - cropSize) / 2)
             let bounds = [graph.constant([top, left]), graph.constant([top + cropSize, left + cropSize])]

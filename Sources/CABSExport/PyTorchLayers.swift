@@ -40,7 +40,6 @@ extension Conv2D: PyTorchLayer {
 
 extension MaxPool2D: PyTorchLayer {
     func expression(_ inputs: [String], _ placed: Model.PlacedLayer) -> String {
-        // A module's own padding is limited to half of the window; this one is not.
         let (argument, call) = window.padding(for: placed.input)
         guard argument == "0" || call != nil else {
             return "F.max_pool2d(\(inputs[0]), \(poolSize), \(stride), \(argument))"

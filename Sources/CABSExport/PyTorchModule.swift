@@ -90,7 +90,7 @@ extension InputDescription {
         switch shape {
         case .vector(let count): "[batch, \(count)] of floats"
         case .image(let height, let width, let channels):
-            "[batch, \(channels), \(height), \(width)] (channels first) of bytes, 0 to 255"
+            "[batch, \(channels), \(height), \(width)] (channels first) of \(hasBytes ? "bytes, 0 to 255" : "floats")"
         }
     }
 

@@ -75,30 +75,49 @@ struct ExportCommand: AsyncParsableCommand {
             try printResult("\(onnx): \(trained.configuration.model.name), \(model.parameterCount) parameters")
         }
         if let huggingFace {
-            try HuggingFaceFolder(trained, model, input, parameters).write(to: URL(userPath: huggingFace))
+            try HuggingFaceFolder(trained, model, input, parameters, isAverage: average).write(
+                to: URL(userPath: huggingFace))
             try printResult("\(huggingFace): model.safetensors, config.json, config.yaml, model.py and README.md")
         }
     }
 
     private func exportEvents(to folder: URL) async throws {
         let url = URL(userPath: run)
-        var exports: [EventExport]
-        if FileManager.default.fileExists(atPath: url.appending(path: Comparison.gridFileName).path) {
-            let comparison = try Comparison(existing: url)
-            let runs = comparison.runs.map { comparison.directory(of: $0) }
-                .filter { FileManager.default.fileExists(atPath: $0.metricsFile.path) }
-            exports = try runs.map { try EventExport($0, to: folder.appending(path: $0.url.lastPathComponent)) }
-        } else {
-            exports = [try EventExport(RunDirectory(existing: url), to: folder)]
-        }
+        var exports: [String: EventExport] = [:]
+        let places = try places(of: url, in: folder)
         while true {
             var areEnded = true
-            for index in exports.indices { areEnded = try exports[index].update() && areEnded }
+            for (run, place) in places {
+                // Runs of a grid begin one after the other.
+                guard FileManager.default.fileExists(atPath: run.metricsFile.path) else {
+                    areEnded = false
+                    continue
+                }
+                var export = try exports[place.path] ?? EventExport(run, to: place)
+                areEnded = try export.update() && areEnded
+                exports[place.path] = export
+            }
             if areEnded || !follow { break }
             try await Task.sleep(for: .seconds(1))
         }
         try printResult(
             "\(folder.relativePath): \(exports.count) run\(exports.count == 1 ? "" : "s"); see them with "
                 + "tensorboard --logdir \(ShellWord.quoted(folder.relativePath))")
+    }
+
+    /// The runs, and the folder that each one's events go to.
+    private func places(of url: URL, in folder: URL) throws -> [(RunDirectory, URL)] {
+        guard FileManager.default.fileExists(atPath: url.appending(path: Comparison.gridFileName).path) else {
+            let run = RunDirectory(existing: url)
+            guard FileManager.default.fileExists(atPath: run.metricsFile.path) else {
+                throw TrainingError.unreadable(path: url.relativePath, reason: "it is neither a run nor a comparison")
+            }
+            return [(run, folder)]
+        }
+        let comparison = try Comparison(existing: url)
+        return comparison.runs.map { run in
+            let directory = comparison.directory(of: run)
+            return (directory, folder.appending(path: directory.url.lastPathComponent))
+        }
     }
 }

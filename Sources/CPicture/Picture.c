@@ -33,6 +33,10 @@ static bool read_png_header(const uint8_t *bytes, size_t count, cpc_header *head
 static bool decode_png(const uint8_t *bytes, size_t count, const cpc_header *header, uint8_t *pixels, char *message) {
     png_image image;
     if (!begin_png(bytes, count, &image, message)) return false;
+    if (image.width != header->width || image.height != header->height) {
+        png_image_free(&image);
+        return refuse(message, "it changed while it was read");
+    }
     image.format = header->channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
     png_color white = {255, 255, 255};
     if (!png_image_finish_read(&image, &white, pixels, 0, NULL)) return refuse(message, image.message);
@@ -65,15 +69,22 @@ static bool read_jpeg_header(const uint8_t *bytes, size_t count, cpc_header *hea
     return true;
 }
 
+// Whether a file ends with the marker of a picture's end, zeros after it aside.
+static bool has_jpeg_end(const uint8_t *bytes, size_t count) {
+    while (count > 0 && bytes[count - 1] == 0) count--;
+    return count >= 2 && bytes[count - 2] == 0xff && bytes[count - 1] == 0xd9;
+}
+
 static bool decode_jpeg(const uint8_t *bytes, size_t count, const cpc_header *header, uint8_t *pixels, char *message) {
     tjhandle handle = tjInitDecompress();
     if (!handle) return refuse(message, "memory ran out");
     int status = tjDecompress2(
         handle, bytes, count, pixels, (int)header->width, 0, (int)header->height,
         header->channels == 3 ? TJPF_RGB : TJPF_GRAY, TJFLAG_ACCURATEDCT);
-    // A warning says that a part of the picture is made up, but for bytes too many between its parts.
-    bool is_whole = status == 0 ||
-                    (tjGetErrorCode(handle) == TJERR_WARNING && strstr(tjGetErrorStr2(handle), "extraneous bytes"));
+    // A warning says that a part of the picture is made up, but for bytes too many between its parts; of several the first is told, so
+    // the file must have an end as well.
+    bool is_whole = status == 0 || (tjGetErrorCode(handle) == TJERR_WARNING &&
+                                    strstr(tjGetErrorStr2(handle), "extraneous bytes") && has_jpeg_end(bytes, count));
     if (!is_whole) refuse(message, tjGetErrorStr2(handle));
     tjDestroy(handle);
     return is_whole;

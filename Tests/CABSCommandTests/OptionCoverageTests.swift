@@ -86,7 +86,7 @@ import Testing
             #expect(
                 try evaluate("--loss sigmoid-cross-entropy").contains("test loss \(String(format: "%.4f", log(2.0)))"))
             #expect(try evaluate("--data nowhere").contains("mnist is not here"))
-            #expect(try evaluate("--dataset digits").contains("parameter dense1.weight has shape [10, 16]"))
+            #expect(try evaluate("--dataset digits").contains("the network was trained on an image of 4x4x1"))
             #expect(try evaluate("--model mlp").contains("parameter dense1.weight has shape [10, 16]"))
         }
     }

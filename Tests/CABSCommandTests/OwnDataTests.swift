@@ -53,6 +53,14 @@ import Testing
             #expect(mistake.actual == 0 && mistake.predicted == 1 && mistake.probability > 0.5)
             let file = folder.appending(path: "mistake.png")
             try #require(mistake.picture).write(to: file)
+            // What is damaged is refused.
+            let confusion = RunDirectory(existing: folder.appending(path: "out")).confusionFile
+            let written = try Data(contentsOf: confusion)
+            try Data(#"{"classes":["a"],"counts":[[1],[2]],"mistakes":[]}"#.utf8).write(to: confusion)
+            #expect(throws: TrainingError.self) {
+                try RunDirectory(existing: folder.appending(path: "out")).confusion()
+            }
+            try written.write(to: confusion)
             let moved = try Picture(contentsOf: place.appending(path: "bright/wrong.png"))
             #expect(try Picture(contentsOf: file).pixels == moved.pixels)
             try CommandTests.writeGnuplot(in: folder)

@@ -76,6 +76,8 @@ import Testing
         ("bad-shapes", "does not match"), ("bad-rank", "[6, 3, 2, 2, 2]"), ("bad-empty", "no examples"),
         ("bad-infinite", "infinite"), ("bad-cut", "bad-cut.npz"), ("bad-array", "an array of NumPy"),
         ("bad-damaged", "bad-damaged.npz"), ("not-there", "no such file"),
+        ("bad-checksum", "does not decode"), ("bad-huge-label", "label 18446744073709552000"),
+        ("bad-sizes", "4294967296"), ("bad-names", "no x_train, but ../x_train"),
     ])
     func `what cannot be used is refused by its name`(name: String, reason: String) throws {
         let error = #expect(throws: DatasetError.self) { try Self.load(name) }

@@ -175,11 +175,36 @@ import Testing
         #expect(data.input?.normalization == .channel(means: [20], deviations: [10]))
         #expect(Self.example(data.training, 0).input == [-1, -1, -1, -1])
         #expect(Self.example(data.test, 0).input == [3, 3, 3, 3])
-        var known = ImageOptions()
-        known.knownNormalization = .channel(means: [0], deviations: [50])
-        #expect(try Self.example(Self.load(folder, known).test, 0).input == [1, 1, 1, 1])
         let input = try #require(data.input)
+        var known = ImageOptions()
+        known.known = InputDescription(
+            shape: input.shape, normalization: .channel(means: [0], deviations: [50]), targetCount: 2)
+        #expect(try Self.example(Self.load(folder, known).test, 0).input == [1, 1, 1, 1])
+        known.normalization = .image
+        #expect(throws: DatasetError.self) { try Self.load(folder, known) }
+        known.normalization = nil
+        known.channelCount = 3
+        let other = #expect(throws: DatasetError.self) { try Self.load(folder, known) }
+        #expect(try #require(other).description.contains("2x2x3"))
         #expect(try JSONDecoder().decode(InputDescription.self, from: JSONEncoder().encode(input)) == input)
+    }
+
+    @Test(arguments: [
+        (#""shape":[8,8,3]"#, #""shape":[8,8,3],"crop_size":9"#), (#""shape":[8,8,3]"#, #""shape":[8,8,-3]"#),
+        (#""shape":[8,8,3]"#, #""shape":[16777216,16777216,16777216]"#),
+        (#""shape":[8,8,3]"#, #""shape":[192],"crop_size":4"#),
+        (#""target_count":2"#, #""target_count":-1"#), (#""target_count":2"#, #""target_count":3"#),
+        (#""means":[1,2,3]"#, #""means":[1,2]"#), (#""deviations":[1,2,3]"#, #""deviations":[1,0,3]"#),
+    ])
+    func `a description of inputs that cannot be is refused`(part: String, instead: String) throws {
+        let text =
+            #"{"shape":[8,8,3],"bytes":true,"normalization":"channel","means":[1,2,3],"deviations":[1,2,3],"target_count":2,"#
+            + #""predicts_values":false,"classes":["a","b"]}"#
+        let decoder = JSONDecoder()
+        _ = try decoder.decode(InputDescription.self, from: Data(text.utf8))
+        let changed = text.replacing(part, with: instead)
+        #expect(changed != text)
+        #expect(throws: DecodingError.self) { try decoder.decode(InputDescription.self, from: Data(changed.utf8)) }
     }
 
     @Test func `links are followed, but not round in circles`() throws {
@@ -212,6 +237,13 @@ import Testing
         #expect(try refusal(["train/a/1.png": 1, "test/a/1.png": 1]).contains("1 class;"))
         #expect(try refusal(["train/a/1.png": 1, "train/b/1.png": 1]).contains("none that is called test or val"))
         #expect(try refusal([:]).contains("0 classes"))
+        // The same letters in other bytes.
+        let twice = try refusal(fine.merging(["train/caf\u{e9}/1.png": 1]) { $1 }) {
+            try Self.write(["train/cafe\u{301}/1.png": 1], in: $0)
+        }
+        #expect(twice.contains("twice"), "\(twice)")
+        let few = try refusal(["a/1.png": 1, "b/1.png": 2])
+        #expect(few.contains("--test-fraction"), "\(few)")
         let broken = try refusal(fine) { folder in
             for name in ["2", "3", "4"] { try folder.write([0x89, 0x50, 0x4e, 0x47, 0], as: "train/b/\(name).png") }
         }

@@ -115,12 +115,13 @@ struct ArrayFile {
         return try TrainingData(
             name: name, training: trainingPart, test: dataset(test, testInputs, classes?.test), source: file.path,
             input: InputDescription(
-                shape: training.shape, normalization: normalization, targetCount: trainingPart.targetCount,
+                shape: training.shape, hasBytes: false, normalization: normalization,
+                targetCount: trainingPart.targetCount,
                 predictsValues: classes == nil))
     }
 
     private func normalization(_ options: ImageOptions, of inputs: [Float]) throws(DatasetError) -> Normalization {
-        if let known = options.knownNormalization { return known }
+        if let known = try options.knownNormalization(for: training.shape) { return known }
         switch options.normalization ?? .channel {
         case .image: return .image
         case .unit:
@@ -171,8 +172,8 @@ private struct ClassLabels {
         let classCount = Int(high - first) + 1
         guard classCount >= 2 else { throw .classCount(classCount, folder: source) }
         if let index = test.firstIndex(where: { $0 < first || $0 > high }) {
-            throw .labelOutsideClasses(
-                Int(test[index]), example: index, source: "y_test of \(source)", classCount: classCount)
+            throw .labelUnknown(
+                label: test[index], example: index, source: "y_test of \(source)", known: Int(first)...Int(high))
         }
         count = classCount
         self.training = training.map { UInt16($0 - first) }

@@ -53,9 +53,14 @@ final class NumPyArchive {
         let entry = try open(name)
         defer { zip_fclose(entry) }
         let source = "\(name) of \(file.path)"
-        return try NumPyArray(source: source) { count throws(DatasetError) in
+        let array = try NumPyArray(source: source) { count throws(DatasetError) in
             try Self.read(count, from: entry, source)
         }
+        // The checksum is compared where the entry ends, which must be here.
+        guard try Self.read(1, from: entry, source).isEmpty else {
+            throw .trailingBytes(file: source, expectedBytes: array.header.byteCount)
+        }
+        return array
     }
 
     /// Reads an array's header alone.

@@ -56,12 +56,9 @@ struct NumPyHeader {
         let sizes = try member("shape", "\\(([0-9,\\sL]*)\\)").split(separator: ",")
             .map { $0.filter { !$0.isWhitespace && $0 != "L" } }.filter { !$0.isEmpty }
         shape = sizes.compactMap { Int($0) }
-        var byteCount = type.size
-        for size in shape {
-            let (product, overflows) = byteCount.multipliedReportingOverflow(by: size)
-            byteCount = overflows ? .max : product
-        }
-        guard shape.count == sizes.count, byteCount <= Self.largestByteCount else {
+        // As if no size were zero, so that no product of some of them overflows.
+        let byteCount = shape.reduce(Double(type.size)) { $0 * Double(max($1, 1)) }
+        guard shape.count == sizes.count, byteCount <= Double(Self.largestByteCount) else {
             throw wrong("its header says that it is of (\(sizes.joined(separator: ", ")))")
         }
     }

@@ -6,11 +6,14 @@ public struct ImagePreprocessing: Preprocessing, Hashable {
     public let normalization: Normalization
     /// The random changes, in the order in which they draw.
     public let changes: [ImageChange]
+    /// The largest byte that images have: the unit of brightness.
+    public let maximum: Double
 
     /// Creates the preprocessing.
-    public init(normalization: Normalization = .unit(), changes: [ImageChange] = []) {
+    public init(normalization: Normalization = .unit(), changes: [ImageChange] = [], maximum: Double = 255) {
         self.normalization = normalization
         self.changes = changes
+        self.maximum = maximum
     }
 
     /// The image's shape.
@@ -63,11 +66,11 @@ public struct ImagePreprocessing: Preprocessing, Hashable {
         of channel: Int, _ moments: [ChannelMoments], _ drawn: DrawnChanges, valueCount: Int
     ) -> (mean: Double, scale: Double) {
         switch normalization {
-        case .unit(let maximum): (-drawn.brightness * maximum, 1 / maximum)
+        case .unit(let unit): (-drawn.brightness * maximum, 1 / unit)
         case .image:
             ChannelMoments.standardization(moments, contrast: drawn.contrast, valueCount: valueCount)
         case .channel(let means, let deviations):
-            (means[channel] - drawn.brightness * 255, 1 / deviations[channel])
+            (means[channel] - drawn.brightness * maximum, 1 / deviations[channel])
         }
     }
 }

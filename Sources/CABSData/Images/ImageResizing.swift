@@ -6,8 +6,13 @@ extension LabeledImages {
     ///
     /// - Throws: ``DatasetError/outOfMemory(_:)``.
     func resized(to size: ImageSize) throws(DatasetError) -> LabeledImages {
-        guard case .image(let height, let width, let channels) = shape, (height, width) != (size.height, size.width)
-        else { return self }
+        try resized(height: size.height, width: size.width)
+    }
+
+    /// The same for a size of any sides.
+    func resized(height newHeight: Int, width newWidth: Int) throws(DatasetError) -> LabeledImages {
+        let size = (height: newHeight, width: newWidth)
+        guard case .image(let height, let width, let channels) = shape, (height, width) != size else { return self }
         let target = ExampleShape.image(height: size.height, width: size.width, channels: channels)
         let planeCount = count * channels
         let part = CoveringPart(of: (height, width), for: size)
@@ -23,7 +28,7 @@ extension LabeledImages {
             }
             filled = isWhole ? buffer.count : 0
         }
-        guard isWhole else { throw .outOfMemory("resizing images to \(size)") }
+        guard isWhole else { throw .outOfMemory("resizing images to \(size.height)x\(size.width)") }
         return try LabeledImages(
             shape: target, classCount: classCount, pixels: resized, labels: labels, source: "resized images")
     }
@@ -36,7 +41,7 @@ private struct CoveringPart {
     /// What is cut off at the top, in units of the height, and as much at the bottom.
     let top: Float
 
-    init(of image: (height: Int, width: Int), for size: ImageSize) {
+    init(of image: (height: Int, width: Int), for size: (height: Int, width: Int)) {
         // Of the two scales the greater one covers the size.
         let (vertical, horizontal) = (
             Double(size.height) / Double(image.height), Double(size.width) / Double(image.width)

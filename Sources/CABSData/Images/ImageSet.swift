@@ -8,8 +8,8 @@ public struct ImageOptions: Sendable, Hashable {
     public var augmentation: Augmentation
     /// How their bytes become values; as is usual for the set where not given.
     public var normalization: NormalizationName?
-    /// How that was done for a network that is there already, which counts before ``normalization``.
-    public var knownNormalization: Normalization?
+    /// What a network that is there already must be given; then data are normalised as its own were.
+    public var known: InputDescription?
     /// Of own pictures: the number of channels, 1 or 3; what they have where not given.
     public var channelCount: Int?
     /// Of own pictures that no folder divides: the part that is for testing.
@@ -31,6 +31,20 @@ public struct ImageOptions: Sendable, Hashable {
         self.channelCount = channelCount
         self.testFraction = testFraction
         self.memoryLimit = memoryLimit
+    }
+}
+
+extension ImageOptions {
+    /// The normalisation of the network that is there already, if there is one.
+    ///
+    /// - Throws: ``DatasetError`` where the data are of another shape, or something else is asked for.
+    func knownNormalization(for shape: ExampleShape) throws(DatasetError) -> Normalization? {
+        guard let known else { return nil }
+        guard known.shape == shape else { throw .notTheNetworksShape(shape, network: known.shape) }
+        guard normalization == nil || normalization == known.normalization.name else {
+            throw .notTheNetworksNormalization(asked: normalization!, network: known.normalization.name)
+        }
+        return known.normalization
     }
 }
 
@@ -64,11 +78,12 @@ struct ImageSet {
                 targetCount: training.classCount, classNames: classNames)
             whenTraining = paper
         case .changes(let changes):
-            let normalization = normalization(options, of: training)
+            let normalization = try normalization(options, of: training)
+            if let failure = training.failure { throw failure }
             input = InputDescription(
                 shape: training.shape, normalization: normalization, targetCount: training.classCount,
                 classNames: classNames)
-            whenTraining = ImagePreprocessing(normalization: normalization, changes: changes)
+            whenTraining = ImagePreprocessing(normalization: normalization, changes: changes, maximum: maximum)
         }
         return try TrainingData(
             name: name, training: ImageDataset(training, preprocessing: whenTraining, seed: seed),
@@ -84,8 +99,10 @@ struct ImageSet {
         return try images.resized(to: size)
     }
 
-    private func normalization(_ options: ImageOptions, of training: any ImageSource) -> Normalization {
-        if let known = options.knownNormalization { return known }
+    private func normalization(
+        _ options: ImageOptions, of training: any ImageSource
+    ) throws(DatasetError) -> Normalization {
+        if let known = try options.knownNormalization(for: training.shape) { return known }
         return switch options.normalization ?? usualNormalization {
         case .unit: .unit(maximum: maximum)
         case .image: .image

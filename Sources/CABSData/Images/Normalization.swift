@@ -20,6 +20,15 @@ public enum NormalizationName: String, Sendable, Hashable, Codable, CaseIterable
 }
 
 extension Normalization {
+    /// Its name.
+    var name: NormalizationName {
+        switch self {
+        case .unit: .unit
+        case .image: .image
+        case .channel: .channel
+        }
+    }
+
     /// By what each channel has over all examples. A channel that has one value alone keeps its scale.
     init(channels: [ChannelMoments]) {
         self = .channel(

@@ -30,7 +30,8 @@ final class DecodedEachTime: ImageSource {
 
     var checksum: UInt {
         var checksum = CRC32()
-        for number in checksums { checksum.add(withUnsafeBytes(of: number.littleEndian, Array.init)) }
+        // The same as of the pictures in memory: a run may go on where there is more of it, or less.
+        for picture in checksums { checksum.add(picture, of: shape.count) }
         checksum.add(labels: labels, classCount: classCount)
         return checksum.value
     }

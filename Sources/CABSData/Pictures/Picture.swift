@@ -103,7 +103,7 @@ struct PictureFile {
                 let found = FileContent.description(of: file).map { "it is \($0)" }
                 throw DatasetError.unusablePicture(file: file.path, reason: found ?? "there is no such file")
             }
-            data = try Data(contentsOf: file, options: .mappedIfSafe)
+            data = try Data(contentsOf: file)
         } catch let error as DatasetError {
             throw error
         } catch {

@@ -6,7 +6,7 @@ import Foundation
 /// What lies there is listed in the order of the names' bytes, so that the examples have the same numbers on every machine.
 struct PictureFolder {
     /// A picture, and the number of its class.
-    struct Entry {
+    struct Entry: Sendable {
         let file: URL
         let label: Int
     }
@@ -69,11 +69,20 @@ struct PictureFolder {
         if let empty = training.first(where: { $0.files.isEmpty }) {
             throw .noTrainingPictures(class: empty.name, folder: folder.path, testFraction: testFraction)
         }
-        return (training, part(isTest: true))
+        let test = part(isTest: true)
+        guard test.contains(where: { !$0.files.isEmpty }) else {
+            throw .noTestPictures(folder: folder.path, testFraction: testFraction)
+        }
+        return (training, test)
     }
 
     private static func check(_ classes: [ClassFolder], in folder: URL) throws(DatasetError) {
         guard classCounts.contains(classes.count) else { throw .classCount(classes.count, folder: folder.path) }
+        // The same letters may be written in different bytes, which to Swift are the same text.
+        var known: Set<String> = []
+        for name in classes.map(\.name) where !known.insert(name).inserted {
+            throw .sameName(name, folder: folder.path)
+        }
     }
 
     private static func entries(_ classes: [ClassFolder], _ names: [String]) -> [Entry] {
@@ -197,11 +206,11 @@ private struct NameHash {
 public enum PictureFiles {
     /// All of them, in the order of their names' bytes.
     ///
-    /// - Throws: ``DatasetError/noPictures(folder:)`` where there are none.
+    /// - Throws: ``DatasetError/folderWithoutPictures(_:)`` where there are none.
     public static func all(in folder: URL) throws(DatasetError) -> [URL] {
         var (files, other): ([URL], OtherFiles) = ([], OtherFiles())
         try PictureFolder.collect(folder, &other) { files.append($0) }
-        guard !files.isEmpty else { throw .noPictures(folder: folder.path) }
+        guard !files.isEmpty else { throw .folderWithoutPictures(folder.path) }
         return files
     }
 }

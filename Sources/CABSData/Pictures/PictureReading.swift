@@ -16,7 +16,6 @@ struct PictureReading {
     /// - Throws: ``DatasetError`` naming the first picture that cannot be used, and how many more there are.
     func read(_ folder: PictureFolder, from url: URL) throws(DatasetError) -> (any ImageSource, any ImageSource) {
         let entries = folder.training + folder.test
-        guard !folder.training.isEmpty, !folder.test.isEmpty else { throw .noExamples(url.path) }
         let shape = try shape(of: entries)
         let needed = entries.count.multipliedReportingOverflow(by: shape.count)
         guard !needed.overflow, needed.partialValue <= memoryLimit else {
@@ -25,14 +24,12 @@ struct PictureReading {
             }
             return (try part(folder.training), try part(folder.test))
         }
-        let pixels = try pixels(of: entries, shape)
-        func part(_ range: Range<Int>) throws(DatasetError) -> LabeledImages {
+        func part(_ entries: [PictureFolder.Entry]) throws(DatasetError) -> LabeledImages {
             try LabeledImages(
-                shape: shape, classCount: folder.classNames.count,
-                pixels: Array(pixels[(range.lowerBound * shape.count)..<(range.upperBound * shape.count)]),
-                labels: entries[range].map { UInt16($0.label) }, source: url.path)
+                shape: shape, classCount: folder.classNames.count, pixels: pixels(of: entries, shape),
+                labels: entries.map { UInt16($0.label) }, source: url.path)
         }
-        return (try part(0..<folder.training.count), try part(folder.training.count..<entries.count))
+        return (try part(folder.training), try part(folder.test))
     }
 
     /// The shape that all pictures are brought to: as is asked, or the one that they share.
@@ -48,29 +45,40 @@ struct PictureReading {
         return first
     }
 
+    /// The bytes of all pictures, one after the other. Each is written to its place, so that all are in memory once.
     private func pixels(
         of entries: [PictureFolder.Entry], _ shape: ExampleShape
     ) throws(DatasetError) -> [UInt8] {
-        let pictures = try forEach(entries) { entry throws(DatasetError) in
-            try Self.pixels(of: Picture(contentsOf: entry.file), as: shape)
+        var failure: DatasetError?
+        let size = shape.count
+        let pixels = [UInt8](unsafeUninitializedCapacity: entries.count * size) { buffer, filled in
+            let places = PicturePlaces(first: buffer.baseAddress!)
+            do throws(DatasetError) {
+                _ = try forEach(Array(entries.enumerated())) { entry throws(DatasetError) in
+                    let pixels = try Self.pixels(of: Picture(contentsOf: entry.element.file), as: shape)
+                    (places.first + entry.offset * size).initialize(from: pixels, count: size)
+                }
+                filled = buffer.count
+            } catch {
+                failure = error
+            }
         }
-        return Array(pictures.joined())
+        if let failure { throw failure }
+        return pixels
     }
 
     /// A picture's bytes, resized so that it covers the shape, then cut off around the middle.
     static func pixels(of picture: Picture, as shape: ExampleShape) throws(DatasetError) -> [UInt8] {
         let picture = picture.withChannelCount(shape.channelCount)
-        guard picture.shape != shape, case .image(let height, let width, _) = shape,
-            let size = ImageSize(height: height, width: width)
-        else { return picture.pixels }
+        guard picture.shape != shape, case .image(let height, let width, _) = shape else { return picture.pixels }
         return try LabeledImages(
             shape: picture.shape, classCount: 1, pixels: picture.pixels, labels: [0], source: "a picture"
-        ).resized(to: size).pixels
+        ).resized(height: height, width: width).pixels
     }
 
     /// What `read` gives for each entry, in their order.
-    func forEach<Value: Sendable>(
-        _ entries: [PictureFolder.Entry], _ read: @Sendable (PictureFolder.Entry) throws(DatasetError) -> Value
+    func forEach<Entry: Sendable, Value: Sendable>(
+        _ entries: [Entry], _ read: @Sendable (Entry) throws(DatasetError) -> Value
     ) throws(DatasetError) -> [Value] {
         let done = Atomic(0)
         let outcomes = Mutex([Result<Value, DatasetError>?](repeating: nil, count: entries.count))
@@ -91,4 +99,9 @@ struct PictureReading {
         }
         return all.compactMap { try? $0.get() }
     }
+}
+
+/// Where pictures are written, each to its own place by one thread: the proof of `@unchecked`.
+private struct PicturePlaces: @unchecked Sendable {
+    let first: UnsafeMutablePointer<UInt8>
 }

@@ -55,15 +55,16 @@ struct LinearGradient {
     /// What forming a gradient costs beyond its own arithmetic, in floating-point operations that would take as long: it is
     /// written, read, and added to a sum. Measured on Zen 5: about 40 for each parameter in the core's own cache, 150
     /// beyond it.
-    private var formingCost: Int {
-        let parameterCount = unitCount * sourcesPerRow * sourceLength / groupCount
-        return parameterCount * (parameterCount <= 1 << 17 ? 40 : 150)
+    private var formingCost: Double {
+        let parameterCount = Double(unitCount / groupCount) * Double(sourcesPerRow * sourceLength)
+        return parameterCount * (parameterCount <= 0x1p17 ? 40 : 150)
     }
 
     /// What the Gram matrices cost: two products, and a sum over what rows are put together from that runs at an eighth of their
     /// speed.
-    private var gramCost: Int {
-        2 * sourceCount * sourceCount * sourceLength + 2 * rowCount * rowCount * unitCount
-            + 8 * 2 * rowCount * rowCount * sourcesPerRow
+    private var gramCost: Double {
+        let (sources, rows) = (Double(sourceCount), Double(rowCount))
+        return 2 * sources * sources * Double(sourceLength) + 2 * rows * rows * Double(unitCount)
+            + 8 * 2 * rows * rows * Double(sourcesPerRow)
     }
 }

@@ -232,7 +232,7 @@ public struct TrainingConfiguration: Sendable {
         for input: InputDescription? = nil, onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws(DatasetError) -> TrainingData {
         var images = images
-        images.knownNormalization = input?.normalization
+        images.known = input
         let data = try dataset.load(
             from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!,
             onProgress: onProgress)

@@ -9,6 +9,8 @@ public struct PolicyConversation: Sendable {
     private let name: String
     private let learningRateFactor: Double
     private let stateFile: URL?
+    /// What the rule was made of.
+    private let options: TrainingOptions
     private var lineCount = 0
 
     /// Begins, or goes on from a state that an earlier conversation left.
@@ -35,6 +37,7 @@ public struct PolicyConversation: Sendable {
         }
         self.policy = policy
         self.stateFile = stateFile
+        self.options = options
         name = rule.name
         learningRateFactor = update.effectiveRateFactor
         nextBatchSize = policy.initialBatchSize
@@ -73,8 +76,11 @@ public struct PolicyConversation: Sendable {
             guard policy.needsGradientStatistics else { return .nan }
             throw .invalidLine(number: number, reason: "it has no \(key), which batch-size \(name) reads")
         }
-        guard let batchSize = line.batchSize ?? line.microbatches.map({ $0.reduce(0) { $0 + $1.batchSize } }),
-            (1...1 << 40).contains(batchSize), line.microbatches?.allSatisfy({ $0.batchSize >= 1 }) ?? true
+        let sizes = 1...1 << 40
+        let parts = line.microbatches ?? []
+        guard parts.count <= 1 << 20, parts.allSatisfy({ sizes.contains($0.batchSize) }),
+            let batchSize = line.batchSize ?? (parts.isEmpty ? nil : parts.reduce(0) { $0 + $1.batchSize }),
+            sizes.contains(batchSize)
         else {
             throw .invalidLine(
                 number: number, reason: "it has no batch_size of 1 or more, which every rule reads")
@@ -114,13 +120,13 @@ public struct PolicyConversation: Sendable {
     // MARK: State
 
     private struct State: Codable {
-        let rule: String
+        let options: TrainingOptions
         let nextBatchSize: Int
         let policy: Data
     }
 
     private func store(_ file: URL) throws {
-        let state = State(rule: name, nextBatchSize: nextBatchSize, policy: try policy.stored())
+        let state = State(options: options, nextBatchSize: nextBatchSize, policy: try policy.stored())
         try DurableFile.write(JSONEncoder().encode(state), to: file)
     }
 
@@ -129,10 +135,11 @@ public struct PolicyConversation: Sendable {
         else {
             throw TrainingError.unreadable(path: file.path, reason: "it is no state of a rule")
         }
-        guard state.rule == name else {
-            throw TrainingError.resumesDifferently(what: "the rule", before: state.rule, now: name)
+        if let (option, before, now) = try options.differences(from: state.options).first {
+            throw TrainingError.resumesDifferently(what: option, before: before, now: now)
         }
-        guard let restored = try? policy.restored(from: state.policy), state.nextBatchSize >= 1 else {
+        let sizes = (options.minimumBatchSize ?? 1)...(options.maximumBatchSize ?? .max)
+        guard let restored = try? policy.restored(from: state.policy), sizes.contains(state.nextBatchSize) else {
             throw TrainingError.unreadable(path: file.path, reason: "it is no state of \(name)")
         }
         policy = restored

@@ -113,7 +113,7 @@ public struct RunDirectory: Sendable {
 
     /// Takes back what came out, where the run goes on: the summary, and the parameters at what was its end.
     func removeEnd() throws(TrainingError) {
-        for file in [summaryFile, finalParametersFile, finalAverageFile]
+        for file in [summaryFile, finalParametersFile, finalAverageFile, confusionFile]
         where FileManager.default.fileExists(atPath: file.path) {
             do {
                 try FileManager.default.removeItem(at: file)

@@ -45,6 +45,7 @@ public struct Confusion: Sendable, Hashable, Codable {
         }
         classNames = (0..<classCount).map { data.input?.className($0) ?? "\($0)" }
         let (outputs, losses) = try network.outputs(for: DatasetBatch(all: data.test))
+        if let failure = data.test.failure { throw failure }
         var counts = [[Int]](repeating: [Int](repeating: 0, count: classCount), count: classCount)
         var wrong: [(example: Int, actual: Int, predicted: Int)] = []
         var input = [Float](repeating: 0, count: data.test.inputShape.count)
@@ -67,6 +68,22 @@ public struct Confusion: Sendable, Hashable, Codable {
                 example: found.example, actual: found.actual, predicted: found.predicted,
                 probability: network.loss.scores(of: output(of: found.example))[found.predicted],
                 loss: losses[found.example], picture: data.test.picture(at: found.example)?.png)
+        }
+    }
+
+    /// Reads what was written, and checks that it is one table.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        classNames = try container.decode([String].self, forKey: .classNames)
+        counts = try container.decode([[Int]].self, forKey: .counts)
+        mistakes = try container.decode([Mistake].self, forKey: .mistakes)
+        let labels = classNames.indices
+        guard !classNames.isEmpty, counts.count == classNames.count,
+            counts.allSatisfy({ $0.count == classNames.count && $0.allSatisfy((0...1 << 32).contains) }),
+            mistakes.allSatisfy({ labels.contains($0.actual) && labels.contains($0.predicted) })
+        else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "the counts are not those of the classes"))
         }
     }
 

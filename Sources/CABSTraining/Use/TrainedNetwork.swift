@@ -14,6 +14,8 @@ public struct TrainedNetwork: Sendable {
     public let storedInput: InputDescription?
     /// The average of the parameters, where there is one.
     public let average: ParameterSet?
+    /// What the run came to with these parameters; nothing where they are not those of its end.
+    public let summary: RunSummary?
     private let source: Source
 
     private enum Source: Sendable {
@@ -46,7 +48,7 @@ public struct TrainedNetwork: Sendable {
                 }
             try self.init(
                 of: directory, given, "after \(newest.stepCount) steps\(state)", .parameters(newest.parameters),
-                average: newest.average)
+                average: newest.average, summary: newest.status == .finished ? directory.summary() : nil)
             return
         }
         let directory = RunDirectory(holding: url)
@@ -54,7 +56,7 @@ public struct TrainedNetwork: Sendable {
             let tensors = CheckpointTensors(of: try Safetensors.read(url))
             try self.init(
                 of: directory, given, "of \(url.lastPathComponent)", .parameters(tensors.parameters),
-                average: tensors.average)
+                average: tensors.average, summary: nil)
             return
         }
         guard given.dataset != nil, given.model != nil else {
@@ -64,30 +66,33 @@ public struct TrainedNetwork: Sendable {
         }
         self.init(
             configuration: try TrainingConfiguration(given), state: "", directory: nil, storedInput: nil, average: nil,
-            source: .file(url))
+            summary: nil, source: .file(url))
     }
 
     private init(
         configuration: TrainingConfiguration, state: String, directory: RunDirectory?, storedInput: InputDescription?,
-        average: ParameterSet?, source: Source
+        average: ParameterSet?, summary: RunSummary?, source: Source
     ) {
         self.configuration = configuration
         self.state = state
         self.directory = directory
         self.storedInput = storedInput
         self.average = average
+        self.summary = summary
         self.source = source
     }
 
     private init(
-        of directory: RunDirectory, _ given: TrainingOptions, _ state: String, _ source: Source, average: ParameterSet?
+        of directory: RunDirectory, _ given: TrainingOptions, _ state: String, _ source: Source, average: ParameterSet?,
+        summary: RunSummary?
     ) throws {
         var options = try TrainingOptions(contentsOf: directory.configurationFile)
         // Of the machine that trained, not of this one.
         options.workers = nil
         self.init(
             configuration: try TrainingConfiguration(options.overridden(by: given).options), state: state,
-            directory: directory, storedInput: try directory.input(), average: average, source: source)
+            directory: directory, storedInput: try directory.input(), average: average, summary: summary,
+            source: source)
     }
 
     /// What the network must be given; where the run did not note it, its data are read to know.

@@ -1,5 +1,5 @@
 """Made the .npz files in arrays/: python3 arrays.py, with NumPy 2.4."""
-import pathlib
+import pathlib, zipfile
 import numpy
 
 folder = pathlib.Path(__file__).parent / "arrays"
@@ -43,7 +43,20 @@ save("bad-shapes", x_test=x_test[:, :2])
 save("bad-rank", x_train=x_train.reshape(6, 3, 2, 2, 2))
 save("bad-empty", x_test=x_test[:0], y_test=y_test[:0])
 save("bad-infinite", x_train=numpy.where(x_train == 0, numpy.inf, x_train))
+save("bad-huge-label", y_test=numpy.array([2, 1, 0, 2**64 - 1], numpy.uint64))
 whole = (folder / "plain.npz").read_bytes()
+flipped = bytearray(whole)
+flipped[whole.index(x_train.tobytes()) + 10] ^= 1
+(folder / "bad-checksum.npz").write_bytes(flipped)
+# A size of zero beside two whose product no integer holds.
+text = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296, 0), }"
+array = b"\x93NUMPY\x01\x00" + (len(text) + 1).to_bytes(2, "little") + text + b"\n"
+with zipfile.ZipFile(folder / "bad-sizes.npz", "w") as archive:
+    for name in ("x_train", "y_train", "x_test", "y_test"):
+        archive.writestr(f"{name}.npy", array)
+with zipfile.ZipFile(folder / "bad-names.npz", "w") as archive:
+    for name in ("x_train", "y_train", "x_test", "y_test"):
+        archive.writestr(f"../{name}.npy", array)
 (folder / "bad-cut.npz").write_bytes(whole[:-100])
 (folder / "bad-array.npz").write_bytes(b"\x93NUMPY\x01\x00")
 damaged = bytearray((folder / "grey.npz").read_bytes())
