@@ -25,7 +25,6 @@ let package = Package(
         .systemLibrary(name: "CMatio", providers: [.apt(["libmatio-dev"]), .brew(["libmatio"])]),
         .systemLibrary(name: "CChecksum", providers: [.apt(["libisal-dev"]), .brew(["isa-l"])]),
         .systemLibrary(name: "CZip", providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
-        .target(name: "CImageResize"),
         .target(
             name: "CPicture",
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("exif")]),
@@ -37,7 +36,7 @@ let package = Package(
             name: "CABSNetwork", dependencies: ["CABS", "CABSExamples", "CABSPrimitives", "CThreads", "CVectorMath"]),
         .target(
             name: "CABSData",
-            dependencies: ["CABSExamples", "CCrypto", "CImageResize", "CMatio", "CPicture", "CZip", "CZlib"],
+            dependencies: ["CABSExamples", "CCrypto", "CMatio", "CPicture", "CZip", "CZlib"],
             resources: [
                 .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
                 .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),

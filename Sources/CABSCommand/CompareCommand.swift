@@ -78,9 +78,13 @@ struct CompareCommand: AsyncParsableCommand {
     }
 
     private func mergedGrid() throws -> ComparisonGrid {
+        let begun = URL(userPath: output).appending(path: Comparison.gridFileName)
         var grid =
             if let config {
                 try ComparisonGrid(contentsOf: URL(userPath: config))
+            } else if rules == nil, FileManager.default.fileExists(atPath: begun.path) {
+                // It goes on with what it began with.
+                try ComparisonGrid(contentsOf: begun)
             } else {
                 ComparisonGrid(rules: [], learningRates: [0.1])
             }

@@ -1,3 +1,4 @@
+import CABSTerminal
 import CABSTraining
 
 /// What a network takes for what, as text.
@@ -10,8 +11,8 @@ struct ConfusionTable {
 
     /// The lines.
     var lines: [String] {
-        let names = confusion.classNames
-        let width = min(max(names.map(\.count).max() ?? 0, 5), 20)
+        let names = confusion.classNames.map(\.printable)
+        let width = min(max(names.map(\.count).max() ?? 0, 5), 40)
         func padded(_ text: String, _ width: Int) -> String {
             String(repeating: " ", count: max(0, width - text.count)) + text.prefix(width)
         }

@@ -31,6 +31,7 @@ struct PredictCommand: AsyncParsableCommand {
     var workers: Int?
 
     func validate() throws {
+        guard !run.isEmpty, !files.contains("") else { throw ValidationError("a name is empty") }
         guard top >= 1 else { throw ValidationError("--top is \(top), but must be 1 or more") }
     }
 
@@ -43,6 +44,7 @@ struct PredictCommand: AsyncParsableCommand {
             }
         }
         let predictor = try checkingUsage { try Predictor(trained, onConversion: printWarning) }
+        if trained.directory != nil, trained.summary == nil { printWarning("the network is that \(trained.state)") }
         var failed = false
         let inputs = files.flatMap { path -> [URL] in
             let url = URL(userPath: path)
@@ -66,10 +68,10 @@ struct PredictCommand: AsyncParsableCommand {
 
     private func text(_ prediction: Prediction, _ input: InputDescription) -> String {
         if input.predictsValues {
-            return "\(prediction.source)  " + prediction.scores.map { decimal($0, 4) }.joined(separator: "  ")
+            return "\(prediction.source.printable)  " + prediction.scores.map { decimal($0, 4) }.joined(separator: "  ")
         }
-        return "\(prediction.source)  "
-            + prediction.ranking(top).map { "\(input.className($0)) \(decimal(prediction.scores[$0], 4))" }
+        return "\(prediction.source.printable)  "
+            + prediction.ranking(top).map { "\(input.className($0).printable) \(decimal(prediction.scores[$0], 4))" }
             .joined(separator: "  ")
     }
 

@@ -45,8 +45,6 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case cannotHoldBack(Int, of: Int)
     /// A part of a target that cannot be spread.
     case smoothingOutOfRange(Double)
-    /// There was not enough memory for what is named.
-    case outOfMemory(String)
     /// A position in the data set that it does not have.
     case exampleOutOfRange(Int, count: Int)
 
@@ -86,6 +84,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case notTheNetworksShape(ExampleShape, network: ExampleShape)
     /// Another normalisation than a network's own.
     case notTheNetworksNormalization(asked: NormalizationName, network: NormalizationName)
+    /// A class that a network does not know.
+    case notTheNetworksClass(String, folder: String, known: [String])
     /// Two folders whose names are the same text, written in different bytes.
     case sameName(String, folder: String)
     /// Nothing is left to test with.
@@ -140,8 +140,6 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(count) of \(all) training examples cannot be held back; give 1 or more, and leave some to train on"
         case .smoothingOutOfRange(let smoothing):
             "labels cannot be smoothed by \(smoothing); give a number from 0 up to, not including, 1"
-        case .outOfMemory(let purpose):
-            "memory ran out in \(purpose); use smaller images, or fewer"
         case .unusablePicture(let file, let reason):
             "the picture \(file) cannot be used: \(reason); replace it or take it out"
         case .andMore(let first, let count):
@@ -161,7 +159,7 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
         case .folderWithoutPictures(let folder):
             "\(folder) has no pictures (PNG or JPEG); name another folder, or files"
         case .classCount(let count, let folder):
-            "\(folder) has \(count) class\(count == 1 ? "" : "es"); training needs 2 to 65536, for pictures each in a folder of its own"
+            "\(folder) has \(count) class\(count == 1 ? "" : "es"); training needs 2 to 65536"
         case .nameNotUTF8(let name, let folder):
             "\(folder) holds a file whose name is not UTF-8 (\(name)); rename it"
         case .labelsNotClasses(let source, let label):
@@ -183,13 +181,16 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
                 + "and --channels"
         case .notTheNetworksNormalization(let asked, let network):
             "the network was trained on values normalised by \(network.rawValue), not by \(asked.rawValue); leave out --normalize"
+        case .notTheNetworksClass(let name, let folder, let known):
+            "\(folder) has the class \(name), which the network does not know; it knows \(known.prefix(12).joined(separator: ", "))"
+                + (known.count > 12 ? " and \(known.count - 12) more" : "")
         case .sameName(let name, let folder):
             "\(folder) holds the class \(name) twice, in two ways to write the same letters in bytes; rename one"
         case .noTestPictures(let folder, let fraction):
             "of the pictures in \(folder) none is for testing when a part of \(fraction) is; add pictures, give a larger --test-fraction, or "
                 + "folders train and test"
         case .needsOtherChannels(let shape):
-            "the network takes \(shape.withArticle); pictures have one channel or three: give a .npz file"
+            "the network takes \(shape.withArticle), not of the bytes of one channel or three that pictures have; give a .npz file"
         case .needsVectors(let shape):
             "the network takes no pictures but \(shape.withArticle); give a .npz file"
         case .placeMissing(let dataset, let what):

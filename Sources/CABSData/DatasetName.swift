@@ -90,14 +90,15 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     private func pictures(
         in url: URL, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
     ) throws(DatasetError) -> ImageSet {
-        let folder = try PictureFolder(url, testFraction: options.testFraction)
+        let folder = try PictureFolder(
+            url, testFraction: options.testFraction, known: options.known?.classNames)
         let reading = PictureReading(
             size: options.size, channelCount: options.channelCount, memoryLimit: options.memoryLimit,
             onProgress: onProgress)
         let (training, test) = try reading.read(folder, from: url)
         return ImageSet(
             training: training, test: test, usualNormalization: .channel, source: url.path,
-            classNames: folder.classNames, notices: folder.otherFiles.notice.map { [$0] } ?? [])
+            classNames: folder.classNames, notices: folder.notices)
     }
 
     private func cifar(in url: URL, _ kind: CIFARFile.Kind) throws(DatasetError) -> ImageSet {

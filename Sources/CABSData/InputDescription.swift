@@ -157,7 +157,7 @@ extension InputDescription {
     /// - Throws: ``DatasetError/needsVectors(_:)``, ``DatasetError/needsOtherChannels(_:)`` where the network takes no pictures.
     public func values(of picture: Picture) throws(DatasetError) -> [Float] {
         guard case .image(_, _, let channels) = shape else { throw .needsVectors(shape) }
-        guard channels == 1 || channels == 3 else { throw .needsOtherChannels(shape) }
+        guard channels == 1 || channels == 3, hasBytes else { throw .needsOtherChannels(shape) }
         return values(ofPixels: try PictureReading.pixels(of: picture, as: shape))
     }
 

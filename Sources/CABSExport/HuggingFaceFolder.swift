@@ -21,11 +21,15 @@ public struct HuggingFaceFolder {
         isAverage: Bool = false
     ) throws {
         let configuration = trained.configuration
+        // As the run has it, but for the place of the author's data.
+        var options =
+            try trained.directory.map { try TrainingOptions(contentsOf: $0.configurationFile) } ?? configuration.options
+        options.data = nil
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         files = [
             ("config.json", try encoder.encode(Description(configuration, input)) + Data("\n".utf8)),
-            ("config.yaml", Data(try configuration.options.yaml().utf8)),
+            ("config.yaml", Data(try options.yaml().utf8)),
             ("model.py", Data(try PyTorchModule(model, input, loss: configuration.options.loss!).text.utf8)),
             ("README.md", Data(ModelCard(trained, model, input, isAverage: isAverage).text.utf8)),
         ]

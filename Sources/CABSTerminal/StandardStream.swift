@@ -49,3 +49,10 @@ package func printResult(_ text: String) throws {
 
 /// Prints a warning.
 package func printWarning(_ text: String) { StandardStream.errors.write("Warning: \(text)\n") }
+
+extension String {
+    /// The text in one line, without what a terminal would obey: for names that others chose.
+    package var printable: String {
+        String(map { $0.unicodeScalars.contains { $0.properties.generalCategory == .control } ? "\u{fffd}" : $0 })
+    }
+}

@@ -65,7 +65,9 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "the loss is \(found.loss.map { "\($0)" } ?? "not a number")"
                 + (found.parameter.map { " and the gradient of \($0) not finite" } ?? "")
                 + " at step \(found.step) (learning rate \(found.learningRate), batch size \(found.batchSize)); "
-                + "use a smaller learning rate"
+                + (found.step == 0
+                    ? "that is before the first update: bring inputs and targets to a smaller range, or raise loss-bound"
+                    : "use a smaller learning rate")
         case .invalidOption(let option, let value, let allowed):
             "\(option) is \"\(value)\", but must be \(allowed)"
         case .contradiction(let reason):

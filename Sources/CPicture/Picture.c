@@ -3,6 +3,7 @@
 #include <libexif/exif-data.h>
 #include <png.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <turbojpeg.h>
 
@@ -37,10 +38,27 @@ static bool decode_png(const uint8_t *bytes, size_t count, const cpc_header *hea
         png_image_free(&image);
         return refuse(message, "it changed while it was read");
     }
-    image.format = header->channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-    png_color white = {255, 255, 255};
-    if (!png_image_finish_read(&image, &white, pixels, 0, NULL)) return refuse(message, image.message);
-    return true;
+    int channels = header->channels;
+    if (!(image.format & PNG_FORMAT_FLAG_ALPHA)) {
+        image.format = channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+        return png_image_finish_read(&image, NULL, pixels, 0, NULL) || refuse(message, image.message);
+    }
+    image.format = channels == 3 ? PNG_FORMAT_RGBA : PNG_FORMAT_GA;
+    size_t pixel_count = (size_t)header->width * (size_t)header->height;
+    uint8_t *values = malloc(PNG_IMAGE_SIZE(image));
+    if (!values) {
+        png_image_free(&image);
+        return refuse(message, "memory ran out");
+    }
+    bool is_read = png_image_finish_read(&image, NULL, values, 0, NULL) || refuse(message, image.message);
+    for (size_t pixel = 0; is_read && pixel < pixel_count; pixel++) {
+        const uint8_t *value = values + pixel * (channels + 1);
+        int alpha = value[channels];
+        for (int c = 0; c < channels; c++)
+            pixels[pixel * channels + c] = (uint8_t)((value[c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+    free(values);
+    return is_read;
 }
 
 static int jpeg_orientation(const uint8_t *bytes, size_t count) {

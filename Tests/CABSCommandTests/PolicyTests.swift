@@ -69,6 +69,12 @@ import Testing
     @Test(
         arguments: [
             ([], "{", "no JSON object"), ([], "[1]", "no JSON object"), ([], #"{"loss": 1}"#, "batch_size"),
+            ([], #"{"batch-size": 16}"#, "batch_size"),
+            ([], #"{"batch_size": 16.5}"#, "a whole one"),
+            (
+                [], #"{"batch_size": 4, "loss": 1, "learning_rate": 1, "gradient_squared_norm": -1, "variance": 1}"#,
+                "gradient_squared_norm is below zero"
+            ),
             ([], #"{"batch_size": 0, "loss": 1}"#, "batch_size of 1"),
             ([], #"{"batch_size": 4, "loss": 1, "learning_rate": 1}"#, "gradient_squared_norm"),
             ([], #"{"batch_size": 4, "loss": 1, "learning_rate": 1, "gradient_squared_norm": 1}"#, "second_moment"),

@@ -134,7 +134,7 @@ import Testing
         let file = try #require(
             Bundle.module.url(forResource: "resized", withExtension: "json", subdirectory: "Resources"))
         let cases = try JSONDecoder().decode([Resized].self, from: Data(contentsOf: file))
-        #expect(cases.count == 6)
+        #expect(cases.count == 8)
         for example in cases {
             // Beside another image and another channel, to see that planes stay apart.
             let images = try LabeledImages(
@@ -151,6 +151,18 @@ import Testing
             let distance = zip(resized.pixels, expected).map { abs(Int($0) - $1) }.max()
             #expect(resized.pixels.count == expected.count && distance! <= 1, "\(example.size): \(distance!)")
         }
+    }
+
+    @Test(arguments: [
+        (480, 640, 224, 224), (300, 300, 224, 224), (21, 31, 16, 16), (85, 67, 65, 57), (1200, 1600, 112, 112),
+        (100, 128, 100, 75), (1, 1, 5, 3), (7, 1, 3, 3), (3, 4000, 2, 2), (97, 89, 96, 88),
+    ])
+    func `an image of one value keeps it in every size`(height: Int, width: Int, newHeight: Int, newWidth: Int) throws {
+        let images = try LabeledImages(
+            shape: .image(height: height, width: width, channels: 1), classCount: 1,
+            pixels: [UInt8](repeating: 200, count: height * width), labels: [0], source: "a fixture")
+        let resized = try images.resized(height: newHeight, width: newWidth)
+        #expect(resized.pixels == [UInt8](repeating: 200, count: newHeight * newWidth))
     }
 
     @Test func `sizes are read from both forms`() {

@@ -35,7 +35,9 @@ struct ArrayFile {
             let isClass = !targets.header.type.isFloatingPoint
             guard (1...2).contains(targets.shape.count), targets.shape.allSatisfy({ $0 > 0 }),
                 !isClass || targets.count == targets.shape[0]
-            else { throw wrong("y", isClass ? "[n] or [n, 1]" : "[n] or [n, values]", targets) }
+            else {
+                throw wrong("y", isClass ? "[n] or [n, 1], the number of each class" : "[n] or [n, values]", targets)
+            }
             guard targets.shape[0] == sizes[0] else {
                 throw .countsDiffer(
                     images: "x_\(name) of \(file.path)", imageCount: sizes[0], labels: "y_\(name)",

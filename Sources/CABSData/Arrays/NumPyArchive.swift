@@ -18,10 +18,13 @@ final class NumPyArchive {
         }
         var code: Int32 = 0
         guard let archive = zip_open(file.path, ZIP_RDONLY | ZIP_CHECKCONS, &code) else {
-            let found = FileContent.description(of: file).map { "it is \($0)" } ?? "it is no zip archive"
+            let kind = FileContent.description(of: file)
+            let isArchive = code != ZIP_ER_NOZIP || kind?.contains("zip archive") == true
             throw .wrongFormat(
                 file: file.path, expected: "an archive of arrays (.npz)",
-                found: code == ZIP_ER_NOZIP ? found : "the archive is damaged (\(Self.text(code)))")
+                found: isArchive
+                    ? "it is damaged or cut short (\(Self.text(code))); get it again"
+                    : "it is \(kind ?? "no zip archive")")
         }
         self.file = file
         self.archive = archive

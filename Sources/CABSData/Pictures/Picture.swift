@@ -122,8 +122,9 @@ struct PictureFile {
         else {
             throw .unusablePicture(
                 file: file.path,
-                reason: "its header says \(header.width)x\(header.height) pixels, where up to "
-                    + "\(Picture.largestPixelCount) are read")
+                reason:
+                    "its header says \(header.width)x\(header.height) pixels, where up to \(Picture.sides.upperBound) a side and "
+                    + "\(Picture.largestPixelCount) in all are read")
         }
         self.file = file
         self.data = data

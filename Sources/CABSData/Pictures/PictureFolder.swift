@@ -14,25 +14,35 @@ struct PictureFolder {
     let classNames: [String]
     let training: [Entry]
     let test: [Entry]
-    /// What lies there and is no picture, for people to read.
-    let otherFiles: OtherFiles
+    /// What there is to say of what lies there, for people to read.
+    let notices: [String]
 
     /// The folders that hold test pictures, the first that is there.
     private static let testNames = ["test", "val"]
     private static let endings: Set = ["png", "jpg", "jpeg"]
     private static let classCounts = 2...65_536
 
-    /// - Parameter testFraction: The part of each class that is for testing, where no folder says which: of which pictures follows from
-    ///   their names alone.
-    /// - Throws: ``DatasetError`` where there are not two classes, each with pictures.
-    init(_ folder: URL, testFraction: Double) throws(DatasetError) {
+    /// - Parameters:
+    ///   - testFraction: The part of each class that is for testing, where no folder says which: of which pictures follows from their
+    ///     names alone.
+    ///   - known: The classes of a network that is there already, which then number those that are here.
+    /// - Throws: ``DatasetError`` where there are not two classes, each with pictures, or one that the network does not know.
+    init(_ folder: URL, testFraction: Double, known: [String]? = nil) throws(DatasetError) {
         var other = OtherFiles()
         var parts = try Self.dividedByFolders(folder, &other)
         if parts == nil { parts = try Self.dividedByNames(folder, testFraction, &other) }
-        classNames = parts!.training.map(\.name)
+        let found = parts!.training.map(\.name)
+        if let known {
+            if let unknown = found.first(where: { !known.contains($0) }) {
+                throw .notTheNetworksClass(unknown, folder: folder.path, known: known)
+            }
+        } else if !Self.classCounts.contains(found.count) {
+            throw .classCount(found.count, folder: folder.path)
+        }
+        classNames = known ?? found
         training = Self.entries(parts!.training, classNames)
         test = Self.entries(parts!.test, classNames)
-        otherFiles = other
+        notices = [other.notice].compactMap(\.self)
     }
 
     private typealias Parts = (training: [ClassFolder], test: [ClassFolder])
@@ -45,6 +55,7 @@ struct PictureFolder {
             throw .missingPictureFolder(folder: folder.path, names: testNames)
         }
         let (trainingClasses, testClasses) = (try classes(in: training, &other), try classes(in: test, &other))
+        if testClasses.isEmpty { throw .folderWithoutPictures(test.path) }
         try check(trainingClasses, in: training)
         let known = Set(trainingClasses.map(\.name))
         if let unknown = testClasses.first(where: { !known.contains($0.name) }) {
@@ -58,6 +69,7 @@ struct PictureFolder {
     ) throws(DatasetError) -> Parts {
         let classes = try classes(in: folder, &other)
         try check(classes, in: folder)
+        if classes.isEmpty { throw .classCount(0, folder: folder.path) }
         func part(isTest: Bool) -> [ClassFolder] {
             classes.map { folder in
                 ClassFolder(
@@ -77,7 +89,6 @@ struct PictureFolder {
     }
 
     private static func check(_ classes: [ClassFolder], in folder: URL) throws(DatasetError) {
-        guard classCounts.contains(classes.count) else { throw .classCount(classes.count, folder: folder.path) }
         // The same letters may be written in different bytes, which to Swift are the same text.
         var known: Set<String> = []
         for name in classes.map(\.name) where !known.insert(name).inserted {
@@ -107,7 +118,9 @@ struct PictureFolder {
         var classes: [ClassFolder] = []
         for (name, url) in listing.folders {
             var files: [ClassFolder.File] = []
-            try collect(url, &other) { file in
+            // A link that leads back to what holds the classes is not followed either.
+            let outer = [folder, folder.deletingLastPathComponent()].map { $0.resolvingSymlinksInPath().path }
+            try collect(url, within: outer, &other) { file in
                 files.append(ClassFolder.File(url: file, name: "\(name)\(file.path.dropFirst(url.path.count))"))
             }
             guard !files.isEmpty else { throw .noPictures(folder: url.path) }
@@ -183,7 +196,8 @@ private struct FolderListing {
         files = urls.filter { !$0.url.isFolder }.map(\.url)
     }
 
-    func folder(_ name: String) -> URL? { folders.first { $0.name == name }?.url }
+    /// The folder of a name, in whichever case its letters are.
+    func folder(_ name: String) -> URL? { folders.first { $0.name.lowercased() == name }?.url }
 }
 
 /// A number that follows from a name alone, the same on every machine (FNV-1a with 64 bits, its bits mixed as SplitMix64 does).

@@ -233,6 +233,10 @@ public struct TrainingConfiguration: Sendable {
     ) throws(DatasetError) -> TrainingData {
         var images = images
         images.known = input
+        if dataset == .folder, case .image(let height, let width, let channels)? = input?.shape {
+            images.size = images.size ?? ImageSize(height: height, width: width)
+            images.channelCount = images.channelCount ?? channels
+        }
         let data = try dataset.load(
             from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!,
             onProgress: onProgress)

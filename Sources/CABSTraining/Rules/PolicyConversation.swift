@@ -56,7 +56,8 @@ public struct PolicyConversation: Sendable {
         do {
             step = try JSONDecoder().decode(Line.self, from: Data(line.utf8))
         } catch {
-            throw TrainingError.invalidLine(number: lineCount, reason: "it is no JSON object with numbers as values")
+            throw TrainingError.invalidLine(
+                number: lineCount, reason: "it is no JSON object, or a value is no number (of batch_size a whole one)")
         }
         guard !step.isEmpty else { return try text(Answer(nextBatchSize: nextBatchSize)) }
         let (statistics, learningRate) = try measurements(step)
@@ -71,6 +72,7 @@ public struct PolicyConversation: Sendable {
 
     private func measurements(_ line: Line) throws(TrainingError) -> (StepStatistics, learningRate: Double) {
         let number = lineCount
+        if let name = line.impossible { throw .invalidLine(number: number, reason: "its \(name) is below zero") }
         func value(_ value: Double?, _ key: String) throws(TrainingError) -> Double {
             if let value { return value }
             guard policy.needsGradientStatistics else { return .nan }
@@ -166,9 +168,29 @@ public struct PolicyConversation: Sendable {
             }
         }
 
-        var isEmpty: Bool {
-            batchSize == nil && microbatches == nil
-                && [loss, learningRate, secondMoment, variance, gradientSquaredNorm].allSatisfy { $0 == nil }
+        /// Whether it has no key at all: one that is misspelt is no question.
+        let isEmpty: Bool
+
+        init(from decoder: any Decoder) throws {
+            isEmpty = try decoder.container(keyedBy: AnyKey.self).allKeys.isEmpty
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            batchSize = try container.decodeIfPresent(Int.self, forKey: .batchSize)
+            loss = try container.decodeIfPresent(Double.self, forKey: .loss)
+            learningRate = try container.decodeIfPresent(Double.self, forKey: .learningRate)
+            secondMoment = try container.decodeIfPresent(Double.self, forKey: .secondMoment)
+            variance = try container.decodeIfPresent(Double.self, forKey: .variance)
+            gradientSquaredNorm = try container.decodeIfPresent(Double.self, forKey: .gradientSquaredNorm)
+            microbatches = try container.decodeIfPresent([Microbatch].self, forKey: .microbatches)
+        }
+
+        /// The name of a value that cannot be.
+        var impossible: String? {
+            let values: [(CodingKeys, Double?)] = [
+                (.learningRate, learningRate), (.secondMoment, secondMoment), (.variance, variance),
+                (.gradientSquaredNorm, gradientSquaredNorm),
+                (.microbatches, microbatches?.map(\.gradientSquaredNorm).min()),
+            ]
+            return values.first { $0.1.map { $0 < 0 } ?? false }?.0.rawValue
         }
 
         private enum CodingKeys: String, CodingKey {

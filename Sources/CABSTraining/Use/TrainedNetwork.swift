@@ -39,6 +39,12 @@ public struct TrainedNetwork: Sendable {
         }
         if url.isFolder {
             let directory = RunDirectory(existing: url)
+            guard FileManager.default.fileExists(atPath: directory.configurationFile.path) else {
+                let isGrid = FileManager.default.fileExists(atPath: url.appending(path: Comparison.gridFileName).path)
+                throw TrainingError.unreadable(
+                    path: url.relativePath,
+                    reason: isGrid ? "it is a comparison; name one of its runs" : "it is no run's folder")
+            }
             let newest = try directory.newestParameters(onDamage: onDamage)
             let state =
                 switch newest.status {
@@ -61,8 +67,8 @@ public struct TrainedNetwork: Sendable {
         }
         guard given.dataset != nil, given.model != nil else {
             throw TrainingError.contradiction(
-                "a parameter file that lies in no run's folder says nothing of its data and model; add --dataset and --model"
-            )
+                "\(url.relativePath) is no checkpoint in a run's folder, and a parameter file alone says nothing of its data and model; name a "
+                    + "run, or add --dataset and --model to cabs evaluate")
         }
         self.init(
             configuration: try TrainingConfiguration(given), state: "", directory: nil, storedInput: nil, average: nil,

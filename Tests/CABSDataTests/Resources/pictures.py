@@ -33,10 +33,13 @@ save("grey16.png", Image.fromarray(deep), Image.fromarray(grey))
 palette = Image.fromarray(color).quantize(16)
 save("palette.png", palette, palette.convert("RGB"))
 save("bits.png", Image.fromarray(grey > 100), Image.fromarray(((grey > 100) * 255).astype(numpy.uint8)))
-# Wholly transparent in the left column, wholly opaque elsewhere: between them, how much is seen depends on the way of mixing.
-alpha = numpy.where(column == 0, 0, 255).astype(numpy.uint8)
-save("alpha.png", Image.fromarray(numpy.dstack([color, alpha])),
-     Image.fromarray(numpy.where(alpha[..., None] == 0, 255, color).astype(numpy.uint8)))
+# Wholly transparent in the left column, more and more opaque to the right.
+for name, picture in {"alpha.png": color, "grey-alpha.png": grey[..., None]}.items():
+    alpha = (column * 42).astype(numpy.uint8)
+    mixed = Image.fromarray(numpy.dstack([picture, alpha])).convert("RGBA")
+    white = Image.new("RGBA", mixed.size, "white")
+    save(name, Image.fromarray(numpy.dstack([picture, alpha])),
+         Image.alpha_composite(white, mixed).convert("RGB" if picture.shape[2] == 3 else "L"))
 save("color.jpg", Image.fromarray(smooth), quality=95)
 save("grey.jpeg", Image.fromarray(smooth[..., 0]), quality=95)
 save("progressive.JPG", Image.fromarray(smooth), quality=95, progressive=True, format="jpeg")
