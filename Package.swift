@@ -73,7 +73,7 @@ let package = Package(
             name: "CABSDataTests", dependencies: ["CABSData", "CABSExamples"], resources: [.copy("Resources")]),
         .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
         .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
-        .testTarget(name: "CABSExportTests", dependencies: ["CABSExport", "CABSTraining"]),
+        .testTarget(name: "CABSExportTests", dependencies: ["CABSExport", "CABSNetwork", "CABSTraining"]),
         .testTarget(
             name: "CABSCommandTests", dependencies: ["CABSCommand", "CABSExportCommand", "CABSTraining"],
             exclude: ["Resources"]),

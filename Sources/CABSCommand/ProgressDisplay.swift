@@ -35,8 +35,8 @@ final class ProgressDisplay {
         let model = run.trainer.model
         output.print(
             "model  \(configuration.model.name): \(Self.counted(model.parameterCount, "parameter", "parameters")), "
-                + "\(Self.millions(model.operationsPerExample)) operations an example, "
-                + "\(Self.millions(run.trainer.networkByteCount))B of memory, "
+                + "\(Self.millions(model.operationsPerExample))FLOP an example, "
+                + "\(Self.millions(run.trainer.networkByteCount))B, "
                 + Self.counted(options.workers!, "worker", "workers"))
         output.print(
             "rule   batch size \(options.batchSize!)"

@@ -12,11 +12,17 @@ public struct EventExport {
     /// The time of the run's beginning.
     private let start: Double
 
-    /// Begins a run's events in a folder of their own, in place of those that an earlier export left there.
+    /// Begins a run's events in a folder of their own, in place of those that an earlier export of the same run left there.
     ///
-    /// - Throws: `TrainingError/unwritable(path:reason:)`.
-    public init(_ run: RunDirectory, to folder: URL) throws(TrainingError) {
+    /// - Throws: ``ExportError/exists(path:)`` where the folder has other events, which TensorBoard would take for the same run's;
+    ///   `TrainingError/unwritable(path:reason:)`.
+    public init(_ run: RunDirectory, to folder: URL) throws {
         self.run = run
+        let name = "events.out.tfevents.0000000000.\(run.url.absoluteURL.standardizedFileURL.lastPathComponent)"
+        let others = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        if others.contains(where: { $0.contains("tfevents") && $0 != name }) {
+            throw ExportError.exists(path: folder.path)
+        }
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
@@ -25,7 +31,7 @@ public struct EventExport {
         let attributes = try? FileManager.default.attributesOfItem(atPath: run.configurationFile.path)
         let began = (attributes?[.modificationDate] as? Date) ?? Date()
         start = began.timeIntervalSince1970
-        file = try EventFile(creating: folder.appending(path: "events.out.tfevents.0000000000.cabs"))
+        file = try EventFile(creating: folder.appending(path: name))
     }
 
     /// Adds what the run has written since the last time.

@@ -113,6 +113,8 @@ import Testing
         #expect((0..<4).map { Self.example(data.training, $0).label } == [0, 0, 1, 1])
         #expect(data.test.count == 1 && Self.example(data.test, 0).label == 1)
         #expect(data.notices.count == 1 && data.notices[0].contains("notes.txt"))
+        try Self.write(["more/b/1.png": 40], in: folder)
+        #expect(try Self.load(folder).notices[0].contains("more is left out"))
     }
 
     @Test func `where no folder divides the pictures, their names do`() throws {

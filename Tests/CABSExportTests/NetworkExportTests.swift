@@ -4,6 +4,7 @@ import SwiftProtobuf
 import Testing
 
 @testable import CABSExport
+@testable import CABSNetwork
 
 /// That every layer has words in both formats; that these mean what our layers do, scripts/check-export shows with onnxruntime and PyTorch.
 @Suite struct NetworkExportTests {
@@ -28,6 +29,14 @@ import Testing
         let model = try Model(input: input.shape, layers: layers())
         try Safetensors.write(model.initialParameters(), to: file)
         return (try TrainedNetwork(at: file, with: options), input)
+    }
+
+    @Test func `every layer has words in both formats`() {
+        // A block stands for the layers in it, and for their sum.
+        for type in LayerConfiguration.layerTypes where type.kind != Residual.kind {
+            #expect(type is any ONNXLayer.Type, "\(type.kind)")
+            #expect(type is any PyTorchLayer.Type, "\(type.kind)")
+        }
     }
 
     @Test(arguments: [Normalization.unit(), .image, .channel(means: [1, 2, 3], deviations: [4, 5, 6])])

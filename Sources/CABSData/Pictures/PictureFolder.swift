@@ -42,10 +42,20 @@ struct PictureFolder {
         classNames = known ?? found
         training = Self.entries(parts!.training, classNames)
         test = Self.entries(parts!.test, classNames)
-        notices = [other.notice].compactMap(\.self)
+        notices = [try Self.leftOut(of: folder), other.notice].compactMap(\.self)
     }
 
     private typealias Parts = (training: [ClassFolder], test: [ClassFolder])
+
+    /// What of a folder is left out, in words.
+    private static func leftOut(of folder: URL) throws(DatasetError) -> String? {
+        let listing = try FolderListing(folder)
+        guard listing.folder("train") != nil else { return nil }
+        let names = listing.folders.map(\.name).filter { !["train", "test"].contains($0.lowercased()) }
+        let isNeeded = listing.folder("test") == nil
+        let others = names.filter { !(isNeeded && $0.lowercased() == "val") }
+        return others.isEmpty ? nil : "of \(folder.path) \(others.joined(separator: ", ")) is left out"
+    }
 
     /// Nothing where there is no folder `train`.
     private static func dividedByFolders(_ folder: URL, _ other: inout OtherFiles) throws(DatasetError) -> Parts? {
