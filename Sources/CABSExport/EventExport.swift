@@ -26,7 +26,7 @@ public struct EventExport {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
-            throw .unwritable(path: folder.path, reason: error.localizedDescription)
+            throw TrainingError.unwritable(path: folder.path, reason: error.localizedDescription)
         }
         let attributes = try? FileManager.default.attributesOfItem(atPath: run.configurationFile.path)
         let began = (attributes?[.modificationDate] as? Date) ?? Date()
