@@ -78,8 +78,10 @@ struct IDXDataset {
     ) throws(DatasetError) -> (URL, IDXFile) {
         try folder.read(Self.names(part, prefix: prefix)) { url throws(DatasetError) in
             let file = try read(url)
-            if let known = KnownContent(file.values), known != KnownContent(name, part) {
-                throw .anotherFile(file: url.path, asked: "\(KnownContent(name, part))", found: "\(known)")
+            // QMNIST's training images are MNIST's.
+            let asked = [KnownContent(name, part)] + (name == .qmnist ? [KnownContent(.mnist, part)] : [])
+            if let known = KnownContent(file.values), !asked.contains(known) {
+                throw .anotherFile(file: url.path, asked: "\(asked[0])", found: "\(known)")
             }
             return (url, file)
         }

@@ -39,6 +39,19 @@ import Testing
         #expect(try DatasetName.mnist.load(from: folder.url).training.count == 2)
     }
 
+    @Test func `sets of MNIST's kind are read by their own names, with their classes`() throws {
+        let folder = try TemporaryFolder()
+        try Self.write((1...26).map { UInt8($0) }, in: folder) { "emnist-letters-\(Self.standardName($0, $1))" }
+        let letters = try DatasetName.emnistLetters.load(from: folder.url)
+        #expect(letters.training.count == 26 && letters.training.targetCount == 26)
+        #expect(throws: DatasetError.self) { try DatasetName.emnistDigits.load(from: folder.url) }
+        let plain = try TemporaryFolder()
+        try Self.write([0, 9], in: plain)
+        for name in [DatasetName.kmnist, .qmnist, .emnistBalanced] {
+            #expect(try name.load(from: plain.url).training.targetCount == 10)
+        }
+    }
+
     @Test func `a folder of a file's name is no file, but may hold it`() throws {
         let folder = try TemporaryFolder()
         try Self.write([1, 2], in: folder)
