@@ -117,9 +117,9 @@ private struct MetricsValues: Decodable {
     ]
 
     init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: Key.self)
-        func number(_ key: String) -> Double? { try? container.decode(Double.self, forKey: Key(stringValue: key)) }
-        examples = try container.decode(Int.self, forKey: Key(stringValue: "examples"))
+        let container = try decoder.container(keyedBy: AnyKey.self)
+        func number(_ key: String) -> Double? { try? container.decode(Double.self, forKey: AnyKey(key)) }
+        examples = try container.decode(Int.self, forKey: AnyKey("examples"))
         guard examples >= 1 else {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: container.codingPath, debugDescription: "\(examples) examples"))
@@ -135,16 +135,8 @@ private struct MetricsValues: Decodable {
             // One batch cannot tell a small gradient from none: then there is no scale.
             if scale.isFinite, scale > 0 { scalars.append(("train/noise_scale", scale)) }
         }
-        let shadows = try? container.decode([String: Double].self, forKey: Key(stringValue: "shadow"))
+        let shadows = try? container.decode([String: Double].self, forKey: AnyKey("shadow"))
         scalars += (shadows ?? [:]).sorted { $0.key < $1.key }.map { ("shadow/\($0.key)", $0.value) }
         self.scalars = scalars
-    }
-
-    private struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
     }
 }

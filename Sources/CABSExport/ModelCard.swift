@@ -40,6 +40,7 @@ struct ModelCard {
 
             """
         }
+        let resultsSection = summary == nil ? "" : "## Results\n\n" + results.joined(separator: "\n") + "\n\n"
         text = """
             ---
             library_name: pytorch
@@ -53,7 +54,7 @@ struct ModelCard {
             `\(options.optimizer!)`, learning rate \(rate) (\(options.learningRateSchedule!)), weight decay \(options.weightDecay!) and seed \(options.seed!). These are
             \(isAverage ? "the average of its parameters" : "its parameters") \(trained.state.isEmpty ? "of a file" : trained.state).
 
-            \(summary == nil ? "" : "## Results\n\n" + results.joined(separator: "\n") + "\n\n")            ## Use
+            \(resultsSection)## Use
 
             ```python
             from model import load

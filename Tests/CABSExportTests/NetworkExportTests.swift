@@ -76,6 +76,8 @@ import Testing
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
         #expect(names == ["README.md", "config.json", "config.yaml", "model.py", "model.safetensors"])
         #expect(throws: ExportError.self) { try export.write(to: folder) }
+        let card = try String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8)
+        #expect(card.contains("\n## Use\n"))
         let module = try String(contentsOf: folder.appending(path: "model.py"), encoding: .utf8)
         for (name, _) in model.parameters {
             #expect(module.contains("self.\(name.split(separator: ".")[0]) = nn."), "\(name)")
