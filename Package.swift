@@ -28,12 +28,15 @@ let package = Package(
         .target(
             name: "CPicture",
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("turbojpeg"), .linkedLibrary("exif")]),
+        .target(name: "CMPI"),
         .target(name: "CThreads"),
         .target(name: "CVectorMath"),
         .target(name: "CABSExamples"),
+        .target(name: "CABSRanks", dependencies: ["CMPI"]),
         .target(name: "CABSPrimitives", dependencies: ["CABSExamples", "CDNN", "CVectorMath"]),
         .target(
-            name: "CABSNetwork", dependencies: ["CABS", "CABSExamples", "CABSPrimitives", "CThreads", "CVectorMath"]),
+            name: "CABSNetwork",
+            dependencies: ["CABS", "CABSExamples", "CABSPrimitives", "CABSRanks", "CThreads", "CVectorMath"]),
         .target(
             name: "CABSData",
             dependencies: ["CABSExamples", "CCrypto", "CMatio", "CPicture", "CZip", "CZlib"],
@@ -44,7 +47,7 @@ let package = Package(
         .target(
             name: "CABSTraining",
             dependencies: [
-                "CABS", "CABSExamples", "CABSNetwork", "CABSPrimitives", "CABSData", "CZlib",
+                "CABS", "CABSExamples", "CABSNetwork", "CABSPrimitives", "CABSRanks", "CABSData", "CZlib",
                 .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "CABSReport", dependencies: ["CABS", "CABSTraining"]),
@@ -66,8 +69,9 @@ let package = Package(
                 "CABSExport", "CABSTerminal", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "CABSTests", dependencies: ["CABS"]),
+        .testTarget(name: "CABSRanksTests", dependencies: ["CABSRanks"]),
         .testTarget(
-            name: "CABSNetworkTests", dependencies: ["CABSExamples", "CABSNetwork", "CABSPrimitives"],
+            name: "CABSNetworkTests", dependencies: ["CABSExamples", "CABSNetwork", "CABSPrimitives", "CABSRanks"],
             resources: [.copy("Resources")]),
         .testTarget(
             name: "CABSDataTests", dependencies: ["CABSData", "CABSExamples"], resources: [.copy("Resources")]),
@@ -84,7 +88,8 @@ let package = Package(
 // The engine alone, where memory is handled by hand: for its tests under AddressSanitizer nothing else is built. See scripts/test.
 if Context.environment["CABS_ENGINE_ALONE"] != nil {
     let engine: Set = [
-        "CABS", "CABSExamples", "CABSPrimitives", "CDNN", "CThreads", "CVectorMath", "CABSNetwork", "CABSNetworkTests",
+        "CABS", "CABSExamples", "CABSPrimitives", "CABSRanks", "CDNN", "CMPI", "CThreads", "CVectorMath", "CABSNetwork",
+        "CABSNetworkTests",
     ]
     package.targets.removeAll { !engine.contains($0.name) }
     package.products = [.library(name: "CABS", targets: ["CABS"])]
