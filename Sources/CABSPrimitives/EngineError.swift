@@ -8,6 +8,8 @@ public enum EngineError: Error, Hashable, CustomStringConvertible {
     case workerCountOutOfRange(Int)
     /// A batch without examples.
     case emptyBatch
+    /// Another rank's processor lays parameters out otherwise than this one's.
+    case layoutsDiffer(rank: Int)
     /// A constant of an update method out of its range.
     case constantOutOfRange(name: String, value: Double, allowed: String)
 
@@ -24,6 +26,9 @@ public enum EngineError: Error, Hashable, CustomStringConvertible {
                 + "\(Self.workerCounts.upperBound), best one for each core"
         case .emptyBatch:
             "a batch has no examples; give it at least one"
+        case .layoutsDiffer(let rank):
+            "rank \(rank) lays the parameters out in memory otherwise than this one; give all ranks one version of oneDNN, and the instruction "
+                + "set of the least processor by DNNL_MAX_CPU_ISA"
         case .constantOutOfRange(let name, let value, let allowed):
             "the \(name) is \(value); use \(allowed)"
         }

@@ -19,6 +19,31 @@ public final class ThreadRanks: RankGroup {
         return (0..<count).map { ThreadRanks(rank: $0, meeting) }
     }
 
+    /// Runs a body on each rank of a new group, a thread of its own, and collects what they come to, by rank.
+    ///
+    /// - Parameter timeout: How long a call may take, in seconds.
+    package static func run<Value: Sendable>(
+        _ count: Int, timeout: Double = 30, _ body: @escaping @Sendable (Communicator) throws -> Value
+    ) async -> [Result<Value, any Error>] {
+        await withTaskGroup(of: (Int, Result<Value, any Error>).self) { group in
+            for member in Self.group(of: count) {
+                group.addTask {
+                    await withCheckedContinuation { continuation in
+                        // Not on the threads of tasks, of which there are too few for all to wait.
+                        let thread = Thread {
+                            let result = Result { try body(Communicator(timeout: timeout) { member }) }
+                            if case .failure = result { member.leave() }
+                            continuation.resume(returning: (member.rank, result))
+                        }
+                        thread.stackSize = 8 << 20
+                        thread.start()
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
     deinit { leave() }
 
     /// Gives every rank the bytes of all.
@@ -105,7 +130,12 @@ private final class Meeting: @unchecked Sendable {
         arrivedCount += 1
         condition.broadcast()
         while arrivedCount < count {
-            if let leaver { throw .rankLeft(rank: leaver) }
+            if let leaver {
+                // It does not count for the next call, which will not come about either.
+                posts[rank] = nil
+                arrivedCount -= 1
+                throw .rankLeft(rank: leaver)
+            }
             condition.wait()
         }
         take(posts.map { $0! })

@@ -304,7 +304,7 @@ import Testing
         }
         for workers in 1...3 {
             let network = try Network(model, loss: setting.loss, workerCount: workers, dividesAlways: true)
-            try expect(network.gradient(of: batch), losses, gradients, "\(workers) workers")
+            try Self.expect(network.gradient(of: batch), losses, gradients, "\(workers) workers")
         }
     }
 
@@ -323,7 +323,7 @@ import Testing
         }
     }
 
-    private func expect(
+    static func expect(
         _ found: (report: StepReport, gradient: ParameterSet), _ losses: [Double], _ gradients: [[String: [Double]]],
         _ workers: String
     ) {

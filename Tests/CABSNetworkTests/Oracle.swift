@@ -189,7 +189,7 @@ struct Oracle {
 
 /// Examples held in arrays.
 struct ArrayBatch: ExampleBatch {
-    let inputs: [[Float]]
+    var inputs: [[Float]]
     let targets: [[Float]]
     var firstDraw: UInt64 = 0
 
@@ -201,7 +201,7 @@ struct ArrayBatch: ExampleBatch {
     }
 
     /// Random examples: inputs from −1 to 1, classes as targets.
-    static func random(_ model: Model, count: Int, seed: UInt64 = 7) -> ArrayBatch {
+    static func random(_ model: Model, count: Int, seed: UInt64 = 7, firstDraw: UInt64 = 0) -> ArrayBatch {
         var random = RandomStream(seed: seed, purpose: .shuffling, index: 0)
         let inputs = (0..<count).map { _ in
             (0..<model.inputShape.count).map { _ in Float(2 * random.nextUniform() - 1) }
@@ -211,7 +211,7 @@ struct ArrayBatch: ExampleBatch {
             target[random.nextInteger(below: model.outputCount)] = 1
             return target
         }
-        return ArrayBatch(inputs: inputs, targets: targets)
+        return ArrayBatch(inputs: inputs, targets: targets, firstDraw: firstDraw)
     }
 }
 

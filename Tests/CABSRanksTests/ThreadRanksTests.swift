@@ -5,30 +5,8 @@ import Testing
 @testable import CABSRanks
 
 @Suite(.timeLimit(.minutes(1))) struct ThreadRanksTests {
-    /// Runs a body on each rank, a thread of its own.
-    private func onRanks<Value: Sendable>(
-        _ count: Int, timeout: Double = 30, _ body: @escaping @Sendable (Communicator) throws -> Value
-    ) async -> [Result<Value, any Error>] {
-        await withTaskGroup(of: (Int, Result<Value, any Error>).self) { group in
-            for member in ThreadRanks.group(of: count) {
-                group.addTask {
-                    await withCheckedContinuation { continuation in
-                        // Not on the threads of tasks, of which there are too few for all to wait.
-                        Thread {
-                            let result = Result {
-                                try body(try Communicator(timeout: timeout) { member })
-                            }
-                            continuation.resume(returning: (member.rank, result))
-                        }.start()
-                    }
-                }
-            }
-            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
-        }
-    }
-
     @Test(arguments: 1...5) func `everyone has what all gave, in the order of ranks`(count: Int) async throws {
-        let results = await onRanks(count) { communicator in
+        let results = await ThreadRanks.run(count) { communicator in
             try (0..<50).map { round in try communicator.gather("\(communicator.rank)-\(round)") }
         }
         for result in results {
@@ -37,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: 1...5) func `everyone has a part of each, empty ones too`(count: Int) async throws {
-        let results = await onRanks(count) { communicator in
+        let results = await ThreadRanks.run(count) { communicator in
             try communicator.run { group in
                 // From a to b go a times b bytes of the value 16 a + b.
                 let (rank, ranks) = (group.rank, 0..<group.count)
@@ -59,14 +37,14 @@ import Testing
     }
 
     @Test func `what the first has goes to all`() async throws {
-        let results = await onRanks(3) { communicator in
+        let results = await ThreadRanks.run(3) { communicator in
             try communicator.broadcast(communicator.isFirst ? Data("all of it".utf8) : Data("nothing".utf8))
         }
         for result in results { #expect(try result.get() == Data("all of it".utf8)) }
     }
 
     @Test func `no rank waits for one that left`() async throws {
-        let results = await onRanks(3) { communicator in
+        let results = await ThreadRanks.run(3) { communicator in
             if communicator.rank == 1 { return communicator.leave() }
             _ = try communicator.gather(0)
         }
@@ -77,7 +55,7 @@ import Testing
 
     @Test func `a rank that stands still is not waited for without end`() async throws {
         let isOver = Mutex(false)
-        let results = await onRanks(2, timeout: 0.2) { communicator in
+        let results = await ThreadRanks.run(2, timeout: 0.2) { communicator in
             guard communicator.rank == 0 else {
                 while !isOver.withLock({ $0 }) { Thread.sleep(forTimeInterval: 0.01) }
                 return

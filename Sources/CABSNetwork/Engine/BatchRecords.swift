@@ -23,7 +23,7 @@ final class BatchRecords: @unchecked Sendable {
     private let correctCounts: UnsafeMutablePointer<Int>
     /// By worker and phase.
     private let phaseSeconds: UnsafeMutablePointer<Double>
-    private let parameterCount: Int
+    let parameterCount: Int
     private let workerCount: Int
 
     /// - Parameter outputCount: How many values of each example's output are wanted.
@@ -126,6 +126,50 @@ final class BatchRecords: @unchecked Sendable {
                 let total = (0..<workerCount).reduce(0) { $0 + phaseSeconds[$1 * phases.count + index] }
                 return (phase, total / Double(workerCount))
             })
+    }
+}
+
+// MARK: Records of ranks
+
+extension BatchRecords {
+    var lossValues: [Double] { Array(UnsafeBufferPointer(start: losses, count: exampleCount)) }
+    var squaredNormValues: [Double] { Array(UnsafeBufferPointer(start: squaredNorms, count: exampleCount)) }
+    /// By parameter: the sums over workers.
+    var parameterSums: [Double] { sums(parameterSquaredNorms) }
+    /// By parameter: the sums over workers.
+    var gradientSums: [Double] { sums(gradientSquaredNorms) }
+
+    private func sums(_ values: UnsafeMutablePointer<Double>) -> [Double] {
+        (0..<parameterCount).map { index in
+            (0..<workerCount).reduce(0) { $0 + values[$1 * parameterCount + index] }
+        }
+    }
+
+    /// Takes a rank's losses over, in the place of a worker's.
+    func setLosses(_ values: some Collection<Double>, correctCount: Int, from position: Int, row: Int) {
+        for (offset, value) in values.enumerated() { losses[position + offset] = value }
+        correctCounts[row] = correctCount
+    }
+
+    /// Takes a rank's norms over, in the place of a worker's: those of its examples, then its sums by parameter.
+    func setNorms(_ values: [Double], exampleCount: Int, from position: Int, row: Int) {
+        for index in 0..<exampleCount { squaredNorms[position + index] = values[index] }
+        for index in 0..<parameterCount {
+            parameterSquaredNorms[row * parameterCount + index] = values[exampleCount + index]
+            gradientSquaredNorms[row * parameterCount + index] = values[exampleCount + parameterCount + index]
+        }
+    }
+
+    /// Takes the times of this rank over, as if they were every rank's.
+    func setPhases(_ own: BatchRecords, secondsWaited: Double) {
+        var means = own.phaseMeans()
+        means[.update] = max(means[.update]! - secondsWaited, 0)
+        means[.exchange] = secondsWaited
+        for row in 0..<workerCount {
+            for (index, phase) in StepPhase.allCases.enumerated() {
+                phaseSeconds[row * StepPhase.allCases.count + index] = means[phase]!
+            }
+        }
     }
 }
 

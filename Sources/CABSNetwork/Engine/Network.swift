@@ -1,6 +1,7 @@
 import CABS
 import CABSExamples
 import CABSPrimitives
+import CABSRanks
 import Foundation
 
 /// A model with parameters, and the threads and memory to train it.
@@ -33,6 +34,8 @@ public final class Network {
 
     private let pool: WorkerPool
     private let program: StepProgram
+    /// What belongs to the other ranks that train the same network, where there are any.
+    private let ranks: RankExchange?
 
     /// How each layer of a model would be computed.
     ///
@@ -59,23 +62,27 @@ public final class Network {
     ///   - averagesParameters: Whether an average of the parameters is kept: see ``addToAverage(weight:)``.
     ///   - workerCount: The number of threads that compute; one for each processor that may be used where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
+    ///   - ranks: The way to the other ranks, where several processes train the network: each sets it up alike and makes the same calls with
+    ///     the same batches, and steps, measurements and evaluations are then of all, each rank making its part.
+    ///   - exchange: How ranks exchange gradients.
     /// - Throws: ``EngineError`` where the network cannot be set up, ``ModelError`` where the parameters are not the
-    ///   model's.
+    ///   model's, and what communication throws.
     public convenience init(
         _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
         update: UpdateMethod = .gradientDescent, averagesParameters: Bool = false, workerCount: Int? = nil,
-        parameters: ParameterSet? = nil
+        parameters: ParameterSet? = nil, ranks: Communicator? = nil, exchange: GradientExchange = .automatic
     ) throws {
         try self.init(
             model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
-            workerCount: workerCount, parameters: parameters, dividesAlways: false)
+            workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange, dividesAlways: false)
     }
 
     /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers, for tests.
     init(
         _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
         update: UpdateMethod = .gradientDescent, averagesParameters: Bool = false, workerCount: Int? = nil,
-        parameters: ParameterSet? = nil, dividesAlways: Bool
+        parameters: ParameterSet? = nil, ranks: Communicator? = nil, exchange: GradientExchange = .automatic,
+        dividesAlways: Bool
     ) throws {
         self.model = model
         self.loss = loss
@@ -87,6 +94,8 @@ public final class Network {
         program = try StepProgram(
             model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
             workerCount: pool.workerCount, dividesAlways: dividesAlways)
+        // A single rank is alone.
+        self.ranks = try ranks.flatMap { [program] in $0.count > 1 ? try program.exchange(with: $0, exchange) : nil }
         // Another network that is set up at the same time in this process would be counted too.
         byteCount = max(AlignedBuffer.allocatedByteCount - before, 0)
         try load(parameters ?? model.initialParameters())
@@ -110,10 +119,12 @@ public final class Network {
 
     /// What the update keeps for the parameters from step to step, `velocity.conv1.weight` and so on; nothing under plain descent.
     ///
-    /// - Throws: ``EngineError`` where oneDNN cannot bring them into row-major order.
-    public func optimizerState() throws(EngineError) -> ParameterSet {
+    /// - Throws: ``EngineError`` where oneDNN cannot bring them into row-major order, and what communication throws: of several ranks all
+    ///   must ask.
+    public func optimizerState() throws -> ParameterSet {
         var elements: [(name: String, tensor: Tensor)] = []
         for (slot, name) in program.slotNames.enumerated() {
+            if let ranks { try program.gather(ranks) { $0.slots[slot] } }
             for array in program.parameters {
                 elements.append(("\(name).\(array.identity.name)", try array.export(slot: slot)))
             }
@@ -166,7 +177,7 @@ public final class Network {
     /// Computes the loss and accuracy that the average of the parameters has; those of the parameters where no average is kept.
     ///
     /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
-    public func evaluateAverage(_ batch: some ExampleBatch) throws(EngineError) -> Evaluation {
+    public func evaluateAverage(_ batch: some ExampleBatch) throws -> Evaluation {
         program.exchangeAverages()
         defer { program.exchangeAverages() }
         return try evaluate(batch)
@@ -180,18 +191,20 @@ public final class Network {
     /// - Parameters:
     ///   - batch: The examples.
     ///   - step: The learning rate and what else the update reads.
+    ///   - telling: Of several ranks: what each tells the others in ``StepReport/told``, always as many numbers. It is asked when the batch's
+    ///     last example was read, on another thread.
     /// - Returns: What the step measured, before the update.
-    /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
-    public func step(on batch: some ExampleBatch, _ step: UpdateStep) throws(EngineError) -> StepReport {
-        try run(batch, .update(step))
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples, and what communication throws.
+    public func step(
+        on batch: some ExampleBatch, _ step: UpdateStep, telling: @escaping () -> [Double] = { [] }
+    ) throws -> StepReport {
+        try run(batch, .update(step), telling)
     }
 
     /// Computes the gradient of a batch, `(1/m) Σᵢ gᵢ`, and changes nothing.
     ///
     /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
-    public func gradient(
-        of batch: some ExampleBatch
-    ) throws(EngineError) -> (report: StepReport, gradient: ParameterSet) {
+    public func gradient(of batch: some ExampleBatch) throws -> (report: StepReport, gradient: ParameterSet) {
         let report = try run(batch, .measure)
         return (report, try program.export { array throws(EngineError) in try array.exportGradient() })
     }
@@ -199,7 +212,7 @@ public final class Network {
     /// Computes the loss and accuracy on a batch of any size, without dropout.
     ///
     /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
-    public func evaluate(_ batch: some ExampleBatch) throws(EngineError) -> Evaluation {
+    public func evaluate(_ batch: some ExampleBatch) throws -> Evaluation {
         let report = try run(batch, .evaluate)
         return Evaluation(
             exampleCount: batch.count, meanLoss: report.statistics.meanLoss,
@@ -215,8 +228,11 @@ public final class Network {
         return program.outputs(for: batch, on: pool)
     }
 
-    private func run(_ batch: some ExampleBatch, _ purpose: StepPurpose) throws(EngineError) -> StepReport {
-        guard batch.count > 0 else { throw .emptyBatch }
-        return program.run(batch, purpose, on: pool)
+    private func run(
+        _ batch: some ExampleBatch, _ purpose: StepPurpose, _ telling: @escaping () -> [Double] = { [] }
+    ) throws -> StepReport {
+        guard batch.count > 0 else { throw EngineError.emptyBatch }
+        guard let ranks else { return program.run(batch, purpose, on: pool) }
+        return try program.run(batch, purpose, on: pool, ranks, telling: telling)
     }
 }

@@ -13,9 +13,9 @@ final class StepProgram: @unchecked Sendable {
     var plan: [PlannedLayer] { exampleStage.plan + batchStage.plan }
     private let model: Model
     private let loss: Loss
-    private let rule: any UpdateRule
-    private let estimator: GradientEstimator
-    private let exampleStage: ExampleStage
+    let rule: any UpdateRule
+    let estimator: GradientEstimator
+    let exampleStage: ExampleStage
     let batchStage: BatchStage
     /// What is done with a chunk in a step, and in an evaluation.
     private let training: BatchSchedule
@@ -23,11 +23,11 @@ final class StepProgram: @unchecked Sendable {
     private let lanes: [ExampleLane]
     /// What each worker's lane hands over.
     private let handovers: [[StageHandover]]
-    private let workers: [WorkerMemory]
+    let workers: [WorkerMemory]
     private let targets: BatchMatrix
     /// What one worker or another brings up to date at a step's end.
     private let convertedParameters: [TrainableArray]
-    private let trainableOperations: [any ExampleOperation]
+    let trainableOperations: [any ExampleOperation]
     private let exampleParameters: [TrainableArray]
     private let dividesAlways: Bool
     private let operationsPerExample: Double
@@ -159,17 +159,19 @@ final class StepProgram: @unchecked Sendable {
         )
     }
 
-    private func records(
-        of batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool, outputCount: Int
+    /// - Parameter step: The step of all ranks of which this one's part is made, where there are several.
+    func records(
+        of batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool, outputCount: Int,
+        step: RankedStep? = nil
     ) -> BatchRecords {
         let dividesWork = isWorthDividing(exampleCount: batch.count, workerCount: pool.workerCount)
         let records = BatchRecords(
             exampleCount: batch.count, parameterCount: parameters.count,
             workerCount: dividesWork ? pool.workerCount : 1, outputCount: outputCount)
         if dividesWork {
-            pool.run { self.run(batch, purpose, records, worker: $0) }
+            pool.run { self.run(batch, purpose, records, step, worker: $0) }
         } else {
-            pool.runAlone { self.run(batch, purpose, records, worker: $0) }
+            pool.runAlone { self.run(batch, purpose, records, step, worker: $0) }
         }
         return records
     }
@@ -186,7 +188,8 @@ final class StepProgram: @unchecked Sendable {
 
     /// Runs a worker's part of a step.
     private func run(
-        _ batch: some ExampleBatch, _ purpose: StepPurpose, _ records: BatchRecords, worker: Worker
+        _ batch: some ExampleBatch, _ purpose: StepPurpose, _ records: BatchRecords, _ step: RankedStep?,
+        worker: Worker
     ) {
         let memory = workers[worker.index]
         memory.reset()
@@ -199,16 +202,24 @@ final class StepProgram: @unchecked Sendable {
             let pass = ChunkPass(
                 rowCount: examples.count, firstPosition: examples.lowerBound,
                 firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining,
-                isWholeUpdate: chunkCount == 1 && purpose.update != nil)
-            run(batch, pass, purpose, records, worker)
-            if purpose.isTraining, chunk == chunkCount - 1 { finish(purpose, pass, records, worker) }
+                gradientUse: step.map { $0.sendsRows ? .leftToOwners : .summed }
+                    ?? (chunkCount == 1 && purpose.update != nil ? .update : .summed))
+            let isLast = chunk == chunkCount - 1
+            run(batch, pass, purpose, records, worker) {
+                if isLast, let step, step.exchange.overlaps { sendBatchStage(step, records, worker) }
+            }
+            if isLast, purpose.isTraining, step == nil { finish(purpose, pass, records, worker) }
         }
+        if let step { finishTogether(step, purpose, records, worker) }
         records.store(memory, worker: worker.index)
     }
 
     /// Runs a worker's part of what is done with one chunk.
+    ///
+    /// - Parameter batchStageEnded: Called where the batch stage has its gradients, before the example stage goes backward.
     private func run(
-        _ batch: some ExampleBatch, _ pass: ChunkPass, _ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker
+        _ batch: some ExampleBatch, _ pass: ChunkPass, _ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker,
+        batchStageEnded: () -> Void
     ) {
         let memory = workers[worker.index]
         let rows = worker.share(of: pass.rowCount)
@@ -221,7 +232,9 @@ final class StepProgram: @unchecked Sendable {
             case .backward(let operation):
                 operation.backward(
                     worker, pass: pass, tally: records.tally(for: worker.index, from: pass.firstPosition))
-            case .giveGradients: examplesBackward(pass, rows, records, worker)
+            case .giveGradients:
+                batchStageEnded()
+                examplesBackward(pass, rows, records, worker)
             }
             memory.endPhase(step.action.phase)
         }

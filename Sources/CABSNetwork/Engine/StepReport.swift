@@ -25,7 +25,11 @@ public struct StepReport: Sendable {
         }?.name
     }
 
-    /// The time that each phase of the step took, in seconds, waiting included: the mean over the workers.
+    /// What the ranks told each other with the step, by rank; nothing where there are none.
+    public internal(set) var told: [[Double]] = []
+
+    /// The time that each phase of the step took, in seconds, waiting included: the mean over the workers, of this rank where there are
+    /// several.
     public let phaseSeconds: [StepPhase: Double]
 }
 
@@ -47,6 +51,8 @@ public enum StepPhase: Int, Sendable, Hashable, CaseIterable {
     case examplesBackward
     /// The sum over workers and the update.
     case update
+    /// The exchange with other ranks, as far as it is not hidden behind the example stage.
+    case exchange
 }
 
 /// One parameter's part in the statistics of a step. Over all parameters the parts add up to the whole.

@@ -84,6 +84,8 @@ final class TrainableArray: Sendable {
     let average: AlignedBuffer?
     /// The gradient, summed over examples: one buffer for each worker that sums on its own.
     let gradientSums: [AlignedBuffer]
+    /// Where several ranks share the update, each has a multiple of so many values.
+    let sliceUnit: Int
 
     private let valueForm: StoredForm
     private let gradientForm: StoredForm
@@ -93,11 +95,14 @@ final class TrainableArray: Sendable {
     /// - Parameters:
     ///   - gradientForm: The form that gradients are summed in; as the values' where not given.
     ///   - sumCount: How many workers sum on their own.
+    ///   - sliceUnit: How many values stay together where ranks share the update; a register's where not given.
     ///   - context: How many numbers the update keeps for each value, and whether their average is kept.
     init(
-        _ identity: Identity, form: StoredForm, gradientForm: StoredForm? = nil, sumCount: Int, in context: StageContext
+        _ identity: Identity, form: StoredForm, gradientForm: StoredForm? = nil, sumCount: Int, sliceUnit: Int = 16,
+        in context: StageContext
     ) throws(EngineError) {
         self.identity = identity
+        self.sliceUnit = sliceUnit
         valueForm = form
         self.gradientForm = gradientForm ?? form
         values = AlignedBuffer(count: form.storedCount)
@@ -199,7 +204,8 @@ final class TrainableArray: Sendable {
         converted?.call.execute()
     }
 
-    private var gradient: AlignedBuffer { converted?.buffer ?? gradientSums[0] }
+    /// The gradient in the form of the values, once it is reduced and converted.
+    var gradient: AlignedBuffer { converted?.buffer ?? gradientSums[0] }
 
     /// Updates the worker's share of the values.
     ///
@@ -223,5 +229,17 @@ final class TrainableArray: Sendable {
     func scaleShare(_ worker: Worker, scale: Float) -> Double {
         let share = worker.share(of: values.count, unit: 16)
         return cvm_scale_with_squared_norm(gradient.pointer + share.lowerBound, scale, share.count)
+    }
+
+    /// What tells the form of the values from others: where each value lies.
+    func layoutChecksum() throws(EngineError) -> String {
+        let count = identity.shape.reduce(1, *)
+        let places = AlignedBuffer(count: values.count)
+        try valueForm.store((0..<count).map { Float($0 % (1 << 24) + 1) }, into: places)
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for index in 0..<places.count {
+            hash = (hash ^ UInt64(places.pointer[index].bitPattern)) &* 0x100_0000_01b3
+        }
+        return "\(values.count) \(String(hash, radix: 16))"
     }
 }

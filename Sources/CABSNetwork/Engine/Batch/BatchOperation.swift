@@ -35,6 +35,8 @@ protocol BatchOperation: AnyObject, Sendable {
     var backwardReadsOutput: Bool { get }
     /// The operation's parameters, none for most.
     var parameters: [TrainableArray] { get }
+    /// The dense layer that this is, whose gradient other ranks can make from its rows; nothing where it is another.
+    var dense: DenseOperation? { get }
     /// What is computed, and how; nothing where there is no choice.
     var computations: [PlannedComputation] { get }
     /// What the forward pass reads and writes.
@@ -56,11 +58,22 @@ protocol BatchOperation: AnyObject, Sendable {
 extension BatchOperation {
     var backwardReadsOutput: Bool { false }
     var parameters: [TrainableArray] { [] }
+    var dense: DenseOperation? { nil }
     var computations: [PlannedComputation] { [] }
     func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray] { parameters }
     func update(
         _ worker: Worker, pass: ChunkPass, _ rule: any UpdateRule, _ step: UpdateStep, gradientFactor: Float
     ) {}
+}
+
+/// What becomes of the gradients that the batch stage has.
+enum GradientUse {
+    /// They are formed and added up over chunks.
+    case summed
+    /// The chunk is the whole batch of a step with an update: they are of use to the update alone.
+    case update
+    /// Dense layers' are made by the ranks that own the parameters, from all ranks' rows.
+    case leftToOwners
 }
 
 /// One chunk's way through the network.
@@ -73,8 +86,8 @@ struct ChunkPass {
     let firstDraw: UInt64
     /// Whether this is a training step, and not an evaluation.
     let isTraining: Bool
-    /// Whether the chunk is the whole batch of a step with an update: gradients are then of use to the update alone.
-    let isWholeUpdate: Bool
+    /// What becomes of the gradients of the batch stage.
+    let gradientUse: GradientUse
 
     /// Whether gradient sums start with this chunk.
     var isFirst: Bool { firstPosition == 0 }

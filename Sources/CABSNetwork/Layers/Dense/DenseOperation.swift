@@ -34,6 +34,7 @@ final class DenseOperation: BatchOperation {
 
     var outputs: [BatchMatrix] { [output] }
     var parameters: [TrainableArray] { [weight, bias] }
+    var dense: DenseOperation? { self }
     var forwardAccesses: [MatrixAccess] {
         // A tile of columns takes all of the input, one of rows these rows.
         let cutsColumns = Partition.cutsColumns(output.columnCount, workerCount: workerCount)
@@ -59,7 +60,7 @@ final class DenseOperation: BatchOperation {
         let form =
             inputForm ?? StoredForm(repetitions: units, plain: plainRow, stored: plainRow)
         weight = try TrainableArray(
-            context.parameters["weight"]!, form: form, sumCount: 1, in: context)
+            context.parameters["weight"]!, form: form, sumCount: 1, sliceUnit: input.columnCount, in: context)
         bias = try TrainableArray(
             plain: context.parameters["bias"]!, sumCount: 1, in: context)
         output = BatchMatrix(rowCapacity: input.rowCapacity, columnCount: units)
@@ -103,6 +104,7 @@ final class DenseOperation: BatchOperation {
     func backward(_ worker: Worker, pass: ChunkPass, tally: GradientTally) {
         if measures { measure(worker, pass: pass, tally: tally) }
         if backpropagates { computeInputGradient(worker, pass: pass) }
+        guard pass.gradientUse != .leftToOwners else { return }
         if updatesFromPass(pass) {
             addGradientNorm(worker, pass: pass, tally: tally)
         } else {
@@ -112,7 +114,7 @@ final class DenseOperation: BatchOperation {
     }
 
     private func updatesFromPass(_ pass: ChunkPass) -> Bool {
-        pass.isWholeUpdate && pass.rowCount <= largestUpdatedRowCount
+        pass.gradientUse == .update && pass.rowCount <= largestUpdatedRowCount
     }
 
     func parametersWithGradient(after pass: ChunkPass) -> [TrainableArray] {
@@ -174,13 +176,32 @@ final class DenseOperation: BatchOperation {
         _ worker: Worker, pass: ChunkPass, to target: AlignedBuffer, alpha: Float, beta: Float
     ) {
         let (units, columns) = gradientTile(of: worker)
+        multiplyRows(
+            units, columns, rowCount: pass.rowCount, gradients: output.gradients, inputs: input.values,
+            into: target.pointer + units.lowerBound * input.columnCount + columns.lowerBound, alpha: alpha, beta: beta)
+    }
+
+    /// T ← β T + α Δᵀ X for some units and columns of T, whose first is at `target`.
+    func multiplyRows(
+        _ units: Range<Int>, _ columns: Range<Int>, rowCount: Int, gradients: AlignedBuffer, inputs: AlignedBuffer,
+        into target: UnsafeMutablePointer<Float>, alpha: Float = 1, beta: Float = 0
+    ) {
         guard !units.isEmpty, !columns.isEmpty else { return }
         multiply(
-            transposed: (true, false), (units.count, columns.count, pass.rowCount),
-            output.gradients.pointer + units.lowerBound, output.columnCount,
-            input.values.pointer + columns.lowerBound, input.columnCount,
-            target.pointer + units.lowerBound * input.columnCount + columns.lowerBound, input.columnCount,
-            alpha: alpha, beta: beta)
+            transposed: (true, false), (units.count, columns.count, rowCount),
+            gradients.pointer + units.lowerBound, output.columnCount,
+            inputs.pointer + columns.lowerBound, input.columnCount, target, input.columnCount, alpha: alpha, beta: beta)
+    }
+
+    /// The bias gradients of some units, the first at `target`.
+    func addRows(
+        of gradients: AlignedBuffer, units: Range<Int>, rowCount: Int, into target: UnsafeMutablePointer<Float>,
+        accumulates: Bool = false
+    ) {
+        guard !units.isEmpty else { return }
+        cvm_column_sums(
+            target, gradients.pointer + units.lowerBound, output.columnCount, rowCount, units.count,
+            accumulates ? 1 : 0)
     }
 
     /// The bias gradients of this worker's units.
@@ -188,9 +209,9 @@ final class DenseOperation: BatchOperation {
         let (units, columns) = gradientTile(of: worker)
         // Where the inputs are cut, every worker has all units, and the one with the first inputs sees to the biases.
         guard !units.isEmpty, !columns.isEmpty, columns.lowerBound == 0 else { return }
-        cvm_column_sums(
-            bias.gradientSums[0].pointer + units.lowerBound, output.gradients.pointer + units.lowerBound,
-            output.columnCount, pass.rowCount, units.count, pass.isFirst ? 0 : 1)
+        addRows(
+            of: output.gradients, units: units, rowCount: pass.rowCount,
+            into: bias.gradientSums[0].pointer + units.lowerBound, accumulates: !pass.isFirst)
     }
 
     /// The input gradient, Δ W, for this worker's tile of it.

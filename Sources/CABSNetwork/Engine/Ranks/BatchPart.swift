@@ -1,0 +1,14 @@
+import CABSExamples
+
+/// Some examples of a batch that follow each other, each with the place in the batch that its random numbers follow from.
+struct BatchPart<Whole: ExampleBatch>: ExampleBatch {
+    let whole: Whole
+    let positions: Range<Int>
+
+    var count: Int { positions.count }
+    var firstDraw: UInt64 { whole.firstDraw + UInt64(positions.lowerBound) }
+
+    func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
+        whole.copyExample(at: positions.lowerBound + position, input: &input, target: &target)
+    }
+}

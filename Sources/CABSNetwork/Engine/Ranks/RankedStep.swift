@@ -1,0 +1,115 @@
+import CABSExamples
+import CABSRanks
+
+/// One step, measurement or evaluation of this rank among the others.
+///
+/// Whatever decides anything is gathered, so that all ranks have the same numbers, in the same order, and decide alike: either all make the
+/// step or none.
+final class RankedStep: @unchecked Sendable {
+    // Worker 0 alone writes here, between barriers, and the communication thread touches nothing of it: the proof of Sendable.
+    let exchange: RankExchange
+    /// The numbers of examples, by rank.
+    let exampleCounts: [Int]
+    /// What is known of the whole batch, a row for each rank where this rank's records have one for each worker.
+    let whole: BatchRecords
+    /// What the ranks told each other, by rank.
+    private(set) var told: [[Double]] = []
+    /// What went wrong; nothing is to be done after it.
+    private(set) var failure: (any Error)?
+    private let telling: () -> [Double]
+    private var losses: Communicator.Transfer<[[Double]]>?
+    private var exchanges: [Communicator.Transfer<Void>] = []
+    /// How long worker 0 waited for the other ranks.
+    private(set) var secondsWaited = 0.0
+
+    init(_ exchange: RankExchange, exampleCount: Int, parameterCount: Int, telling: @escaping () -> [Double]) {
+        self.exchange = exchange
+        self.telling = telling
+        let count = exchange.communicator.count
+        exampleCounts = (0..<count).map { evenPart($0, of: count, total: exampleCount).count }
+        whole = BatchRecords(exampleCount: exampleCount, parameterCount: parameterCount, workerCount: count)
+    }
+
+    var rank: Int { exchange.communicator.rank }
+    /// This rank's part of the batch.
+    var positions: Range<Int> {
+        evenPart(rank, of: exampleCounts.count, total: whole.exampleCount)
+    }
+    var sendsRows: Bool { whole.exampleCount <= exchange.rows.largestExampleCount }
+
+    // MARK: What worker 0 does
+
+    /// Begins to tell the others of the losses, and what else there is to tell.
+    func beginLosses(_ records: BatchRecords, correctCount: Int) {
+        let own = records.lossValues + [Double(correctCount)] + telling()
+        let toldCount = own.count - records.exampleCount - 1
+        let counts = exampleCounts.map { $0 + 1 + toldCount }
+        losses = exchange.communicator.start { group in try Self.gather(own, counts, group) }
+    }
+
+    /// Begins to exchange gradients, or rows.
+    func begin(_ buckets: [GradientBucket], withRows: Bool) {
+        let (exchange, counts) = (exchange, exampleCounts)
+        exchanges.append(
+            exchange.communicator.start { group in
+                if withRows { try exchange.rows.gather(group, exampleCounts: counts) }
+                for bucket in buckets { try bucket.exchange(group) }
+            })
+    }
+
+    /// Waits for all that was begun, and takes the losses over.
+    func finishExchanges() {
+        wait {
+            if let losses {
+                let gathered = try exchange.communicator.finish(losses)
+                for (rank, values) in gathered.enumerated() {
+                    let count = exampleCounts[rank]
+                    whole.setLosses(
+                        values.prefix(count), correctCount: Int(values[count]), from: firstPosition(of: rank), row: rank)
+                    told.append(Array(values.dropFirst(count + 1)))
+                }
+            }
+            for transfer in exchanges { try exchange.communicator.finish(transfer) }
+        }
+    }
+
+    /// Gathers the norms, of examples and of the gradient.
+    func gatherNorms(_ records: BatchRecords) {
+        wait {
+            let own = records.squaredNormValues + records.parameterSums + records.gradientSums
+            let (counts, parameterCount) = (exampleCounts, records.parameterCount)
+            let gathered = try exchange.communicator.run { group in
+                try Self.gather(own, counts.map { $0 + 2 * parameterCount }, group)
+            }
+            for (rank, values) in gathered.enumerated() {
+                whole.setNorms(values, exampleCount: exampleCounts[rank], from: firstPosition(of: rank), row: rank)
+            }
+        }
+    }
+
+    /// Gives every rank what this rank has of some buckets.
+    func gather(_ buckets: [GradientBucket]) {
+        wait {
+            try exchange.communicator.run { group in for bucket in buckets { try bucket.gather(group) } }
+        }
+    }
+
+    private func wait(_ body: () throws -> Void) {
+        guard failure == nil else { return }
+        let start = ContinuousClock.now
+        do { try body() } catch { failure = error }
+        secondsWaited += (ContinuousClock.now - start) / .seconds(1)
+    }
+
+    private func firstPosition(of rank: Int) -> Int { exampleCounts[..<rank].reduce(0, +) }
+
+    private static func gather(_ own: [Double], _ counts: [Int], _ group: any RankGroup) throws -> [[Double]] {
+        var all = [Double](repeating: 0, count: counts.reduce(0, +))
+        try group.gather(own, into: &all, counts: counts)
+        var start = 0
+        return counts.map { count in
+            defer { start += count }
+            return Array(all[start..<start + count])
+        }
+    }
+}
