@@ -55,7 +55,7 @@ let package = Package(
         .executableTarget(
             name: "CABSCommand",
             dependencies: [
-                "CABSReport", "CABSTerminal", "CABSTraining",
+                "CABSRanks", "CABSReport", "CABSTerminal", "CABSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // What needs protocol buffers, whose library takes a minute to build: `cabs export` hands over to it.

@@ -42,14 +42,23 @@ struct CompareCommand: AsyncParsableCommand {
     @OptionGroup(title: "Optimizer") var optimizer: OptimizerArguments
     @OptionGroup(title: "Measurement") var measurement: MeasurementArguments
     @OptionGroup(title: "Each run") var length: RunArguments
+    @OptionGroup(title: "Several processes") var ranks: RankArguments
 
     @Flag(help: "Print warnings, errors and the results alone.")
     var quiet = false
 
     func run() async throws {
+        // What differs otherwise, each run's own comparison finds.
+        try await ranks.together({ try TrainingOptions(properties: [data, images, model, optimizer, measurement, length]) }) {
+            try await run(in: $0)
+        }
+    }
+
+    private func run(in team: RankTeam?) async throws {
+        let isFirst = team?.isFirst ?? true
         let grid = try checkingUsage { try mergedGrid() }
-        let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output)) }
-        let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet)
+        let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output), team: team) }
+        let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !isFirst)
         Interruption.install()
         WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
         for run in comparison.runs {
@@ -68,9 +77,11 @@ struct CompareCommand: AsyncParsableCommand {
                 display.finish("stopped; the same command goes on from here")
                 throw ExitCode(Interruption.exitCode)
             }
+            guard isFirst else { continue }
             try comparison.writeResults()
             display.end(try comparison.directory(of: run).summary())
         }
+        guard isFirst else { return }
         try comparison.writeResults()
         display.finish("all \(comparison.runs.count) runs have ended")
         try printResult(try ComparisonTable(comparison.results()).text)

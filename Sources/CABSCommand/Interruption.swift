@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// What SIGINT, SIGTERM and SIGHUP ask of a run: to stop after the step. A second SIGINT ends the process at once; a hang-up that was
+/// What SIGINT, SIGTERM, SIGHUP and SIGUSR1, which schedulers send before a job's time is over, ask of a run: to stop after the step. A second SIGINT ends the process at once; a hang-up that was
 /// ignored when the process began, as `nohup` has it, stays ignored.
 enum Interruption {
     private static let received = Atomic<Int32>(0)
@@ -10,7 +10,7 @@ enum Interruption {
     static func install() {
         // Made here, as a signal handler must not.
         _ = received.load(ordering: .relaxed)
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] {
             var before = sigaction()
             sigaction(number, nil, &before)
             if number == SIGHUP, before.__sigaction_handler.sa_handler.map({ unsafeBitCast($0, to: Int.self) }) == 1 {
@@ -27,6 +27,7 @@ enum Interruption {
     /// Whether a signal has come.
     static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
 
-    /// The exit code of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
-    static var exitCode: Int32 { 128 + received.load(ordering: .relaxed) }
+    /// The exit code of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP, 138 for SIGUSR1. Where another
+    /// rank had the signal, as for SIGTERM.
+    static var exitCode: Int32 { 128 + (isRequested ? received.load(ordering: .relaxed) : SIGTERM) }
 }

@@ -37,13 +37,19 @@ final class ProgressDisplay {
             "model  \(configuration.model.name): \(Self.counted(model.parameterCount, "parameter", "parameters")), "
                 + "\(Self.millions(model.operationsPerExample))FLOP an example, "
                 + "\(Self.millions(run.trainer.networkByteCount))B, "
-                + Self.counted(options.workers!, "worker", "workers"))
+                + (run.team.map(Self.ranks) ?? Self.counted(run.trainer.workerCount, "worker", "workers")))
         output.print(
             "rule   batch size \(options.batchSize!)"
                 + (options.minimumBatchSize.map { " from \($0) to \(options.maximumBatchSize!)" } ?? "")
                 + "; \(options.optimizer!) at learning rate \(options.learningRate!)"
                 + (options.learningRateSchedule == "constant" ? "" : " (\(options.learningRateSchedule!))")
                 + ", for \(length)")
+    }
+
+    private static func ranks(_ team: RankTeam) -> String {
+        let workers = team.members.reduce(0) { $0 + $1.workers }
+        let hosts = Set(team.members.map(\.host)).count
+        return "\(counted(workers, "worker", "workers")) of \(team.members.count) ranks on \(counted(hosts, "host", "hosts"))"
     }
 
     private static func counted(_ count: Int, _ one: String, _ many: String) -> String {

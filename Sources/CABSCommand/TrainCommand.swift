@@ -23,14 +23,20 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Batch size") var measurement: MeasurementArguments
     @OptionGroup(title: "Run") var length: RunArguments
     @OptionGroup(title: "Files") var places: PlaceArguments
+    @OptionGroup(title: "Several processes") var ranks: RankArguments
 
     @Flag(help: "Print warnings and errors alone.")
     var quiet = false
 
     func run() async throws {
-        let training = try await makeRun()
-        WorkerNotice.print(workers: training.configuration.options.workers!)
-        let display = ProgressDisplay(training.configuration.length, isQuiet: quiet)
+        try await ranks.together(optionsToCompare) { try await run(in: $0) }
+    }
+
+    private func run(in team: RankTeam?) async throws {
+        let training = try await makeRun(in: team)
+        WorkerNotice.print(workers: training.trainer.workerCount)
+        let isQuiet = quiet || !(team?.isFirst ?? true)
+        let display = ProgressDisplay(training.configuration.length, isQuiet: isQuiet)
         display.start(training)
         Interruption.install()
         do {
@@ -46,7 +52,12 @@ struct TrainCommand: AsyncParsableCommand {
         }
     }
 
-    private func makeRun() async throws -> TrainingRun {
+    /// What must be the same on all ranks.
+    private func optionsToCompare() throws -> TrainingOptions {
+        try places.resume == nil ? checkingUsage { try mergedOptions() } : checkingUsage { try givenOptions() }
+    }
+
+    private func makeRun(in team: RankTeam?) async throws -> TrainingRun {
         let traceFile = places.trace.map { URL(userPath: $0) }
         if let folder = places.resume {
             guard places.config == nil, places.output == nil else {
@@ -56,19 +67,20 @@ struct TrainCommand: AsyncParsableCommand {
             let given = try checkingUsage { try givenOptions() }
             do {
                 return try await TrainingRun(
-                    resuming: RunDirectory(existing: URL(userPath: folder)), with: given, traceFile: traceFile
+                    resuming: RunDirectory(existing: URL(userPath: folder)), with: given, traceFile: traceFile, team: team
                 ) { printWarning("\($0); taking the checkpoint before") }
             } catch {
                 return try checkingUsage { throw error }
             }
         }
-        let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions()) }
+        let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions(), isShared: team != nil) }
         let reading = ReadingDisplay()
         defer { reading.finish() }
+        let showsReading = !quiet && team?.isFirst ?? true
         return try checkingUsage {
             try TrainingRun(
-                configuration, output: places.output.map { URL(userPath: $0) }, traceFile: traceFile,
-                onConversion: printWarning, onProgress: quiet ? nil : reading.show)
+                configuration, output: places.output.map { URL(userPath: $0) }, traceFile: traceFile, team: team,
+                onConversion: printWarning, onProgress: showsReading ? reading.show : nil)
         }
     }
 

@@ -24,6 +24,21 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
         return includes(dnnl_cpu_isa_avx) ? .avx : .sse41
     }
 
+    /// Has the engine use this set and no larger one, before it is first used.
+    ///
+    /// - Returns: Whether it does.
+    public func limitEngine() -> Bool {
+        let limit =
+            switch self {
+            case .sse41: dnnl_cpu_isa_sse41
+            case .avx: dnnl_cpu_isa_avx
+            case .avx2: dnnl_cpu_isa_avx2
+            case .avx512: dnnl_cpu_isa_avx512_core
+            }
+        dnnl_set_max_cpu_isa(limit)
+        return Self.effective == self
+    }
+
     /// Makes our own loops use this set and no larger one.
     package func limitVectorMath() {
         switch self {

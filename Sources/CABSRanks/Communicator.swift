@@ -111,6 +111,9 @@ public final class Communicator: Sendable {
         return try run { group in try group.broadcast(own) }
     }
 
+    /// Waits until all ranks have come here. Collective.
+    public func meet() throws { _ = try gather(0) }
+
     /// Takes leave at the end. Collective.
     public func leave() {
         _ = try? run { $0.leave() }

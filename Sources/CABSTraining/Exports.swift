@@ -3,3 +3,4 @@
 @_exported import CABSExamples
 @_exported import CABSNetwork
 @_exported import CABSPrimitives
+@_exported import CABSRanks

@@ -26,6 +26,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case inUse(path: String, by: String)
     /// There is no checkpoint to resume from.
     case noCheckpoint(path: String, reason: String)
+    /// A rank of a run has something else than the first.
+    case ranksDiffer(rank: Int, host: String, field: String, own: String, first: String)
     /// A run cannot go on under other data or options than it began with.
     case resumesDifferently(what: String, before: String, now: String)
     /// The state in a checkpoint cannot be one of the run.
@@ -80,6 +82,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "nothing to resume in \(path): \(reason)"
         case .resumesDifferently(let what, let before, let now):
             "the run began with \(what) \(before), but now it is \(now); resume it as it was, or begin another"
+        case .ranksDiffer(let rank, let host, let field, let own, let first):
+            "rank \(rank) on \(host) has \(field) \(own), where rank 0 has \(first); all ranks must be given the same"
         case .impossibleState(let flaw):
             "the checkpoint's state cannot be one of this run: \(flaw); remove that checkpoint to go on from the one before"
         case .unwritable(let path, let reason):

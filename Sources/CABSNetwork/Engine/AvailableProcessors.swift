@@ -4,14 +4,19 @@ import Foundation
 /// The processors that this process may use: those that it is bound to, and no more than its control groups grant time for.
 public enum AvailableProcessors {
     /// Their number, at least one.
-    public static let count = max(1, min(affinityCount, controlGroupCount(root: URL(filePath: "/")) ?? .max))
+    public static let count = max(1, min(numbers.count, quota ?? .max))
 
-    /// The number that the process is bound to, all of the machine's where it is not bound.
-    private static var affinityCount: Int {
-        let count = Int(cthreads_affinity_count())
-        if count > 0 { return count }
-        return ProcessInfo.processInfo.activeProcessorCount
-    }
+    /// The system's numbers of those that the process is bound to, all of the machine's where it is not bound.
+    public static let numbers: [Int] = {
+        let count = cthreads_affinity(nil, 0)
+        guard count > 0 else { return Array(0..<ProcessInfo.processInfo.activeProcessorCount) }
+        var numbers = [Int32](repeating: 0, count: Int(count))
+        cthreads_affinity(&numbers, count)
+        return numbers.map(Int.init)
+    }()
+
+    /// The time that the process's control groups grant it, as a number of processors, rounded up; nothing where they set no limit.
+    public static let quota: Int? = controlGroupCount(root: URL(filePath: "/"))
 
     /// The smallest quota of processor time among the process's control groups and those above them, as a number of processors,
     /// rounded up. Nothing where none is set.

@@ -13,14 +13,25 @@ struct Checkpoint {
     ///
     /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where the file is damaged or holds parameters alone.
     init(contentsOf file: URL) throws(TrainingError) {
-        let contents = try Safetensors.contents(of: file)
+        try self.init(Safetensors.contents(of: file), named: file.path)
+    }
+
+    /// Reads a checkpoint that another rank has.
+    ///
+    /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)``, as for a file.
+    init(data: Data) throws(TrainingError) {
+        let name = "the checkpoint of rank 0"
+        try self.init(Safetensors.contents(of: data, named: name), named: name)
+    }
+
+    private init(_ contents: Safetensors.Contents, named name: String) throws(TrainingError) {
         guard let text = contents.metadata[Self.stateKey] else {
-            throw .invalidParameterFile(file: file.path, reason: "it has parameters but no state of a run")
+            throw .invalidParameterFile(file: name, reason: "it has parameters but no state of a run")
         }
         do {
             state = try JSONDecoder().decode(RunState.self, from: Data(text.utf8))
         } catch {
-            throw .invalidParameterFile(file: file.path, reason: "the state of the run in it cannot be read: \(error)")
+            throw .invalidParameterFile(file: name, reason: "the state of the run in it cannot be read: \(error)")
         }
         tensors = CheckpointTensors(of: contents.parameters)
     }
@@ -34,15 +45,23 @@ struct Checkpoint {
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
     func write(to file: URL) throws(TrainingError) {
+        try DurableFile.write(try data(named: file.path), to: file)
+    }
+
+    /// The bytes of the checkpoint's file.
+    ///
+    /// - Parameter name: What errors call the file.
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    func data(named name: String = "the checkpoint") throws(TrainingError) -> Data {
         let text: String
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = .sortedKeys
             text = String(decoding: try encoder.encode(state), as: UTF8.self)
         } catch {
-            throw .unwritable(path: file.path, reason: "\(error)")
+            throw .unwritable(path: name, reason: "\(error)")
         }
-        try Safetensors.write(tensors.all, metadata: [Self.stateKey: text], to: file)
+        return try Safetensors.data(of: tensors.all, [Self.stateKey: text], named: name)
     }
 }
 

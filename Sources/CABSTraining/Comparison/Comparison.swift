@@ -9,6 +9,8 @@ public struct Comparison: Sendable {
     public let url: URL
     /// The grid's runs.
     public let runs: [ComparisonGrid.Run]
+    /// The ranks that make each run together, where there are several. The folder is the first one's.
+    private let team: RankTeam?
 
     /// The grid.
     public static let gridFileName = "grid.yaml"
@@ -17,10 +19,20 @@ public struct Comparison: Sendable {
     ///
     /// The grid may have grown or changed since: runs that both have are kept.
     ///
+    /// - Parameters:
+    ///   - grid: The grid.
+    ///   - url: The folder.
+    ///   - team: The ranks that make each run together, where there are several: all must give the same grid.
     /// - Throws: ``TrainingError`` where the folder holds something else or cannot be written, or where a run in it that bears the
     ///   name of one of the grid had other options; and what ``ComparisonGrid/runs()`` throws.
-    public init(_ grid: ComparisonGrid, in url: URL) throws {
-        self.url = url
+    public init(_ grid: ComparisonGrid, in url: URL, team: RankTeam? = nil) throws {
+        (self.url, self.team) = (url, team)
+        guard team?.isFirst ?? true else {
+            let text = try team!.broadcast("")
+            let grid = try ConfigurationFile.decode(ComparisonGrid.self, from: text, named: "the grid of rank 0")
+            runs = try grid.runs(isShared: true)
+            return
+        }
         let gridFile = url.appending(path: Self.gridFileName)
         if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path), !contents.isEmpty {
             guard FileManager.default.fileExists(atPath: gridFile.path) else {
@@ -29,8 +41,8 @@ public struct Comparison: Sendable {
         }
         let earlier =
             FileManager.default.fileExists(atPath: gridFile.path) ? try ComparisonGrid(contentsOf: gridFile) : nil
-        let grid = grid.settled(after: earlier)
-        runs = try grid.runs()
+        let grid = grid.settled(after: earlier, isShared: team != nil)
+        runs = try grid.runs(isShared: team != nil)
         do {
             try FileManager.default.createDirectory(
                 at: url.appending(path: "runs"), withIntermediateDirectories: true)
@@ -39,13 +51,14 @@ public struct Comparison: Sendable {
         }
         try DurableFile.write(Data(ConfigurationFile.text(of: grid).utf8), to: gridFile)
         for run in runs { try checkOptions(of: run) }
+        _ = try team?.broadcast(ConfigurationFile.text(of: grid))
     }
 
     /// Opens a folder that a grid has been run in, to read. Nothing is written.
     ///
     /// - Throws: ``TrainingError`` where there is no grid or it is damaged; and what ``ComparisonGrid/runs()`` throws.
     public init(existing url: URL) throws {
-        self.url = url
+        (self.url, team) = (url, nil)
         runs = try ComparisonGrid(contentsOf: url.appending(path: Self.gridFileName)).runs()
     }
 
@@ -66,9 +79,10 @@ public struct Comparison: Sendable {
                 + "is \(now); name another folder, or remove that run's")
     }
 
-    /// Whether a run has come to its end.
-    public func hasEnded(_ run: ComparisonGrid.Run) throws(TrainingError) -> Bool {
-        try directory(of: run).summary() != nil
+    /// Whether a run has come to its end. Of several ranks all must ask.
+    public func hasEnded(_ run: ComparisonGrid.Run) throws -> Bool {
+        guard let team else { return try directory(of: run).summary() != nil }
+        return try team.broadcast(directory(of: run).summary() != nil)
     }
 
     /// Makes a run, from its beginning or its last checkpoint. One that diverges is recorded as such.
@@ -76,11 +90,11 @@ public struct Comparison: Sendable {
     /// - Parameters:
     ///   - run: The run.
     ///   - onEvent: Called after each step, evaluation and checkpoint.
-    ///   - shouldStop: Asked after each step: whether to stop there, with a checkpoint.
+    ///   - shouldStop: Asked with each step, from another thread: whether to stop after it, with a checkpoint.
     /// - Throws: ``RunInterruption``, and what setting up and making a run throw, but for divergence.
     public func make(
         _ run: ComparisonGrid.Run, onEvent: (TrainingRun.Event) -> Void = { _ in },
-        shouldStop: () -> Bool = { false }
+        shouldStop: @escaping @Sendable () -> Bool = { false }
     ) async throws {
         do {
             _ = try await prepare(run, onEvent).run(onEvent: onEvent, shouldStop: shouldStop)
@@ -93,26 +107,43 @@ public struct Comparison: Sendable {
         _ run: ComparisonGrid.Run, _ onEvent: (TrainingRun.Event) -> Void
     ) async throws -> TrainingRun {
         let directory = directory(of: run)
-        if directory.hasCheckpoint {
+        if try canGoOn(directory, run) {
             do {
-                return try await TrainingRun(resuming: directory, with: run.configuration.options) {
+                return try await TrainingRun(resuming: directory, with: run.configuration.options, team: team) {
                     onEvent(.damagedCheckpoint($0))
                 }
-            } catch let error as TrainingError {
-                // Checkpoints that are damaged, or of a grid that has changed since, are of no more use.
-                switch error {
-                case .noCheckpoint, .resumesDifferently: break
-                default: throw error
-                }
+            } catch TrainingError.resumesDifferently {
+                // Checkpoints of data that have changed since are of no more use.
             }
         }
-        if FileManager.default.fileExists(atPath: directory.url.path) {
+        if team?.isFirst ?? true, FileManager.default.fileExists(atPath: directory.url.path) {
             // What an interrupted run left, and no other process works on; all of it is ours.
             let lock = try RunLock(directory.url)
             try? FileManager.default.removeItem(at: directory.url)
             withExtendedLifetime(lock) {}
         }
-        return try TrainingRun(run.configuration, output: directory.url)
+        return try TrainingRun(run.configuration, output: directory.url, team: team)
+    }
+
+    /// Whether there is a checkpoint to go on from: whole, and not of a grid that has changed since.
+    private func canGoOn(_ directory: RunDirectory, _ run: ComparisonGrid.Run) throws -> Bool {
+        func find() throws -> Bool {
+            guard directory.hasCheckpoint else { return false }
+            do {
+                let stored = try TrainingOptions(contentsOf: directory.configurationFile)
+                let before = try TrainingConfiguration(stored, isShared: team != nil)
+                try run.configuration.checkContinuation(of: before, isShared: team != nil)
+                _ = try directory.checkpoints.newest { _ in }
+                return true
+            } catch let error as TrainingError {
+                switch error {
+                case .noCheckpoint, .resumesDifferently: return false
+                default: throw error
+                }
+            }
+        }
+        guard let team else { return try find() }
+        return try team.broadcast(find())
     }
 
     /// The results of all runs that have ended, in the grid's order.

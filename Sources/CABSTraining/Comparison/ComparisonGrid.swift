@@ -131,7 +131,9 @@ public struct ComparisonGrid: Sendable, Codable {
     ///
     /// - Throws: What ``TrainingConfiguration/init(_:)`` throws, and ``TrainingError/contradiction(_:)`` for a grid without
     ///   runs, with two that are the same, or with two budgets.
-    public func runs() throws -> [Run] {
+    ///
+    /// - Parameter isShared: Whether several ranks make each run, each with a number of workers of its own where none is given.
+    public func runs(isShared: Bool = false) throws -> [Run] {
         guard !rules.isEmpty, !learningRates.isEmpty, seeds?.isEmpty != true, datasets?.isEmpty != true,
             models?.isEmpty != true
         else {
@@ -151,7 +153,7 @@ public struct ComparisonGrid: Sendable, Codable {
                 for model in models.map({ $0.map(Optional.some) }) ?? [nil] {
                     for learningRate in learningRates {
                         for rule in rules {
-                            let run = try run(rule, dataset, model, learningRate, seed)
+                            let run = try run(rule, dataset, model, learningRate, seed, isShared: isShared)
                             guard known.insert(run.identifier).inserted else {
                                 throw TrainingError.contradiction(
                                     "the grid has two runs \(run.identifier); give rules names of their own")
@@ -168,11 +170,13 @@ public struct ComparisonGrid: Sendable, Codable {
     /// The grid with what depends on the machine settled: the number of workers, the data set that is found, and where its files lie. So it
     /// means the same runs wherever it goes on.
     ///
-    /// - Parameter earlier: The grid as it was settled before, whose word counts where this one says nothing.
-    func settled(after earlier: ComparisonGrid?) -> ComparisonGrid {
+    /// - Parameters:
+    ///   - earlier: The grid as it was settled before, whose word counts where this one says nothing.
+    ///   - isShared: Whether several ranks make each run, each with a number of workers of its own.
+    func settled(after earlier: ComparisonGrid?, isShared: Bool = false) -> ComparisonGrid {
         var options = options ?? TrainingOptions()
         let before = earlier?.options
-        options.workers = options.workers ?? before?.workers ?? Network.defaultWorkerCount
+        options.workers = options.workers ?? (isShared ? nil : before?.workers ?? Network.defaultWorkerCount)
         options.data = options.data ?? before?.data
         options = options.withAbsolutePaths
         if datasets == nil, options.dataset == nil, rules.contains(where: { $0.options.dataset == nil }) {
@@ -209,7 +213,8 @@ public struct ComparisonGrid: Sendable, Codable {
     }
 
     private func run(
-        _ rule: Rule, _ dataset: DatasetName?, _ model: ModelConfiguration?, _ learningRate: Double, _ seed: UInt64
+        _ rule: Rule, _ dataset: DatasetName?, _ model: ModelConfiguration?, _ learningRate: Double, _ seed: UInt64,
+        isShared: Bool
     ) throws -> Run {
         var own = TrainingOptions()
         own.dataset = dataset
@@ -226,7 +231,7 @@ public struct ComparisonGrid: Sendable, Codable {
             }
             all = overridden
         }
-        let configuration = try TrainingConfiguration(all)
+        let configuration = try TrainingConfiguration(all, isShared: isShared)
         let parts = [
             configuration.dataset.rawValue, configuration.model.name, rule.name, "\(learningRate.shortest)", "\(seed)",
         ]

@@ -33,10 +33,18 @@ public enum Safetensors {
         } catch {
             throw .unreadable(path: file.path, reason: error.localizedDescription)
         }
+        return try contents(of: data, named: file.path)
+    }
+
+    /// Reads all that a file's bytes say.
+    ///
+    /// - Parameter name: What errors call the file.
+    /// - Throws: ``TrainingError/invalidParameterFile(file:reason:)`` where anything about them is not right.
+    static func contents(of data: Data, named name: String) throws(TrainingError) -> Contents {
         do {
             return try parse(data)
         } catch {
-            throw .invalidParameterFile(file: file.path, reason: error.reason)
+            throw .invalidParameterFile(file: name, reason: error.reason)
         }
     }
 
@@ -72,13 +80,21 @@ public enum Safetensors {
     public static func write(
         _ parameters: ParameterSet, metadata: [String: String] = [:], to file: URL
     ) throws(TrainingError) {
-        let data: Data
+        try DurableFile.write(try data(of: parameters, metadata, named: file.path), to: file)
+    }
+
+    /// The bytes of a file with tensors.
+    ///
+    /// - Parameter name: What errors call the file.
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    static func data(
+        of parameters: ParameterSet, _ metadata: [String: String], named name: String
+    ) throws(TrainingError) -> Data {
         do {
-            data = try encode(parameters, metadata)
+            return try encode(parameters, metadata)
         } catch {
-            throw .unwritable(path: file.path, reason: "\(error)")
+            throw .unwritable(path: name, reason: "\(error)")
         }
-        try DurableFile.write(data, to: file)
     }
 
     private struct FormatError: Error {

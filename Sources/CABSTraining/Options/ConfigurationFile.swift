@@ -8,7 +8,15 @@ enum ConfigurationFile {
     ///
     /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
     static func decode<Value: Decodable>(_ type: Value.Type, from file: URL) throws(TrainingError) -> Value {
-        let text = try text(in: file)
+        try decode(type, from: try text(in: file), named: file.path)
+    }
+
+    /// Reads a file's text.
+    ///
+    /// - Parameter name: What errors call the file.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from text: String, named name: String
+    ) throws(TrainingError) -> Value {
         do {
             // Kept as long as its nodes are in use, as Yams asks for.
             let parser = try Parser(yaml: text, resolver: Resolver.basic.appending(.merge))
@@ -21,7 +29,7 @@ enum ConfigurationFile {
                 }
             }
         } catch {
-            throw .invalidConfiguration(file: file.path, reason: "\((error as? YamlError).map(explain) ?? "\(error)")")
+            throw .invalidConfiguration(file: name, reason: "\((error as? YamlError).map(explain) ?? "\(error)")")
         }
     }
 
@@ -31,7 +39,7 @@ enum ConfigurationFile {
     }
 
     /// The text of a file, which must be in UTF-8.
-    private static func text(in file: URL) throws(TrainingError) -> String {
+    static func text(in file: URL) throws(TrainingError) -> String {
         guard !file.isFolder else { throw .unreadable(path: file.path, reason: "it is a folder") }
         let data: Data
         do {

@@ -32,9 +32,12 @@ public struct TrainingConfiguration: Sendable {
 
     /// Fills in the defaults and checks the options.
     ///
+    /// - Parameters:
+    ///   - given: The options.
+    ///   - isShared: Whether several ranks make the run, each with a number of workers of its own where none is given.
     /// - Throws: ``TrainingError`` and `BatchSizePolicyError` for values out of range and options that contradict each
     ///   other.
-    public init(_ given: TrainingOptions) throws {
+    public init(_ given: TrainingOptions, isShared: Bool = false) throws {
         var options = given.withAbsolutePaths
         let dataset = given.dataset ?? Self.defaultDataset(in: options.data)
         options.dataset = dataset
@@ -44,7 +47,7 @@ public struct TrainingConfiguration: Sendable {
         images = try Self.images(&options, dataset, model)
         options.loss = given.loss ?? Self.defaultLoss(for: dataset, at: place)
         options.seed = given.seed ?? 0
-        options.workers = given.workers ?? Network.defaultWorkerCount
+        options.workers = given.workers ?? (isShared ? nil : Network.defaultWorkerCount)
         options.estimator = given.estimator ?? .exact
         length = try Self.length(&options)
         let optimizerName = try OptimizerName(given.optimizer ?? "sgd")
@@ -169,11 +172,12 @@ public struct TrainingConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - parameters: The parameters to start from, instead of those that the options name or the seed gives.
+    ///   - team: The ranks that make the run together, where there are several.
     ///   - onConversion: Told where the initial parameters are no 32-bit floats in their file.
     ///   - onProgress: Told how many of own pictures were read, of how many, now and then and from several threads.
     /// - Throws: What loading the data and parameters, making the model and setting up the trainer throw.
     public func makeTrainer(
-        from parameters: ParameterSet? = nil, onConversion: (String) -> Void = { _ in },
+        from parameters: ParameterSet? = nil, for team: RankTeam? = nil, onConversion: (String) -> Void = { _ in },
         onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws -> Trainer {
         let data = try loadData(onProgress: onProgress)
@@ -187,17 +191,21 @@ public struct TrainingConfiguration: Sendable {
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: rule.makePolicy(options, for: data), estimator: options.estimator!,
             order: order, lossBound: options.lossBound!,
-            gradientBound: options.gradientBound ?? .infinity, average: average, workerCount: options.workers,
-            parameters: parameters)
+            gradientBound: options.gradientBound ?? .infinity, average: average,
+            workerCount: team?.workerCount ?? options.workers,
+            parameters: parameters, ranks: team?.communicator, exchange: team?.exchange ?? .automatic)
     }
 
     /// Checks that a run that began with other options may go on with these: only its length may grow, where nothing else follows from
     /// it, and what does not touch its course may change.
     ///
+    /// - Parameters:
+    ///   - before: What it began with.
+    ///   - isShared: Whether several ranks go on with it, each with a number of workers of its own.
     /// - Throws: ``TrainingError/resumesDifferently(what:before:now:)`` naming the first option that may not.
-    func checkContinuation(of before: TrainingConfiguration) throws {
-        for (option, old, new) in try options.differences(from: before.options)
-        where !Self.optionsBesideTheCourse.contains(option) {
+    func checkContinuation(of before: TrainingConfiguration, isShared: Bool = false) throws {
+        let free = Self.optionsBesideTheCourse.union(isShared ? ["workers"] : [])
+        for (option, old, new) in try options.differences(from: before.options) where !free.contains(option) {
             if ["steps", "examples", "epochs", "seconds"].contains(option), !lengthSetsMore,
                 let (old, new) = (Double(old), Double(new)) as? (Double, Double), new >= old
             {

@@ -187,6 +187,13 @@ public struct TrainingOptions: Sendable, Codable {
         self = try ConfigurationFile.decode(StrictOptions.self, from: file).options
     }
 
+    /// Reads a configuration file's text.
+    ///
+    /// - Throws: ``TrainingError`` naming the file and what is wrong with it.
+    init(text: String, named name: String) throws(TrainingError) {
+        self = try ConfigurationFile.decode(StrictOptions.self, from: text, named: name).options
+    }
+
     /// Reads a file with a model: a mapping with the key `layers`.
     ///
     /// - Throws: ``TrainingError`` naming the file and what is wrong with it.

@@ -21,6 +21,8 @@ public struct RunDirectory: Sendable {
     public var finalAverageFile: URL { checkpointFolder.appending(path: "final-average.safetensors") }
     /// Where the run diverged, if it did.
     public var divergenceFile: URL { url.appending(path: "divergence.json") }
+    /// The ranks that made the run, or went on with it, the last time; where there were several.
+    public var ranksFile: URL { url.appending(path: "ranks.json") }
     /// What the network must be given.
     public var inputFile: URL { url.appending(path: "input.json") }
     /// What the network takes for what, where that was asked for.
@@ -109,6 +111,14 @@ public struct RunDirectory: Sendable {
             throw .unwritable(path: configurationFile.path, reason: "\(error)")
         }
         try DurableFile.write(Data(text.utf8), to: configurationFile)
+    }
+
+    /// The text of the options that repeat the run.
+    func configurationText() throws(TrainingError) -> String { try ConfigurationFile.text(in: configurationFile) }
+
+    /// Writes which ranks make the run; where there are none, no earlier ones are left.
+    func write(_ ranks: [RankMember]?) throws(TrainingError) {
+        if let ranks { try write(ranks, to: ranksFile) } else { try? FileManager.default.removeItem(at: ranksFile) }
     }
 
     /// Takes back what came out, where the run goes on: the summary, and the parameters at what was its end.

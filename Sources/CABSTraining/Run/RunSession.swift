@@ -4,15 +4,15 @@ import Foundation
 struct RunSession {
     var record: RunRecord
     private var shadows: ShadowRules
-    private let metrics: LineFile
+    /// The files of steps; only the first of several ranks has any.
+    private let metrics: LineFile?
     private let trace: LineFile?
     private let estimators: LineFile?
     private let checkpointInterval: CheckpointInterval
     private let comparisonInterval: Int?
     private let data: DataFingerprint
-    /// The time of the run before this session's first step, and when that began.
-    private let secondsBefore: Double
-    private let begin = ContinuousClock.now
+    /// The time of the run.
+    let clock: Clock
     /// The time of the run before its last step.
     private var secondsBeforeStep: Double
 
@@ -22,18 +22,31 @@ struct RunSession {
     init(_ run: TrainingRun, from state: RunState?, after earlier: RunSession? = nil) throws {
         let examplesPerEpoch = run.trainer.data.training.count
         record = state?.record ?? RunRecord(examplesPerEpoch: examplesPerEpoch)
-        if let earlier { record.seconds = earlier.secondsNow }
+        if let earlier { record.seconds = earlier.clock.secondsNow }
         shadows = try run.configuration.makeShadows(for: run.trainer.data)
         if let state { try shadows.restore(state.shadows) }
-        let directory = run.directory
-        metrics = try Self.file(directory.metricsFile, at: state?.metricsLength)
+        let (directory, writes) = (run.directory, run.team?.isFirst ?? true)
+        metrics = writes ? try Self.file(directory.metricsFile, at: state?.metricsLength) : nil
         comparisonInterval = run.configuration.options.compareEstimators
         estimators =
-            comparisonInterval == nil ? nil : try Self.file(directory.estimatorsFile, at: state?.estimatorsLength)
-        trace = try run.traceFile.map { url throws in try Self.copy(of: directory.metricsFile, at: url) }
+            comparisonInterval == nil || !writes
+            ? nil : try Self.file(directory.estimatorsFile, at: state?.estimatorsLength)
+        trace =
+            writes ? try run.traceFile.map { url throws in try Self.copy(of: directory.metricsFile, at: url) } : nil
         checkpointInterval = run.configuration.checkpointInterval
         data = earlier?.data ?? DataFingerprint(run.trainer.data)
-        (secondsBefore, secondsBeforeStep) = (record.seconds, record.seconds)
+        (clock, secondsBeforeStep) = (Clock(secondsBefore: record.seconds), record.seconds)
+    }
+
+    /// The time since the run began, as far as processes made it.
+    struct Clock: Sendable {
+        /// The time before this session's first step, and when that began.
+        let secondsBefore: Double
+        private let begin = ContinuousClock.now
+
+        init(secondsBefore: Double) { self.secondsBefore = secondsBefore }
+
+        var secondsNow: Double { secondsBefore + (ContinuousClock.now - begin) / .seconds(1) }
     }
 
     private static func file(_ url: URL, at length: UInt64?) throws -> LineFile {
@@ -54,26 +67,25 @@ struct RunSession {
         return copy
     }
 
-    /// The time since the run began, as far as processes made it.
-    private var secondsNow: Double { secondsBefore + (ContinuousClock.now - begin) / .seconds(1) }
-
     /// Writes a step's line.
-    mutating func log(_ step: TrainingStep) throws {
+    ///
+    /// - Parameter seconds: The time by which all ranks go, where there are several.
+    mutating func log(_ step: TrainingStep, seconds: Double? = nil) throws {
         secondsBeforeStep = record.seconds
-        record.seconds = secondsNow
+        record.seconds = seconds ?? clock.secondsNow
         let line = MetricsLine(
             step, seconds: record.seconds, evaluation: record.evaluation,
             shadows: shadows.observe(step))
-        try metrics.append(line.data)
+        try metrics?.append(line.data)
         try trace?.append(line.data)
     }
 
     /// Compares the estimators, and writes what came out, where that is due.
     func compareEstimators(_ trainer: Trainer) async throws {
-        guard let comparisonInterval, let estimators, record.progress.stepCount % comparisonInterval == 0,
+        guard let comparisonInterval, record.progress.stepCount % comparisonInterval == 0,
             let comparison = try await trainer.compareEstimators()
         else { return }
-        try estimators.append(comparison.line)
+        try estimators?.append(comparison.line)
     }
 
     /// Whether a checkpoint is due after the last step.
@@ -82,10 +94,10 @@ struct RunSession {
             stepCount: record.progress.stepCount, seconds: record.seconds, secondsBefore: secondsBeforeStep)
     }
 
-    /// The run's state, with all that was written before it on the disk.
+    /// The run's state, with all that was written before it on the disk: asked of who writes.
     func state(trainer: TrainerState) throws -> RunState {
         RunState(
-            trainer: trainer, record: record, shadows: try shadows.state(), metricsLength: try metrics.sync(),
+            trainer: trainer, record: record, shadows: try shadows.state(), metricsLength: try metrics!.sync(),
             estimatorsLength: try estimators?.sync(), data: data)
     }
 }

@@ -1,6 +1,7 @@
 import CABS
 import CABSData
 import CABSNetwork
+import CABSRanks
 import Foundation
 
 /// Trains a model with SGD whose batch size a policy chooses step by step.
@@ -17,8 +18,12 @@ public actor Trainer {
     public nonisolated let data: TrainingData
     /// The model.
     public nonisolated let model: Model
+    /// The parameters that it began with, where several ranks must have begun with the same.
+    nonisolated let sharedParameters: ParameterSet?
     /// The memory that the network takes, in bytes: parameters, what belongs to them, and what a step works in.
     public nonisolated let networkByteCount: Int
+    /// The number of threads that compute.
+    public nonisolated let workerCount: Int
     /// The optimiser.
     public nonisolated let optimizer: any Optimizer
     /// The rule that chooses batch sizes, with its state.
@@ -36,6 +41,13 @@ public actor Trainer {
     /// How many examples have a part in it so far.
     private var averagedExampleCount = 0
     private let network: Network
+    /// The way to the other ranks of the run, where there are several.
+    private nonisolated let ranks: Communicator?
+    private nonisolated let exchange: GradientExchange
+    /// What each rank tells the others with every step, behind its clock.
+    private var telling: @Sendable () -> [Double] = { [] }
+    /// This rank's own time in steps; ``progress`` has the first rank's.
+    private var ownSeconds = 0.0
     private var order: ExampleOrder
     private var batchSize: Int
     private var lastBatch: DatasetBatch?
@@ -57,6 +69,8 @@ public actor Trainer {
     ///   - average: The average of the parameters that is kept, for ``evaluateAll()`` and ``averageParameters()``.
     ///   - workerCount: The number of threads that compute; one for each core where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
+    ///   - ranks: The way to the other ranks, where several processes make the run together: all set it up alike and make the same calls.
+    ///   - exchange: How ranks exchange gradients.
     /// - Throws: ``TrainingError`` for options that are out of range or do not fit each other, and what setting up the
     ///   network throws.
     public init(
@@ -64,7 +78,7 @@ public actor Trainer {
         batchSize policy: any BatchSizePolicy, estimator: GradientEstimator = .exact,
         order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude,
         gradientBound: Double = .infinity, average: ParameterAveraging? = nil, workerCount: Int? = nil,
-        parameters: ParameterSet? = nil
+        parameters: ParameterSet? = nil, ranks: Communicator? = nil, exchange: GradientExchange = .automatic
     ) throws {
         try optimizer.validate()
         try average?.validate()
@@ -93,9 +107,11 @@ public actor Trainer {
         progress = TrainingProgress(examplesPerEpoch: data.training.count)
         let network = try Network(
             model, loss: loss, estimator: estimator, update: optimizer.update, averagesParameters: average != nil,
-            workerCount: workerCount, parameters: parameters)
+            workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange)
+        (self.ranks, self.exchange) = (ranks, exchange)
         self.model = model
-        networkByteCount = network.byteCount
+        sharedParameters = try ranks == nil ? nil : network.parameters()
+        (networkByteCount, self.workerCount) = (network.byteCount, network.workerCount)
         self.network = network
     }
 
@@ -125,11 +141,13 @@ public actor Trainer {
         let before = progress
         let batch = DatasetBatch(
             data.training, indices: order.next(allotment.exampleCount), firstDraw: UInt64(before.exampleCount))
+        let (telling, secondsBefore) = (telling, ownSeconds)
         let report = try network.step(
             on: batch,
             UpdateStep(
                 learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound,
-                gradientBound: gradientBound, updateCount: before.stepCount))
+                gradientBound: gradientBound, updateCount: before.stepCount)
+        ) { [secondsBefore + (ContinuousClock.now - start) / .seconds(1)] + telling() }
         if let failure = data.training.failure { throw failure }
         guard report.isSound else {
             throw TrainingError.diverged(
@@ -146,7 +164,9 @@ public actor Trainer {
         progress.exampleCount += batch.count
         lastBatch = batch
         addToAverage(batch.count)
-        progress.seconds += (ContinuousClock.now - start) / .seconds(1)
+        ownSeconds += (ContinuousClock.now - start) / .seconds(1)
+        // Lengths and schedules in seconds go by one clock on all ranks.
+        progress.seconds = report.told.first?.first ?? ownSeconds
         return TrainingStep(
             index: before.stepCount, learningRate: learningRate, effectiveLearningRate: effectiveRate, report: report,
             decision: decision, progress: progress, predictsValues: data.predictsValues)
@@ -200,7 +220,9 @@ public actor Trainer {
         guard let lastBatch else { return nil }
         let reference =
             try referenceNetwork
-            ?? Network(network.model, loss: network.loss, estimator: .reference, workerCount: network.workerCount)
+            ?? Network(
+                network.model, loss: network.loss, estimator: .reference, workerCount: network.workerCount,
+                ranks: ranks, exchange: exchange)
         referenceNetwork = reference
         try reference.load(network.parameters())
         return EstimatorComparison(
@@ -226,15 +248,19 @@ public actor Trainer {
         averagedExampleCount = state.averagedExampleCount ?? 0
         try network.loadAverage(averagedExampleCount > 0 ? tensors.average : nil)
         progress = state.progress
+        ownSeconds = progress.seconds
         order = state.order
         batchSize = state.batchSize
         learningRateFactor = state.learningRateFactor
         lastBatch = nil
     }
 
+    /// Sets what is told to the other ranks with every step: always as many numbers.
+    func tell(_ telling: @escaping @Sendable () -> [Double]) { self.telling = telling }
+
     /// Goes on after going back: the time that was spent is spent, and the learning rate is halved so many times.
     func goOn(afterSeconds seconds: Double, halvingLearningRate count: Int) {
-        progress.seconds = seconds
+        (progress.seconds, ownSeconds) = (seconds, seconds)
         for _ in 0..<count { learningRateFactor /= 2 }
     }
 

@@ -10,8 +10,10 @@ public struct TrainingRun: Sendable {
     public let trainer: Trainer
     /// The run's folder.
     public let directory: RunDirectory
+    /// The ranks that make the run together, where there are several. The first alone writes.
+    public let team: RankTeam?
     let traceFile: URL?
-    private let lock: RunLock
+    private let lock: RunLock?
     /// Where the run goes on from; its beginning where there is none.
     private let start: RunState?
 
@@ -35,54 +37,84 @@ public struct TrainingRun: Sendable {
     ///   - configuration: The run's configuration.
     ///   - output: The run's folder; see ``RunDirectory/init(creating:for:)``.
     ///   - traceFile: Another file to write each step to.
+    ///   - team: The ranks that make the run together, where there are several; the folder is the first one's.
     ///   - onConversion: Told where the initial parameters are no 32-bit floats in their file.
     ///   - onProgress: Told how many of own pictures were read, of how many, now and then and from several threads.
-    /// - Throws: What setting up the trainer and the run's folder throw.
+    /// - Throws: What setting up the trainer and the run's folder throw, and what communication throws.
     public init(
-        _ configuration: TrainingConfiguration, output: URL? = nil, traceFile: URL? = nil,
+        _ configuration: TrainingConfiguration, output: URL? = nil, traceFile: URL? = nil, team: RankTeam? = nil,
         onConversion: (String) -> Void = { _ in },
         onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws {
-        self.configuration = configuration
-        trainer = try configuration.makeTrainer(onConversion: onConversion, onProgress: onProgress)
+        (self.configuration, self.team) = (configuration, team)
+        trainer = try configuration.makeTrainer(for: team, onConversion: onConversion, onProgress: onProgress)
+        (self.traceFile, start) = (traceFile, nil)
+        try team?.compare(DataFingerprint(trainer.data), trainer.sharedParameters!)
+        guard team?.isFirst ?? true else {
+            directory = RunDirectory(existing: URL(filePath: try team!.broadcast("")))
+            lock = nil
+            return
+        }
         directory = try RunDirectory(creating: output, for: configuration)
         lock = try RunLock(directory.url)
         if let input = trainer.data.input { try directory.write(input) }
-        self.traceFile = traceFile
-        start = nil
+        try directory.write(team?.members)
+        _ = try team?.broadcast(directory.url.path)
     }
 
     /// Takes a run up at its newest checkpoint that is whole, to go on as if nothing had happened.
     ///
     /// - Parameters:
-    ///   - directory: The run's folder.
+    ///   - directory: The run's folder, which of several ranks only the first needs to have.
     ///   - given: Options to change: a greater length, where the learning rate does not follow from it; when to checkpoint; the data's
     ///     folder.
     ///   - traceFile: Another file to write each further step to.
+    ///   - team: The ranks that go on with the run, where there are several; it does not matter how many made it before.
     ///   - onDamage: Told of each damaged checkpoint that is passed over.
     /// - Throws: ``TrainingError`` where there is no checkpoint, the folder is in use, or the data or other options are not what
     ///   the run began with; and what setting up the trainer throws.
     public init(
         resuming directory: RunDirectory, with given: TrainingOptions = TrainingOptions(), traceFile: URL? = nil,
-        onDamage: (TrainingError) -> Void = { _ in }
+        team: RankTeam? = nil, onDamage: (TrainingError) -> Void = { _ in }
     ) async throws {
-        let before = try TrainingConfiguration(TrainingOptions(contentsOf: directory.configurationFile))
-        configuration = try TrainingConfiguration(before.options.overridden(by: given).options)
+        self.team = team
+        let isFirst = team?.isFirst ?? true
+        let text = try team.map { try $0.broadcast(directory.configurationText()) } ?? directory.configurationText()
+        var stored = try TrainingOptions(text: text, named: directory.configurationFile.path)
+        // Each rank has a number of its own.
+        if team != nil { stored.workers = nil }
+        let before = try TrainingConfiguration(stored, isShared: team != nil)
+        configuration = try TrainingConfiguration(before.options.overridden(by: given).options, isShared: team != nil)
         try configuration.checkContinuation(of: before)
-        lock = try RunLock(directory.url)
-        let checkpoint = try directory.checkpoints.newest(onDamage: onDamage)
-        trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters)
+        lock = isFirst ? try RunLock(directory.url) : nil
+        let checkpoint = try Self.newestCheckpoint(in: directory, team, onDamage: onDamage)
+        trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)
         let data = DataFingerprint(trainer.data)
+        try team?.compare(data, checkpoint.tensors.parameters)
         guard checkpoint.state.data == data else {
             throw TrainingError.resumesDifferently(
                 what: "data of", before: "\(checkpoint.state.data)", now: "\(data)")
         }
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
-        try directory.writeConfiguration(configuration)
-        try directory.removeEnd()
+        if isFirst {
+            try directory.writeConfiguration(configuration)
+            try directory.write(team?.members)
+            try directory.removeEnd()
+        }
         self.directory = directory
         self.traceFile = traceFile
         start = checkpoint.state
+    }
+
+    /// The newest checkpoint that is whole: of several ranks the first reads it, and gives it to all.
+    private static func newestCheckpoint(
+        in directory: RunDirectory, by interval: CheckpointInterval? = nil, _ team: RankTeam?,
+        onDamage: (TrainingError) -> Void
+    ) throws -> Checkpoint {
+        guard let team else { return try directory.checkpoints.newest(by: interval, onDamage: onDamage) }
+        let data = try team.communicator.broadcast(
+            try directory.checkpoints.newest(by: interval, onDamage: onDamage).data())
+        return try Checkpoint(data: data)
     }
 
     /// Trains to the end.
@@ -91,13 +123,14 @@ public struct TrainingRun: Sendable {
     ///
     /// - Parameters:
     ///   - onEvent: Called after each step, evaluation and checkpoint.
-    ///   - shouldStop: Asked after each step: whether to stop there, with a checkpoint.
+    ///   - shouldStop: Asked with each step, on any rank and from another thread: whether to stop after it, with a checkpoint.
     /// - Returns: What the run came to, as `summary.json` has it.
     /// - Throws: ``RunInterruption`` where the run stopped as it was asked to, and what training and writing throw.
     public func run(
-        onEvent: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
+        onEvent: (Event) -> Void = { _ in }, shouldStop: @escaping @Sendable () -> Bool = { false }
     ) async throws -> RunSummary {
         var session = try RunSession(self, from: start)
+        await trainer.tell(notice(session, shouldStop))
         // So that there is always something to go on from, or back to.
         if start == nil { try await checkpoint(session, onEvent) }
         while true {
@@ -106,16 +139,24 @@ public struct TrainingRun: Sendable {
                 break
             } catch let error as TrainingError {
                 guard case .diverged(let divergence) = error else { throw error }
-                try directory.write(divergence)
+                try writing { try directory.write(divergence) }
                 guard session.record.rewindCount < configuration.options.rewinds ?? 0 else {
-                    try directory.write(summary(.diverged, session))
+                    try writing { try directory.write(summary(.diverged, session)) }
                     throw error
                 }
                 session = try await rewind(session, onEvent)
+                await trainer.tell(notice(session, shouldStop))
                 onEvent(.rewind(divergence, toStepCount: session.record.progress.stepCount))
             }
         }
         try await checkpoint(session, onEvent)
+        guard let team else { return try await finish(session) }
+        let result = team.isFirst ? try await finish(session) : nil
+        return try team.broadcast(result)!
+    }
+
+    /// Writes what there is to write at the end.
+    private func finish(_ session: RunSession) async throws -> RunSummary {
         try Safetensors.write(await trainer.parameters(), to: directory.finalParametersFile)
         if let average = try await trainer.averageParameters() {
             try Safetensors.write(average, to: directory.finalAverageFile)
@@ -123,6 +164,19 @@ public struct TrainingRun: Sendable {
         let summary = try summary(.finished, session)
         try directory.write(summary)
         return summary
+    }
+
+    /// Does what of several ranks only the first does.
+    private func writing(_ body: () throws -> Void) rethrows {
+        if team?.isFirst ?? true { try body() }
+    }
+
+    /// What each rank tells the others with a step.
+    private func notice(
+        _ session: RunSession, _ shouldStop: @escaping @Sendable () -> Bool
+    ) -> @Sendable () -> [Double] {
+        let clock = session.clock
+        return { RankNotice(seconds: clock.secondsNow, wantsToStop: shouldStop()).numbers }
     }
 
     private func summary(_ status: RunSummary.Status, _ session: RunSession) throws -> RunSummary {
@@ -134,7 +188,7 @@ public struct TrainingRun: Sendable {
     }
 
     private func train(
-        _ session: inout RunSession, _ shouldStop: () -> Bool, _ onEvent: (Event) -> Void
+        _ session: inout RunSession, _ shouldStop: @Sendable () -> Bool, _ onEvent: (Event) -> Void
     ) async throws {
         for try await step in trainer.train(for: configuration.length) {
             let isDue = evaluationIsDue(after: step, before: session.record.progress)
@@ -144,10 +198,12 @@ public struct TrainingRun: Sendable {
                 let evaluation = try await evaluate(&session.record)
                 onEvent(.evaluation(evaluation, after: step.progress))
             }
-            try session.log(step)
+            let notice = RankNotice(together: step.report.told.map { Array($0.dropFirst()) })
+            try session.log(step, seconds: notice?.seconds)
             try await session.compareEstimators(trainer)
-            if shouldStop() {
+            if notice?.wantsToStop ?? shouldStop() {
                 try await checkpoint(session, onEvent)
+                try team?.communicator.meet()
                 throw RunInterruption(stepCount: step.progress.stepCount)
             }
             if session.checkpointIsDue { try await checkpoint(session, onEvent) }
@@ -157,12 +213,12 @@ public struct TrainingRun: Sendable {
 
     /// Goes back to the last checkpoint that an undisturbed run has too, at half the learning rate. The clocks go on.
     private func rewind(_ session: RunSession, _ onEvent: (Event) -> Void) async throws -> RunSession {
-        let checkpoint = try directory.checkpoints.newest(by: configuration.checkpointInterval) {
+        let checkpoint = try Self.newestCheckpoint(in: directory, by: configuration.checkpointInterval, team) {
             onEvent(.damagedCheckpoint($0))
         }
         let seconds = await trainer.progress.seconds
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
-        directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount)
+        writing { directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount) }
         var earlier = try RunSession(self, from: checkpoint.state, after: session)
         earlier.record.rewindCount = session.record.rewindCount + 1
         // As often as the run went back from there: the checkpoint may be older than the last time.
@@ -172,11 +228,14 @@ public struct TrainingRun: Sendable {
     }
 
     private func checkpoint(_ session: RunSession, _ onEvent: (Event) -> Void) async throws {
-        let state = try session.state(trainer: await trainer.state())
-        try directory.checkpoints.write(
-            Checkpoint(await trainer.tensors(), state), keeping: configuration.keptCheckpointCount,
-            by: configuration.checkpointInterval)
-        onEvent(.checkpoint(stepCount: state.trainer.progress.stepCount))
+        // Every rank has a part of the optimiser's tensors.
+        let (tensors, state) = (try await trainer.tensors(), try await trainer.state())
+        try writing {
+            try directory.checkpoints.write(
+                Checkpoint(tensors, try session.state(trainer: state)), keeping: configuration.keptCheckpointCount,
+                by: configuration.checkpointInterval)
+        }
+        onEvent(.checkpoint(stepCount: state.progress.stepCount))
     }
 
     private func evaluate(_ record: inout RunRecord) async throws -> RunEvaluation {

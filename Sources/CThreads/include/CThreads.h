@@ -3,8 +3,9 @@
 #ifndef CTHREADS_H
 #define CTHREADS_H
 
-// The number of processors that the calling thread may run on; zero where the system does not tell.
-int cthreads_affinity_count(void);
+// The number of processors that the calling thread may run on; zero where the system does not tell. The first of their own numbers are written
+// down, as many as there is room for.
+int cthreads_affinity(int *processors, int capacity);
 
 // A point that a number of threads must all reach before any goes on.
 //

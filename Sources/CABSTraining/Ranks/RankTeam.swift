@@ -1,0 +1,101 @@
+import CABSData
+import CABSNetwork
+import CABSPrimitives
+import CABSRanks
+import Foundation
+
+/// The ranks that make a run together, once they know that they mean the same run.
+public struct RankTeam: Sendable {
+    /// The way to the others.
+    public let communicator: Communicator
+    /// How gradients are exchanged.
+    public let exchange: GradientExchange
+    /// All ranks.
+    public let members: [RankMember]
+    /// Whether this is the rank that writes the run's folder.
+    public var isFirst: Bool { communicator.isFirst }
+
+    /// Meets the other ranks, before anything is read. Collective.
+    ///
+    /// Where their processors differ, all compute with the instructions of the least: parameters then lie alike in memory, and as each
+    /// step lasts as long as on the slowest rank, little is lost.
+    ///
+    /// - Parameters:
+    ///   - communicator: The way to the others.
+    ///   - exchange: How gradients are exchanged.
+    ///   - options: The options that this rank was given.
+    ///   - version: The version of the program.
+    /// - Throws: ``TrainingError/ranksDiffer(rank:host:field:own:first:)``, and what communication throws.
+    public init(
+        _ communicator: Communicator, exchange: GradientExchange = .automatic, options: TrainingOptions = TrainingOptions(),
+        version: String = ""
+    ) throws {
+        self.communicator = communicator
+        self.exchange = exchange
+        var facts = [Fact("version of cabs", version), Fact("exchange", exchange.rawValue)]
+        facts += try options.values().filter { !Self.optionsOfRanks.contains($0.key) }.sorted { $0.key < $1.key }
+            .map { Fact($0.key, "\($0.value)") }
+        var members = try communicator.gather(RankMember.own(workers: options.workers))
+        try Self.compare(facts, members, communicator)
+        for (index, count) in RankMember.workerCounts(members).enumerated() { members[index].workers = count }
+        self.members = members
+        let sets = members.map { member in InstructionSet.allCases.firstIndex { $0.rawValue == member.instructionSet }! }
+        guard let least = sets.min(), sets.contains(where: { $0 != least }) else { return }
+        let set = InstructionSet.allCases[least]
+        guard InstructionSet.effective == set || set.limitEngine() else {
+            throw TrainingError.contradiction(
+                "the ranks' processors differ, and oneDNN cannot be limited to \(set.rawValue) any more; set DNNL_MAX_CPU_ISA on all ranks"
+            )
+        }
+    }
+
+    /// Options that each rank has its own values of.
+    private static let optionsOfRanks: Set = ["data", "cache-images", "initial-parameters", "workers"]
+
+    /// This rank's number of workers.
+    var workerCount: Int { members[communicator.rank].workers }
+
+    /// Compares data and first parameters. Collective; it waits as long as the slowest rank needs to read its data.
+    ///
+    /// - Throws: ``TrainingError/ranksDiffer(rank:host:field:own:first:)``, and what communication throws.
+    func compare(_ data: DataFingerprint, _ parameters: ParameterSet) throws {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for (_, tensor) in parameters.elements {
+            for value in tensor.values { hash = (hash ^ UInt64(value.bitPattern)) &* 0x100_0000_01b3 }
+        }
+        try Self.compare(
+            [Fact("data", "\(data)"), Fact("first parameters, by checksum,", String(hash, radix: 16))], members,
+            communicator, isLimited: false)
+    }
+
+    /// Something that must be the same on all ranks.
+    private struct Fact: Codable, Equatable {
+        let field: String
+        let value: String
+
+        init(_ field: String, _ value: String) { (self.field, self.value) = (field, value) }
+    }
+
+    /// Compares all ranks' facts with the first one's. All ranks find the same difference.
+    private static func compare(
+        _ facts: [Fact], _ members: [RankMember], _ communicator: Communicator, isLimited: Bool = true
+    ) throws {
+        let all = try communicator.gather(facts, isLimited: isLimited)
+        func value(_ field: String, of rank: Int) -> String { all[rank].first { $0.field == field }?.value ?? "nothing" }
+        for rank in all.indices {
+            for field in (all[0] + all[rank]).map(\.field) where value(field, of: rank) != value(field, of: 0) {
+                throw TrainingError.ranksDiffer(
+                    rank: rank, host: members[rank].host, field: field, own: value(field, of: rank),
+                    first: value(field, of: 0))
+            }
+        }
+    }
+
+    /// Gives every rank what the first one has. Collective.
+    ///
+    /// - Parameter value: Asked of the first rank alone.
+    public func broadcast<Value: Codable>(_ value: @autoclosure () throws -> Value) throws -> Value {
+        let data = try communicator.broadcast(try JSONEncoder().encode([value()]))
+        return try JSONDecoder().decode([Value].self, from: data)[0]
+    }
+}
