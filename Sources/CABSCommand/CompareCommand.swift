@@ -49,7 +49,9 @@ struct CompareCommand: AsyncParsableCommand {
 
     func run() async throws {
         // What differs otherwise, each run's own comparison finds.
-        try await ranks.together({ try TrainingOptions(properties: [data, images, model, optimizer, measurement, length]) }) {
+        try await ranks.together({
+            try TrainingOptions(properties: [data, images, model, optimizer, measurement, length])
+        }) {
             try await run(in: $0)
         }
     }

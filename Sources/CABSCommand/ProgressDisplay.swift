@@ -49,7 +49,8 @@ final class ProgressDisplay {
     private static func ranks(_ team: RankTeam) -> String {
         let workers = team.members.reduce(0) { $0 + $1.workers }
         let hosts = Set(team.members.map(\.host)).count
-        return "\(counted(workers, "worker", "workers")) of \(team.members.count) ranks on \(counted(hosts, "host", "hosts"))"
+        return
+            "\(counted(workers, "worker", "workers")) of \(team.members.count) ranks on \(counted(hosts, "host", "hosts"))"
     }
 
     private static func counted(_ count: Int, _ one: String, _ many: String) -> String {

@@ -59,7 +59,8 @@ struct RankArguments: ParsableArguments {
             throw code
         } catch {
             StandardStream.errors.write(
-                "Error: rank \(communicator.rank) on \(ProcessInfo.processInfo.hostName): \(CABSCommand.message(for: error))\n")
+                "Error: rank \(communicator.rank) on \(ProcessInfo.processInfo.hostName): \(CABSCommand.message(for: error))\n"
+            )
             communicator.abort(code: CABSCommand.exitCode(for: error).rawValue)
             throw ExitCode.failure
         }

@@ -67,7 +67,8 @@ struct TrainCommand: AsyncParsableCommand {
             let given = try checkingUsage { try givenOptions() }
             do {
                 return try await TrainingRun(
-                    resuming: RunDirectory(existing: URL(userPath: folder)), with: given, traceFile: traceFile, team: team
+                    resuming: RunDirectory(existing: URL(userPath: folder)), with: given, traceFile: traceFile,
+                    team: team
                 ) { printWarning("\($0); taking the checkpoint before") }
             } catch {
                 return try checkingUsage { throw error }

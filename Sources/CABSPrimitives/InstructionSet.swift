@@ -1,5 +1,6 @@
 import CDNN
 import CVectorMath
+import Foundation
 
 /// The instructions that the engine computes with.
 ///
@@ -24,10 +25,30 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
         return includes(dnnl_cpu_isa_avx) ? .avx : .sse41
     }
 
+    /// The set that will be in use, as far as it can be told without asking oneDNN, which takes no limit any more once it was asked.
+    package static func available(
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> InstructionSet {
+        let found: InstructionSet =
+            switch cvm_largest() {
+            case cvm_avx512: .avx512
+            case cvm_avx2: .avx2
+            default: .sse41
+            }
+        let limit: InstructionSet =
+            switch environment["DNNL_MAX_CPU_ISA"]?.uppercased() ?? "" {
+            case "SSE41": .sse41
+            case "AVX": .avx
+            case let name where name.hasPrefix("AVX2"): .avx2
+            default: .avx512
+            }
+        return allCases.first { $0 == found || $0 == limit }!
+    }
+
     /// Has the engine use this set and no larger one, before it is first used.
     ///
     /// - Returns: Whether it does.
-    public func limitEngine() -> Bool {
+    package func limitEngine() -> Bool {
         let limit =
             switch self {
             case .sse41: dnnl_cpu_isa_sse41

@@ -39,7 +39,8 @@ import Testing
             drawn += UInt64(size)
             course.reports.append(
                 try network.step(
-                    on: batch, UpdateStep(learningRate: 0.02, weightDecay: 0.01, gradientBound: bound, updateCount: index)))
+                    on: batch,
+                    UpdateStep(learningRate: 0.02, weightDecay: 0.01, gradientBound: bound, updateCount: index)))
             network.addToAverage(weight: 1 / Double(index + 1))
         }
         course.parameters = try network.parameters()
@@ -110,7 +111,8 @@ import Testing
         for exchange in [GradientExchange.rows, .gradients] {
             let found = await ThreadRanks.run(3) { communicator in
                 try Network(
-                    model, loss: setting.loss, workerCount: 2, ranks: communicator, exchange: exchange, dividesAlways: true
+                    model, loss: setting.loss, workerCount: 2, ranks: communicator, exchange: exchange,
+                    dividesAlways: true
                 ).gradient(of: batch)
             }
             for result in found {
@@ -149,7 +151,9 @@ import Testing
         for course in found { try Self.expect(course.get(), isLike: one, "\(estimator)") }
     }
 
-    @Test(arguments: [0, 5, 8]) func `an unsound example on one rank keeps all from the step`(position: Int) async throws {
+    @Test(arguments: [0, 5, 8]) func `an unsound example on one rank keeps all from the step`(position: Int)
+        async throws
+    {
         let model = try BatchTests.model()
         var batch = ArrayBatch.random(model, count: 9)
         batch.inputs[position][3] = .nan

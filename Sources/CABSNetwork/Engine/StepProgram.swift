@@ -218,7 +218,8 @@ final class StepProgram: @unchecked Sendable {
     ///
     /// - Parameter batchStageEnded: Called where the batch stage has its gradients, before the example stage goes backward.
     private func run(
-        _ batch: some ExampleBatch, _ pass: ChunkPass, _ purpose: StepPurpose, _ records: BatchRecords, _ worker: Worker,
+        _ batch: some ExampleBatch, _ pass: ChunkPass, _ purpose: StepPurpose, _ records: BatchRecords,
+        _ worker: Worker,
         batchStageEnded: () -> Void
     ) {
         let memory = workers[worker.index]

@@ -90,11 +90,11 @@ public struct Comparison: Sendable {
     /// - Parameters:
     ///   - run: The run.
     ///   - onEvent: Called after each step, evaluation and checkpoint.
-    ///   - shouldStop: Asked with each step, from another thread: whether to stop after it, with a checkpoint.
+    ///   - shouldStop: Asked after each step: whether to stop, with a checkpoint.
     /// - Throws: ``RunInterruption``, and what setting up and making a run throw, but for divergence.
     public func make(
         _ run: ComparisonGrid.Run, onEvent: (TrainingRun.Event) -> Void = { _ in },
-        shouldStop: @escaping @Sendable () -> Bool = { false }
+        shouldStop: () -> Bool = { false }
     ) async throws {
         do {
             _ = try await prepare(run, onEvent).run(onEvent: onEvent, shouldStop: shouldStop)

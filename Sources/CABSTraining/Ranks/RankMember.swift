@@ -43,7 +43,7 @@ public struct RankMember: Codable, Sendable, Equatable {
         return RankMember(
             host: host, processors: AvailableProcessors.numbers, quota: AvailableProcessors.quota,
             kernel: kernel?.trimmingCharacters(in: .whitespacesAndNewlines) ?? host,
-            instructionSet: InstructionSet.effective.rawValue, oneDNN: OneDNN.version,
+            instructionSet: InstructionSet.available().rawValue, oneDNN: OneDNN.version,
             workers: workers ?? 0)
     }
 

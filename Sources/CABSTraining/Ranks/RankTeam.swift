@@ -27,7 +27,8 @@ public struct RankTeam: Sendable {
     ///   - version: The version of the program.
     /// - Throws: ``TrainingError/ranksDiffer(rank:host:field:own:first:)``, and what communication throws.
     public init(
-        _ communicator: Communicator, exchange: GradientExchange = .automatic, options: TrainingOptions = TrainingOptions(),
+        _ communicator: Communicator, exchange: GradientExchange = .automatic,
+        options: TrainingOptions = TrainingOptions(),
         version: String = ""
     ) throws {
         self.communicator = communicator
@@ -39,10 +40,11 @@ public struct RankTeam: Sendable {
         try Self.compare(facts, members, communicator)
         for (index, count) in RankMember.workerCounts(members).enumerated() { members[index].workers = count }
         self.members = members
-        let sets = members.map { member in InstructionSet.allCases.firstIndex { $0.rawValue == member.instructionSet }! }
+        let sets = members.map { member in InstructionSet.allCases.firstIndex { $0.rawValue == member.instructionSet }!
+        }
         guard let least = sets.min(), sets.contains(where: { $0 != least }) else { return }
         let set = InstructionSet.allCases[least]
-        guard InstructionSet.effective == set || set.limitEngine() else {
+        guard set.limitEngine() else {
             throw TrainingError.contradiction(
                 "the ranks' processors differ, and oneDNN cannot be limited to \(set.rawValue) any more; set DNNL_MAX_CPU_ISA on all ranks"
             )
@@ -81,7 +83,9 @@ public struct RankTeam: Sendable {
         _ facts: [Fact], _ members: [RankMember], _ communicator: Communicator, isLimited: Bool = true
     ) throws {
         let all = try communicator.gather(facts, isLimited: isLimited)
-        func value(_ field: String, of rank: Int) -> String { all[rank].first { $0.field == field }?.value ?? "nothing" }
+        func value(_ field: String, of rank: Int) -> String {
+            all[rank].first { $0.field == field }?.value ?? "nothing"
+        }
         for rank in all.indices {
             for field in (all[0] + all[rank]).map(\.field) where value(field, of: rank) != value(field, of: 0) {
                 throw TrainingError.ranksDiffer(

@@ -44,8 +44,8 @@ public actor Trainer {
     /// The way to the other ranks of the run, where there are several.
     private nonisolated let ranks: Communicator?
     private nonisolated let exchange: GradientExchange
-    /// What each rank tells the others with every step, behind its clock.
-    private var telling: @Sendable () -> [Double] = { [] }
+    /// What this rank tells the others with the next step, behind its clock.
+    private var notice: @Sendable () -> [Double] = { [] }
     /// This rank's own time in steps; ``progress`` has the first rank's.
     private var ownSeconds = 0.0
     private var order: ExampleOrder
@@ -141,13 +141,13 @@ public actor Trainer {
         let before = progress
         let batch = DatasetBatch(
             data.training, indices: order.next(allotment.exampleCount), firstDraw: UInt64(before.exampleCount))
-        let (telling, secondsBefore) = (telling, ownSeconds)
+        let (notice, secondsBefore) = (notice, ownSeconds)
         let report = try network.step(
             on: batch,
             UpdateStep(
                 learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound,
                 gradientBound: gradientBound, updateCount: before.stepCount)
-        ) { [secondsBefore + (ContinuousClock.now - start) / .seconds(1)] + telling() }
+        ) { [secondsBefore + (ContinuousClock.now - start) / .seconds(1)] + notice() }
         if let failure = data.training.failure { throw failure }
         guard report.isSound else {
             throw TrainingError.diverged(
@@ -255,8 +255,8 @@ public actor Trainer {
         lastBatch = nil
     }
 
-    /// Sets what is told to the other ranks with every step: always as many numbers.
-    func tell(_ telling: @escaping @Sendable () -> [Double]) { self.telling = telling }
+    /// Sets what is told to the other ranks with the next step: on all ranks as many numbers.
+    func tell(_ notice: @escaping @Sendable () -> [Double]) { self.notice = notice }
 
     /// Goes on after going back: the time that was spent is spent, and the learning rate is halved so many times.
     func goOn(afterSeconds seconds: Double, halvingLearningRate count: Int) {

@@ -123,14 +123,13 @@ public struct TrainingRun: Sendable {
     ///
     /// - Parameters:
     ///   - onEvent: Called after each step, evaluation and checkpoint.
-    ///   - shouldStop: Asked with each step, on any rank and from another thread: whether to stop after it, with a checkpoint.
+    ///   - shouldStop: Asked after each step: whether to stop there, with a checkpoint; of several ranks after the step that follows, whichever is asked to.
     /// - Returns: What the run came to, as `summary.json` has it.
     /// - Throws: ``RunInterruption`` where the run stopped as it was asked to, and what training and writing throw.
     public func run(
-        onEvent: (Event) -> Void = { _ in }, shouldStop: @escaping @Sendable () -> Bool = { false }
+        onEvent: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
     ) async throws -> RunSummary {
         var session = try RunSession(self, from: start)
-        await trainer.tell(notice(session, shouldStop))
         // So that there is always something to go on from, or back to.
         if start == nil { try await checkpoint(session, onEvent) }
         while true {
@@ -145,7 +144,6 @@ public struct TrainingRun: Sendable {
                     throw error
                 }
                 session = try await rewind(session, onEvent)
-                await trainer.tell(notice(session, shouldStop))
                 onEvent(.rewind(divergence, toStepCount: session.record.progress.stepCount))
             }
         }
@@ -171,14 +169,6 @@ public struct TrainingRun: Sendable {
         if team?.isFirst ?? true { try body() }
     }
 
-    /// What each rank tells the others with a step.
-    private func notice(
-        _ session: RunSession, _ shouldStop: @escaping @Sendable () -> Bool
-    ) -> @Sendable () -> [Double] {
-        let clock = session.clock
-        return { RankNotice(seconds: clock.secondsNow, wantsToStop: shouldStop()).numbers }
-    }
-
     private func summary(_ status: RunSummary.Status, _ session: RunSession) throws -> RunSummary {
         session.record.summary(
             status, configuration,
@@ -188,8 +178,15 @@ public struct TrainingRun: Sendable {
     }
 
     private func train(
-        _ session: inout RunSession, _ shouldStop: @Sendable () -> Bool, _ onEvent: (Event) -> Void
+        _ session: inout RunSession, _ shouldStop: () -> Bool, _ onEvent: (Event) -> Void
     ) async throws {
+        /// Of several ranks each is asked before a step, so that all know with the step whether to stop after it.
+        func tell() async {
+            guard team != nil else { return }
+            let (clock, wantsToStop) = (session.clock, shouldStop())
+            await trainer.tell { RankNotice(seconds: clock.secondsNow, wantsToStop: wantsToStop).numbers }
+        }
+        await tell()
         for try await step in trainer.train(for: configuration.length) {
             let isDue = evaluationIsDue(after: step, before: session.record.progress)
             session.record.add(step)
@@ -207,6 +204,7 @@ public struct TrainingRun: Sendable {
                 throw RunInterruption(stepCount: step.progress.stepCount)
             }
             if session.checkpointIsDue { try await checkpoint(session, onEvent) }
+            await tell()
         }
         if session.record.evaluation == nil { _ = try await evaluate(&session.record) }
     }

@@ -18,6 +18,9 @@ typedef enum { cvm_baseline, cvm_avx2, cvm_avx512 } cvm_instruction_set;
 // From here on functions use instructions up to this set, as far as the processor has them; before, the baseline's.
 void cvm_use(cvm_instruction_set set);
 
+// The largest set that the processor has.
+cvm_instruction_set cvm_largest(void);
+
 // MARK: Sums
 
 // Sum of x[i].

@@ -65,7 +65,8 @@ final class RankedStep: @unchecked Sendable {
                 for (rank, values) in gathered.enumerated() {
                     let count = exampleCounts[rank]
                     whole.setLosses(
-                        values.prefix(count), correctCount: Int(values[count]), from: firstPosition(of: rank), row: rank)
+                        values.prefix(count), correctCount: Int(values[count]), from: firstPosition(of: rank), row: rank
+                    )
                     told.append(Array(values.dropFirst(count + 1)))
                 }
             }

@@ -1,0 +1,157 @@
+import CABSData
+import CABSNetwork
+import CABSRanks
+import Foundation
+import Synchronization
+import Testing
+
+@testable import CABSTraining
+
+@Suite(.timeLimit(.minutes(5))) struct RankTeamTests {
+    private static func member(
+        _ processors: [Int], kernel: String = "a", quota: Int? = nil, workers: Int = 0
+    ) -> RankMember {
+        RankMember(host: "host", processors: processors, quota: quota, kernel: kernel, workers: workers)
+    }
+
+    @Test func `a rank's workers are its share of the processors`() {
+        let all = Array(0..<8)
+        // One rank, two that share all, two that are bound to halves, two on machines of their own.
+        #expect(RankMember.workerCounts([Self.member(all)]) == [8])
+        #expect(RankMember.workerCounts([Self.member(all), Self.member(all)]) == [4, 4])
+        #expect(RankMember.workerCounts([Self.member([0, 1, 2]), Self.member([3])]) == [3, 1])
+        #expect(RankMember.workerCounts([Self.member(all), Self.member(all, kernel: "b")]) == [8, 8])
+        // Three on two processors, and one that has only a part of what another may use too.
+        #expect(RankMember.workerCounts(Array(repeating: Self.member([0, 1]), count: 3)) == [1, 1, 1])
+        #expect(RankMember.workerCounts([Self.member([0, 1, 2, 3]), Self.member([0, 1])]) == [3, 1])
+        // Less time than processors, for two ranks together; and what was asked for.
+        let limited = Self.member(all, quota: 3)
+        #expect(RankMember.workerCounts([limited, limited]) == [1, 1])
+        #expect(RankMember.workerCounts([Self.member(all, workers: 5), Self.member(all)]) == [5, 4])
+    }
+
+    private static func options(steps: Int, _ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
+        var options = TrainingOptions()
+        (options.dataset, options.steps, options.workers) = (.digits, steps, 1)
+        options.optimizer = "momentum:0.9"
+        options.average = "ema:500"
+        options.checkpointEvery = "7"
+        change(&options)
+        return options
+    }
+
+    /// A run of several ranks, in a folder: what it came to on each.
+    private func run(
+        _ count: Int, in folder: URL, resuming: Bool = false,
+        _ options: @escaping @Sendable (_ rank: Int) -> TrainingOptions,
+        shouldStop: @escaping @Sendable (_ rank: Int) -> Bool = { _ in false }
+    ) async -> [Result<RunSummary, any Error>] {
+        await ThreadRanks.run(count) { communicator in
+            // Threads are ranks here, and each of them waits for its run.
+            let given = options(communicator.rank)
+            return try waiting {
+                let team = try RankTeam(communicator, options: given)
+                let place = communicator.isFirst ? folder : folder.appending(path: "not-here")
+                let training =
+                    resuming
+                    ? try await TrainingRun(resuming: RunDirectory(existing: place), with: given, team: team)
+                    : try TrainingRun(TrainingConfiguration(given, isShared: true), output: place, team: team)
+                return try await training.run(shouldStop: { shouldStop(communicator.rank) })
+            }
+        }
+    }
+
+    @Test func `a run of ranks is written once, stops together, and goes on with any number`() async throws {
+        try await withFolder { folder in
+            let (one, several) = (folder.appending(path: "one"), folder.appending(path: "several"))
+            let alone = try await TrainingRun(TrainingConfiguration(Self.options(steps: 40)), output: one).run()
+            let stops = Countdown(3 * 12)
+            let stopped = await run(3, in: several, { _ in Self.options(steps: 40) }) { rank in
+                stops.tick() && rank == 2
+            }
+            for result in stopped { #expect(throws: RunInterruption.self) { try result.get() } }
+            #expect(!FileManager.default.fileExists(atPath: several.appending(path: "not-here").path))
+            let again = await run(2, in: several, resuming: true) { _ in TrainingOptions() }
+            for result in again {
+                let summary = try result.get()
+                #expect(summary.steps == 40 && summary.examples == alone.examples)
+                #expect(abs(summary.testLoss! - alone.testLoss!) < 1e-3)
+                #expect(abs(summary.averageTestLoss! - alone.averageTestLoss!) < 1e-3)
+            }
+            let lines = try String(contentsOf: several.appending(path: "metrics.jsonl"), encoding: .utf8)
+            #expect(lines.split(separator: "\n").count == 40)
+        }
+    }
+
+    @Test(arguments: [
+        ("seed 5", "seed"), ("step", "steps"),
+    ]) func `a rank with other options is told to all`(what: (String, String)) async throws {
+        try await withFolder { folder in
+            let found = await run(3, in: folder.appending(path: "out")) { rank in
+                Self.options(steps: 3) { options in
+                    guard rank == 1 else { return }
+                    if what.1 == "seed" { options.seed = 5 } else { options.steps = 4 }
+                }
+            }
+            for result in found {
+                let error = #expect(throws: TrainingError.self) { try result.get() }
+                guard case .ranksDiffer(1, _, what.1, _, _) = error else {
+                    Issue.record("\(String(describing: error))")
+                    continue
+                }
+            }
+            #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "out").path))
+        }
+    }
+
+    @Test func `a rank that fails leaves no other waiting`() async throws {
+        try await withFolder { folder in
+            let found = await run(3, in: folder.appending(path: "out")) { rank in
+                Self.options(steps: 30) { if rank == 1 { $0.initialParameters = "/nowhere" } }
+            }
+            #expect(throws: TrainingError.self) { try found[1].get() }
+            for rank in [0, 2] { #expect(throws: RankError.rankLeft(rank: 1)) { try found[rank].get() } }
+        }
+    }
+}
+
+/// Counts down, from any thread.
+private final class Countdown: Sendable {
+    private let left: Atomic<Int>
+
+    init(_ count: Int) { left = Atomic(count) }
+
+    /// Whether it has come to its end.
+    func tick() -> Bool { left.subtract(1, ordering: .relaxed).newValue <= 0 }
+}
+
+/// A thread for one rank: those that tasks share are too few for all ranks to wait at once.
+private final class ThreadExecutor: TaskExecutor {
+    private let queue = DispatchQueue(label: "rank")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
+
+/// Runs something asynchronous on a thread that may wait.
+private func waiting<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
+    let result = Mutex<Result<Value, any Error>?>(nil)
+    let semaphore = DispatchSemaphore(value: 0)
+    Task(executorPreference: ThreadExecutor()) {
+        let found: Result<Value, any Error>
+        do { found = .success(try await body()) } catch { found = .failure(error) }
+        result.withLock { $0 = found }
+        semaphore.signal()
+    }
+    semaphore.wait()
+    return try result.withLock { $0! }.get()
+}
+
+private func withFolder(_ body: (URL) async throws -> Void) async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try await body(folder)
+}
