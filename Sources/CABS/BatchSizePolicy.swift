@@ -37,11 +37,17 @@ public protocol BatchSizePolicy: Sendable, Codable {
     ///   - statistics: What the step measured.
     ///   - learningRate: The learning rate α of that step; under momentum β the effective one, α / (1 − β).
     mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision
+
+    /// Takes in what a step took, before its statistics. Rules that do not ask for it need not be told; nothing follows from it in them.
+    mutating func observe(_ cost: StepCost)
 }
 
 extension BatchSizePolicy {
     /// False.
     public var assumesGradientDescent: Bool { false }
+
+    /// Does nothing.
+    public mutating func observe(_ cost: StepCost) {}
 }
 
 /// A policy's choice after one step, with the quantities that led to it.
@@ -58,14 +64,23 @@ public struct BatchSizeDecision: Sendable, Hashable {
     /// The running average of the within-batch variance, for rules that keep one.
     public let smoothedVariance: Double?
 
+    /// What CABS would choose, as a real number, for rules that begin with it.
+    public let coupledBatchSize: Double?
+
+    /// What a step costs before its first example, in examples, for rules that go by it.
+    public let fixedCost: Double?
+
     /// Creates a decision.
     public init(
-        nextBatchSize: Int, rawBatchSize: Double, smoothedLoss: Double? = nil, smoothedVariance: Double? = nil
+        nextBatchSize: Int, rawBatchSize: Double, smoothedLoss: Double? = nil, smoothedVariance: Double? = nil,
+        coupledBatchSize: Double? = nil, fixedCost: Double? = nil
     ) {
         self.nextBatchSize = nextBatchSize
         self.rawBatchSize = rawBatchSize
         self.smoothedLoss = smoothedLoss
         self.smoothedVariance = smoothedVariance
+        self.coupledBatchSize = coupledBatchSize
+        self.fixedCost = fixedCost
     }
 }
 
@@ -91,6 +106,8 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
     case toleranceNotPositive(Double)
     /// A loss floor that must be finite is not.
     case lossFloorNotFinite(Double)
+    /// A fixed cost of a step that must be finite and not negative is not.
+    case fixedCostNegative(Double)
 
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
@@ -114,6 +131,8 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
             "an interval of \(interval) examples is not possible; use 1 or more"
         case .toleranceNotPositive(let tolerance):
             "the tolerance \(tolerance) is not a positive number; values up to 1 are usual"
+        case .fixedCostNegative(let cost):
+            "the fixed cost \(cost) is negative or not finite; give what a step costs before its first example, in examples"
         case .lossFloorNotFinite(let floor):
             "the loss floor \(floor) is not finite; give the smallest loss that can be reached, 0 if unknown"
         }

@@ -19,7 +19,7 @@ struct RankArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How gradients go to other processes: auto, rows (those of dense layers instead of their gradients), gradients, or gradients-after (not before the backward pass has ended). (default: auto)",
+            "How gradients go to other processes; see docs/cluster.md. (default: auto)",
             valueName: "way"))
     var exchange: GradientExchange?
 

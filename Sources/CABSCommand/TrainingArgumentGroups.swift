@@ -181,6 +181,12 @@ struct RuleArguments: TrainingArguments {
 
     @Option(help: "CABS: the smallest loss that can be reached. (default: 0, or what smoothed labels leave)")
     var lossFloor: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "cabs-per-second: what a step costs before its first example, in examples. (default: measured)",
+            valueName: "r"))
+    var fixedCost: Double?
 }
 
 /// Options about the run as a whole.

@@ -39,13 +39,22 @@ import Testing
         Set(effects.joined().filter { $0.hasPrefix("--") }.map { String($0.dropFirst(2)) })
     }
 
+    /// Options that only several processes show: those that scripts/test-mpi gives.
+    static var ofSeveralProcesses: Set<String> {
+        get throws {
+            let root = URL(filePath: #filePath).appending(path: "../../..").standardizedFileURL
+            let script = try String(contentsOf: root.appending(path: "scripts/test-mpi"), encoding: .utf8)
+            return Set(["mpi", "mpi-timeout", "exchange"].filter { script.contains("\"--\($0)\"") })
+        }
+    }
+
     @Test func `each option of train and compare has an effect that is tested`() throws {
         let train =
             TrainOptionTests.ofData + TrainOptionTests.ofModel + TrainOptionTests.ofLearningRate
             + TrainOptionTests.ofBatchSize + TrainOptionTests.ofRun
         // Runs that go on are `SurvivalTests`' and `ResumeTests`', one that may take no memory `OwnDataTests`'; all runs of these tests
         // have a folder.
-        let elsewhere: Set = ["resume", "output", "cache-images"]
+        let elsewhere: Set<String> = try Self.ofSeveralProcesses.union(["resume", "output", "cache-images"])
         #expect(try Self.options(["train"]).subtracting(elsewhere) == Self.given(train.map(\.given)))
         // What a grid does not vary are the options of a run, with the same effects there.
         let compare = Self.given(GridOptionTests.effects.map(\.given) + train.map(\.given))
@@ -58,7 +67,7 @@ import Testing
             .map {
                 try String(contentsOf: folder.appending(path: $0), encoding: .utf8)
             }.joined()
-        for option in try Self.options([]) {
+        for option in try Self.options([]).subtracting(Self.ofSeveralProcesses) {
             #expect(sources.contains("\"--\(option)\"") || sources.contains("--\(option) "), "--\(option)")
         }
     }

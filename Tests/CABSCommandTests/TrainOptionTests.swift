@@ -208,6 +208,12 @@ import Testing
             return agree(
                 with.values("batch_size_raw")[0], without.values("batch_size_raw")[0] * loss / (loss - 0.125))
         },
+        Effect("--fixed-cost 400", beside: "--batch-size cabs-per-second --factor 30") { without, with in
+            // Without it nothing is measured in so few steps, and the rule is CABS.
+            let coupled = with.values("batch_size_coupled")[0]
+            return without.values("batch_size_raw")[0] == coupled && with.values("fixed_cost")[0] == 400
+                && agree(with.values("batch_size_raw")[0], coupled / 2 * (1 + (1 + 800 / coupled).squareRoot()))
+        },
         Effect("--estimator none") { !$0.values("variance").isEmpty && $1.values("variance").isEmpty },
         Effect("--estimator reference", beside: "--model convolution.yaml") { without, with in
             agree(without.values("gradient_squared_norm")[0], with.values("gradient_squared_norm")[0])

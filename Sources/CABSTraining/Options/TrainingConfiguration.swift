@@ -125,13 +125,19 @@ public struct TrainingConfiguration: Sendable {
     ) throws -> [BatchSizeRule] {
         guard let text = options.shadow else { return [] }
         if text == "all" {
-            return BatchSizeRule.adaptive.filter { $0 != rule && (followsGradient || !$0.assumesGradientDescent) }
+            // What is measured does not repeat, so a rule that goes by it watches only where it is told.
+            let all = BatchSizeRule.adaptive + (options.fixedCost == nil ? [] : [.cabsPerSecond])
+            return all.filter { $0 != rule && (followsGradient || !$0.assumesGradientDescent) }
         }
         var rules: [BatchSizeRule] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let shadow = try BatchSizeRule(String(part))
             guard !rules.contains(shadow) else {
                 throw TrainingError.contradiction("shadow names \(shadow.name) twice")
+            }
+            guard shadow != .cabsPerSecond || options.fixedCost != nil else {
+                throw TrainingError.contradiction(
+                    "shadow cabs-per-second needs fixed-cost: what steps cost is not measured for a rule that watches")
             }
             rules.append(shadow)
         }

@@ -70,6 +70,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var epsilon: Double?
     /// CABS: the smallest reachable loss F*.
     public var lossFloor: Double?
+    /// CABS per second: what a step costs before its first example, in examples; measured where not given.
+    public var fixedCost: Double?
     /// The run's length in updates.
     public var steps: Int?
     /// The run's length in examples.
@@ -162,6 +164,7 @@ public struct TrainingOptions: Sendable, Codable {
         case initialBatchSize = "initial-batch-size"
         case smoothing, factor, epsilon
         case lossFloor = "loss-floor"
+        case fixedCost = "fixed-cost"
         case steps, examples, epochs, seconds, seed, workers, estimator, order
         case compareEstimators = "compare-estimators"
         case firstExample = "first-example"

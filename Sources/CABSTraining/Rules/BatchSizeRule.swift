@@ -5,6 +5,8 @@ import CABSData
 public enum BatchSizeRule: Sendable, Hashable {
     /// `cabs`: see `CoupledAdaptiveBatchSize`.
     case cabs
+    /// `cabs-per-second`: see `CoupledBatchSizePerSecond`.
+    case cabsPerSecond
     /// `constant:M`: see `ConstantBatchSize`.
     case constant(Int)
     /// `step:FACTOR:EPOCHS`: see `StepwiseGrowth`.
@@ -20,7 +22,7 @@ public enum BatchSizeRule: Sendable, Hashable {
 
     /// All ways to name a rule, for people to read.
     public static let forms =
-        "cabs, constant:M, step[:FACTOR:EPOCHS], geometric[:FACTOR], norm-test[:THETA], big-batch[:THETA] or noise-scale"
+        "cabs, cabs-per-second, constant:M, step[:FACTOR:EPOCHS], geometric[:FACTOR], norm-test[:THETA], big-batch[:THETA] or noise-scale"
 
     /// The rules that adapt, with the numbers of their sources.
     public static let adaptive: [BatchSizeRule] = [
@@ -43,6 +45,7 @@ public enum BatchSizeRule: Sendable, Hashable {
     private init?(_ name: String, _ numbers: [Double], _ parts: [String]) {
         switch (name, numbers.count) {
         case ("cabs", 0): self = .cabs
+        case ("cabs-per-second", 0): self = .cabsPerSecond
         case ("constant", 1):
             guard let size = Int(parts[1]) else { return nil }
             self = .constant(size)
@@ -63,6 +66,7 @@ public enum BatchSizeRule: Sendable, Hashable {
     public var name: String {
         switch self {
         case .cabs: "cabs"
+        case .cabsPerSecond: "cabs-per-second"
         case .constant(let size): "constant:\(size)"
         case .step(let factor, let epochs): "step:\(factor.shortest):\(epochs.shortest)"
         case .geometric(let factor): "geometric:\(factor.shortest)"
@@ -75,6 +79,7 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// The options that belong to rules.
     static let options: Set<TrainingOptions.CodingKeys> = [
         .minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon, .lossFloor,
+        .fixedCost,
     ]
 
     /// Whether an option means something beside this rule.
@@ -82,7 +87,8 @@ public enum BatchSizeRule: Sendable, Hashable {
         switch option {
         case .minimumBatchSize, .maximumBatchSize, .initialBatchSize: isAdaptive
         case .smoothing: smooths
-        case .factor, .epsilon, .lossFloor: self == .cabs
+        case .factor, .epsilon, .lossFloor: isCoupled
+        case .fixedCost: self == .cabsPerSecond
         default: true
         }
     }
@@ -92,7 +98,11 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// - Throws: ``TrainingError/contradiction(_:)`` where an option is given that the rule does not read.
     func fillDefaults(_ options: inout TrainingOptions) throws {
         let given = try options.given
-        if let option = TrainingOptions.CodingKeys.allCases.first(where: { given.contains($0) && !reads($0) }) {
+        // The cost of a step may be given for a shadow.
+        let watches = options.shadow?.split(separator: ",").contains { ["all", Self.cabsPerSecond.name].contains(String($0)) }
+        if let option = TrainingOptions.CodingKeys.allCases.first(where: {
+            given.contains($0) && !reads($0) && !($0 == .fixedCost && watches ?? false)
+        }) {
             throw TrainingError.contradiction("\(option.rawValue) means nothing with batch-size \(name)")
         }
         options.batchSize = name
@@ -102,7 +112,7 @@ public enum BatchSizeRule: Sendable, Hashable {
         options.maximumBatchSize = options.maximumBatchSize ?? max(2048, minimum)
         options.initialBatchSize = options.initialBatchSize ?? minimum
         if smooths { options.smoothing = options.smoothing ?? 0.95 }
-        guard self == .cabs else { return }
+        guard isCoupled else { return }
         options.factor = options.factor ?? 1
         options.epsilon = options.epsilon ?? 0
         // Smoothed labels have a floor of their own, which the data tell.
@@ -110,13 +120,15 @@ public enum BatchSizeRule: Sendable, Hashable {
     }
 
     /// Whether the rule's derivation assumes a step along the gradient: it does not go with Adam.
-    var assumesGradientDescent: Bool { self == .cabs }
+    var assumesGradientDescent: Bool { isCoupled }
+
+    private var isCoupled: Bool { self == .cabs || self == .cabsPerSecond }
 
     private var isAdaptive: Bool {
         if case .constant = self { false } else { true }
     }
 
-    private var smooths: Bool { self == .cabs || self == .noiseScale }
+    private var smooths: Bool { isCoupled || self == .noiseScale }
 
     /// Makes the policy.
     ///
@@ -140,10 +152,12 @@ public enum BatchSizeRule: Sendable, Hashable {
         let (bounds, initial) = (minimum...maximum, options.initialBatchSize)
         let smoothing = options.smoothing ?? 0.95
         switch self {
-        case .cabs, .constant:
-            return try CoupledAdaptiveBatchSize(
+        case .cabs, .cabsPerSecond, .constant:
+            let coupled = try CoupledAdaptiveBatchSize(
                 bounds: bounds, initialBatchSize: initial, smoothingFactor: smoothing, factor: options.factor ?? 1,
                 epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? lossFloor)
+            return self == .cabs
+                ? coupled : try CoupledBatchSizePerSecond(coupled, fixedCost: options.fixedCost)
         case .step(let factor, let epochs):
             guard epochs > 0, epochs.isFinite else {
                 throw TrainingError.notPositive(option: "number of epochs of batch-size \(name)", value: epochs)

@@ -27,6 +27,10 @@ public struct PolicyConversation: Sendable {
         if case .step = rule, examplesPerEpoch == nil {
             throw TrainingError.contradiction("batch-size \(rule.name) counts epochs; add --examples-per-epoch")
         }
+        guard rule != .cabsPerSecond || options.fixedCost != nil else {
+            throw TrainingError.contradiction(
+                "batch-size cabs-per-second needs fixed-cost here: what the loop's steps cost is not measured")
+        }
         if let examplesPerEpoch, examplesPerEpoch < 1 {
             throw TrainingError.notPositive(option: "examples-per-epoch", value: Double(examplesPerEpoch))
         }

@@ -21,6 +21,8 @@ struct MetricsLine {
         add("variance", step.report.statistics.withinBatchVariance)
         add("variance_average", step.decision.smoothedVariance)
         add("batch_size_raw", step.decision.rawBatchSize)
+        add("batch_size_coupled", step.decision.coupledBatchSize)
+        add("fixed_cost", step.decision.fixedCost)
         add("next_batch_size", step.decision.nextBatchSize)
         add("second_moment", step.report.statistics.secondMoment)
         add("gradient_squared_norm", step.report.statistics.gradientSquaredNorm)

@@ -44,8 +44,10 @@ public actor Trainer {
     /// The way to the other ranks of the run, where there are several.
     private nonisolated let ranks: Communicator?
     private nonisolated let exchange: GradientExchange
-    /// What this rank tells the others with the next step, behind its clock.
-    private var notice: @Sendable () -> [Double] = { [] }
+    /// What this rank tells the others with the next step, beside what it knows itself.
+    private var notice: @Sendable () -> RankNotice = { RankNotice(seconds: 0, wantsToStop: false) }
+    /// What the last step took on this rank.
+    private var lastCost: StepCost?
     /// This rank's own time in steps; ``progress`` has the first rank's.
     private var ownSeconds = 0.0
     private var order: ExampleOrder
@@ -141,13 +143,19 @@ public actor Trainer {
         let before = progress
         let batch = DatasetBatch(
             data.training, indices: order.next(allotment.exampleCount), firstDraw: UInt64(before.exampleCount))
-        let (notice, secondsBefore) = (notice, ownSeconds)
+        let (notice, secondsBefore, lastCost) = (notice, ownSeconds, lastCost)
         let report = try network.step(
             on: batch,
             UpdateStep(
                 learningRate: learningRate, weightDecay: optimizer.weightDecay, lossBound: lossBound,
                 gradientBound: gradientBound, updateCount: before.stepCount)
-        ) { [secondsBefore + (ContinuousClock.now - start) / .seconds(1)] + notice() }
+        ) {
+            var notice = notice()
+            notice.trainingSeconds = secondsBefore + (ContinuousClock.now - start) / .seconds(1)
+            notice.cost = lastCost
+            return notice.numbers
+        }
+        let together = RankNotice(together: report.told)
         if let failure = data.training.failure { throw failure }
         guard report.isSound else {
             throw TrainingError.diverged(
@@ -158,6 +166,10 @@ public actor Trainer {
         }
         // The rate that later steps have: a run that goes on must not find a batch size that belongs to a smaller one.
         let effectiveRate = optimizer.effectiveLearningRate(scheduledRate)
+        let cost = StepCost(report.phaseSeconds, exampleCount: batch.count)
+        self.lastCost = cost
+        // Of several ranks all must observe the same: the step before's, of which all have heard.
+        if let known = together == nil ? cost : together?.cost { policy.observe(known) }
         let decision = policy.observe(report.statistics, learningRate: effectiveRate)
         batchSize = decision.nextBatchSize
         progress.stepCount += 1
@@ -166,10 +178,10 @@ public actor Trainer {
         addToAverage(batch.count)
         ownSeconds += (ContinuousClock.now - start) / .seconds(1)
         // Lengths and schedules in seconds go by one clock on all ranks.
-        progress.seconds = report.told.first?.first ?? ownSeconds
+        progress.seconds = together?.trainingSeconds ?? ownSeconds
         return TrainingStep(
             index: before.stepCount, learningRate: learningRate, effectiveLearningRate: effectiveRate, report: report,
-            decision: decision, progress: progress, predictsValues: data.predictsValues)
+            decision: decision, progress: progress, notice: together, predictsValues: data.predictsValues)
     }
 
     /// Takes the parameters after a step on so many examples into their average.
@@ -255,8 +267,8 @@ public actor Trainer {
         lastBatch = nil
     }
 
-    /// Sets what is told to the other ranks with the next step: on all ranks as many numbers.
-    func tell(_ notice: @escaping @Sendable () -> [Double]) { self.notice = notice }
+    /// Sets what is told to the other ranks with the next step.
+    func tell(_ notice: @escaping @Sendable () -> RankNotice) { self.notice = notice }
 
     /// Goes on after going back: the time that was spent is spent, and the learning rate is halved so many times.
     func goOn(afterSeconds seconds: Double, halvingLearningRate count: Int) {

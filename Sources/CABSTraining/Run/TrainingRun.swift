@@ -184,7 +184,7 @@ public struct TrainingRun: Sendable {
         func tell() async {
             guard team != nil else { return }
             let (clock, wantsToStop) = (session.clock, shouldStop())
-            await trainer.tell { RankNotice(seconds: clock.secondsNow, wantsToStop: wantsToStop).numbers }
+            await trainer.tell { RankNotice(seconds: clock.secondsNow, wantsToStop: wantsToStop) }
         }
         await tell()
         for try await step in trainer.train(for: configuration.length) {
@@ -195,10 +195,9 @@ public struct TrainingRun: Sendable {
                 let evaluation = try await evaluate(&session.record)
                 onEvent(.evaluation(evaluation, after: step.progress))
             }
-            let notice = RankNotice(together: step.report.told.map { Array($0.dropFirst()) })
-            try session.log(step, seconds: notice?.seconds)
+            try session.log(step, seconds: step.notice?.seconds)
             try await session.compareEstimators(trainer)
-            if notice?.wantsToStop ?? shouldStop() {
+            if step.notice?.wantsToStop ?? shouldStop() {
                 try await checkpoint(session, onEvent)
                 try team?.communicator.meet()
                 throw RunInterruption(stepCount: step.progress.stepCount)

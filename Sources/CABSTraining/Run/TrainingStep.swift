@@ -17,6 +17,8 @@ public struct TrainingStep: Sendable {
     /// How far the run has come with this step.
     public let progress: TrainingProgress
 
+    /// What the ranks told each other with the step, where there are several.
+    let notice: RankNotice?
     let predictsValues: Bool
 
     /// The mean loss of the batch, before the update.
