@@ -1,6 +1,6 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test docs check-export mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
+.PHONY: run test test-mpi docs check-export mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
@@ -10,6 +10,11 @@ run: bootstrap
 # All tests, on each instruction set and under AddressSanitizer what depends on them: see scripts/test.
 test: bootstrap
 	scripts/test
+
+# Runs of several processes under Open MPI and MPICH, which it installs: a minute.
+test-mpi: bootstrap
+	swift build --product cabs
+	scripts/test-mpi
 
 # The pages of the products CABS and CABSTraining, into .build/documentation; a warning is an error.
 docs: bootstrap
@@ -36,7 +41,7 @@ bench: bootstrap
 	swift build -c release --product cabs
 	python3 Benchmarks/bench.py $(OPTIONS)
 
-# Runs the grids of Examples/paper, hours, and brings results and figures to docs/experiments; quick: minutes, to experiments/quick.
+# Runs the grids of Examples/experiments, hours, and brings results and figures to docs/experiments; quick: minutes, to experiments/quick.
 experiments: bootstrap
 	swift build -c release --product cabs
 	scripts/experiments
@@ -67,6 +72,7 @@ soak: bootstrap
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
 	python3 Benchmarks/tables.py --check
+	scripts/simulate-scaling --check
 	scripts/mutants --check
 
 format:

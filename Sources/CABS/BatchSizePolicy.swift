@@ -106,6 +106,10 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
     case toleranceNotPositive(Double)
     /// A loss floor that must be finite is not.
     case lossFloorNotFinite(Double)
+    /// A first loss that must be above the loss floor is not.
+    case initialLossNotAboveFloor(Double, floor: Double)
+    /// A similarity that must lie between 0 and 1 does not.
+    case similarityOutOfRange(Double)
     /// A fixed cost of a step that must be finite and not negative is not.
     case fixedCostNegative(Double)
 
@@ -131,6 +135,10 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
             "an interval of \(interval) examples is not possible; use 1 or more"
         case .toleranceNotPositive(let tolerance):
             "the tolerance \(tolerance) is not a positive number; values up to 1 are usual"
+        case .initialLossNotAboveFloor(let loss, let floor):
+            "the initial loss \(loss) is not above the loss floor \(floor); give the mean loss before training"
+        case .similarityOutOfRange(let similarity):
+            "the similarity \(similarity) does not lie between 0 and 1; 0.5 is usual"
         case .fixedCostNegative(let cost):
             "the fixed cost \(cost) is negative or not finite; give what a step costs before its first example, in examples"
         case .lossFloorNotFinite(let floor):

@@ -20,6 +20,11 @@ struct PlanTable {
                     line(layer.name, computation.purpose.rawValue, computation.way, computation.implementations))
             }
         }
+        let rows = try Network.largestBatchExchangedAsRows(of: model)
+        lines.append(
+            line(
+                "ranks", "exchange",
+                rows > 0 ? "rows of dense layers up to batches of \(rows), else gradients" : "gradients", []))
         return lines.joined(separator: "\n")
     }
 
@@ -37,6 +42,7 @@ struct PlanTable {
             let instruction_set: String
             let onednn: String
             let plan: [Computation]
+            let largest_batch_exchanged_as_rows: Int
         }
         let computations = try plan().flatMap { layer in
             layer.computations.map {
@@ -49,7 +55,8 @@ struct PlanTable {
         encoder.outputFormatting = .sortedKeys
         let plan = Plan(
             model: name, estimator: estimator.rawValue, instruction_set: InstructionSet.effective.rawValue,
-            onednn: OneDNN.version, plan: computations)
+            onednn: OneDNN.version, plan: computations,
+            largest_batch_exchanged_as_rows: try Network.largestBatchExchangedAsRows(of: model))
         return String(decoding: try encoder.encode(plan), as: UTF8.self)
     }
 

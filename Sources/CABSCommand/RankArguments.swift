@@ -57,6 +57,10 @@ struct RankArguments: ParsableArguments {
             // They agreed to stop.
             communicator.leave()
             throw code
+        } catch let error as TrainingError where error.isSharedByRanks {
+            if communicator.isFirst { StandardStream.errors.write("Error: \(error)\n") }
+            communicator.leave()
+            throw ExitCode.failure
         } catch {
             StandardStream.errors.write(
                 "Error: rank \(communicator.rank) on \(ProcessInfo.processInfo.hostName): \(CABSCommand.message(for: error))\n"

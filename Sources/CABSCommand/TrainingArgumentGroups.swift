@@ -170,7 +170,7 @@ struct RuleArguments: TrainingArguments {
     @Option(help: ArgumentHelp("The first one. (default: the smallest)", valueName: "m"))
     var initialBatchSize: Int?
 
-    @Option(help: "CABS, noise-scale: the weight of the past in the averages. (default: 0.95)")
+    @Option(help: "CABS, noise-scale, adadamp: the weight of the past in the averages. (default: 0.95)")
     var smoothing: Double?
 
     @Option(help: "CABS: the constant in front of the rule. (default: 1)")
@@ -179,7 +179,7 @@ struct RuleArguments: TrainingArguments {
     @Option(help: "CABS: what is added to the denominator. (default: 0)")
     var epsilon: Double?
 
-    @Option(help: "CABS: the smallest loss that can be reached. (default: 0, or what smoothed labels leave)")
+    @Option(help: "CABS, adadamp: the smallest loss that can be reached. (default: 0, or what smoothed labels leave)")
     var lossFloor: Double?
 
     @Option(

@@ -52,7 +52,8 @@ struct RulePalette: Sendable {
     private static let grey = RGB(0x666666)
     private static let hues = [
         "cabs": RGB(0xD1495B), "noise-scale": RGB(0xE69F00), "norm-test": RGB(0x1B9E77), "big-batch": RGB(0x7B3294),
-        "geometric": RGB(0x8C6D31), "step": RGB(0x4D4D4D),
+        "geometric": RGB(0x8C6D31), "step": RGB(0x4D4D4D), "cabs-per-second": RGB(0xB5367A), "adadamp": RGB(0x2A9DB5),
+        "simigrad": RGB(0x7A9A01),
     ]
 
     private struct RGB {

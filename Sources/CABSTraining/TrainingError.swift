@@ -43,6 +43,14 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     /// A parameter file is not right.
     case invalidParameterFile(file: String, reason: String)
 
+    /// Whether of several ranks each comes to this error by itself, at the same place: none is left waiting.
+    public var isSharedByRanks: Bool {
+        switch self {
+        case .ranksDiffer, .diverged: true
+        default: false
+        }
+    }
+
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
         switch self {

@@ -189,6 +189,17 @@ import Testing
         }
     }
 
+    @Test(arguments: [(ModelName.cifar10TwoConvThreeDense, 24, 3, 277), (.mnistTwoConvTwoDense, 28, 1, 620)])
+    func `rows are exchanged where they are fewer than gradients`(
+        name: ModelName, size: Int, channels: Int, expected: Int
+    ) throws {
+        // (2304 · 384 + 384 + 384 · 192 + 192 + 192 · 10 + 10) / (2304 + 2 · 384 + 2 · 192 + 10), and
+        // (3136 · 1024 + 1024 + 1024 · 10 + 10) / (3136 + 2 · 1024 + 10).
+        let model = try name.model(
+            input: .image(height: size, width: size, channels: channels), outputCount: 10, seed: 0)
+        #expect(try Network.largestBatchExchangedAsRows(of: model) == expected)
+    }
+
     @Test func `no rank waits for one that left in the middle of a run`() async throws {
         let model = try BatchTests.model()
         let found = await ThreadRanks.run(3) { communicator in

@@ -7,7 +7,8 @@ import Testing
     /// A step whose CABS batch is 100 at rate 1: variance 100 to a loss of 1.
     static let step = StepStatistics(exampleCount: 50, meanLoss: 1, secondMoment: 101, gradientSquaredNorm: 1)
 
-    static func policy(_ fixedCost: Double?, bounds: ClosedRange<Int> = 1...100_000) throws -> CoupledBatchSizePerSecond {
+    static func policy(_ fixedCost: Double?, bounds: ClosedRange<Int> = 1...100_000) throws -> CoupledBatchSizePerSecond
+    {
         try CoupledBatchSizePerSecond(
             CoupledAdaptiveBatchSize(bounds: bounds, initialBatchSize: 50, smoothingFactor: 0), fixedCost: fixedCost)
     }

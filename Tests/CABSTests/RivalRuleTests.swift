@@ -27,6 +27,81 @@ import Testing
         }
     }
 
+    @Test func `AdaDamp grows as the loss above its floor falls from that of the first examples`() throws {
+        var policy = try AdaDamp(
+            initialExampleCount: 48, smoothingFactor: 0, lossFloor: 0.5, bounds: 8...100, initialBatchSize: 16)
+        #expect(policy.initialBatchSize == 16 && !policy.needsGradientStatistics)
+        // The mean of 48 examples: (16 · 3 + 32 · 2.25) / 48 = 2.5, 2 above the floor.
+        #expect(policy.observe(Self.statistics(16, loss: 3), learningRate: 1).nextBatchSize == 16)
+        let sizes = [2.25, 1.5, 1.25, 0.75, 0.5, 4.5].map { loss in
+            policy.observe(Self.statistics(32, loss: loss), learningRate: 1).nextBatchSize
+        }
+        // 16 · 2/1.75 = 18.3, up; 2/1; 2/0.75 = 42.67; 2/0.25 = 128, above the bound; at the floor; and 2/4.
+        #expect(sizes == [19, 32, 43, 100, 100, 8])
+        var given = try AdaDamp(initialLoss: 4, initialExampleCount: 1000, smoothingFactor: 0)
+        #expect(given.observe(Self.statistics(16, loss: 1), learningRate: 1).nextBatchSize == 64)
+        let stored = try JSONDecoder().decode(AdaDamp.self, from: JSONEncoder().encode(policy))
+        #expect(stored == policy)
+    }
+
+    @Test func `AdaDamp is CABS where the variance stands still`() throws {
+        var adaDamp = try AdaDamp(initialLoss: 1, initialExampleCount: 1, bounds: 1...10_000, initialBatchSize: 40)
+        var coupled = try CoupledAdaptiveBatchSize(bounds: 1...10_000, initialBatchSize: 40)
+        // α ξ = 40 at a loss of 1.
+        for step in 0..<400 {
+            let statistics = StepStatistics(
+                exampleCount: 40, meanLoss: 1 / Double(1 + step / 40), secondMoment: 401, gradientSquaredNorm: 1)
+            let sizes = [
+                adaDamp.observe(statistics, learningRate: 0.1).rawBatchSize,
+                coupled.observe(statistics, learningRate: 0.1).rawBatchSize,
+            ]
+            if step > 200 { #expect(abs(sizes[0] - sizes[1]) < 1e-3 * sizes[0]) }
+        }
+    }
+
+    @Test func `SimiGrad settles where halves agree as much as they are to`() throws {
+        // γ = 0.75: 2 · 3 · S/G = 600.
+        var policy = try SimiGrad(similarity: 0.75, bounds: 16...5000)
+        var sizes: [Int] = []
+        for _ in 0..<100 {
+            // The batch is the rule's own, whose squared norm has the noise S/m in it.
+            let m = policy.size.current
+            let statistics = Self.statistics(m, variance: 100, squaredNorm: 1 + 100 / Double(m))
+            sizes.append(policy.observe(statistics, learningRate: 1).nextBatchSize)
+        }
+        #expect(sizes[0] == 17 && sizes.suffix(20).allSatisfy { (530...670).contains($0) })
+        // By steps of a tenth, up and down, and upwards where there is noise alone.
+        #expect(
+            policy.observe(Self.statistics(100, variance: 0), learningRate: 1).nextBatchSize
+                == Int(0.9 * Double(sizes[99])))
+        let size = policy.size.current
+        #expect(
+            policy.observe(Self.statistics(100, variance: 1e9), learningRate: 1).nextBatchSize
+                == Int(1.1 * Double(size)))
+    }
+
+    @Test func `SimiGrad's cosine is that of halves`() {
+        // Unit vectors apart by noise: halves G ± e with ‖e‖² = 2S/m ... in the mean ‖G‖²/(‖G‖² + 2S/m).
+        var random = Gaussian(seed: 3)
+        let (dimension, m, deviation) = (400, 10, 0.3)
+        var (product, squares) = (0.0, 0.0)
+        for _ in 0..<300 {
+            var halves = [[Double]]()
+            for _ in 0..<2 {
+                halves.append(
+                    (0..<dimension).map { _ in
+                        0.1 + (0..<m / 2).reduce(0.0) { sum, _ in sum + deviation * random.next() } / Double(m / 2)
+                    })
+            }
+            product += zip(halves[0], halves[1]).reduce(0) { $0 + $1.0 * $1.1 }
+            squares += halves.joined().reduce(0) { $0 + $1 * $1 } / 2
+        }
+        let expected = SimiGrad.similarity(
+            of: m, variance: Double(dimension) * deviation * deviation,
+            fullGradientSquaredNorm: Double(dimension) * 0.01)
+        #expect(abs(product / squares - expected) < 0.02)
+    }
+
     @Test func `geometric growth is ⌈k m + 1⌉`() throws {
         var policy = try GeometricGrowth(factor: 1.5, bounds: 2...100)
         let sizes = (0..<10).map { _ in policy.observe(Self.statistics(2), learningRate: 0.1).nextBatchSize }

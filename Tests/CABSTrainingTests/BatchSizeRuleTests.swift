@@ -6,7 +6,8 @@ import Testing
     @Test(arguments: [
         ("cabs", "cabs"), ("constant:7", "constant:7"), ("step", "step:2:20"), ("step:1.5:0.25", "step:1.5:0.25"),
         ("geometric", "geometric:1.1"), ("norm-test:0.5", "norm-test:0.5"), ("big-batch", "big-batch:1"),
-        ("noise-scale", "noise-scale"),
+        ("noise-scale", "noise-scale"), ("cabs-per-second", "cabs-per-second"), ("adadamp", "adadamp"),
+        ("adadamp:2.5", "adadamp:2.5"), ("simigrad", "simigrad:0.5"),
     ])
     func `a rule has a name with all its numbers`(text: String, name: String) throws {
         let rule = try BatchSizeRule(text)
@@ -27,6 +28,7 @@ import Testing
 
     @Test(arguments: [
         "constant:0", "step:0:1", "step:2:0", "step:2:nan", "geometric:0.5", "norm-test:0", "big-batch:-1",
+        "adadamp:0", "adadamp:nan", "simigrad:0", "simigrad:1",
     ])
     func `numbers out of range are refused`(text: String) throws {
         let rule = try BatchSizeRule(text)
@@ -71,7 +73,11 @@ import Testing
         #expect(watched.map { $0["loss"] as? Double } == alone.map { $0["loss"] as? Double })
         let shadows = try watched.map { try #require($0["shadow"] as? [String: Int]) }
         #expect(
-            Set(shadows[0].keys) == ["noise-scale", "norm-test:0.9", "big-batch:1", "geometric:1.1", "step:2:20"])
+            Set(shadows[0].keys)
+                == [
+                    "noise-scale", "norm-test:0.9", "big-batch:1", "geometric:1.1", "step:2:20", "adadamp",
+                    "simigrad:0.5",
+                ])
         // The rule that decides, watching itself, agrees with itself.
         let itself = try await metrics("itself") { $0.shadow = "cabs,constant:9" }
         for line in itself {

@@ -38,7 +38,10 @@ import Testing
         }
     }
 
-    static let rules = ["cabs", "noise-scale", "norm-test", "big-batch", "geometric", "step:2:0.1"]
+    static let rules = [
+        "cabs", "cabs-per-second", "adadamp", "simigrad", "noise-scale", "norm-test", "big-batch", "geometric",
+        "step:2:0.1",
+    ]
 
     /// A run that was stopped, its last checkpoint, and all wrong states of that.
     static func stopped(_ rule: String, in folder: TemporaryFolder) async throws -> (

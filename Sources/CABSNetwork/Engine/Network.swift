@@ -45,11 +45,23 @@ public final class Network {
     public static func plan(
         of model: Model, estimator: GradientEstimator = .exact
     ) throws(EngineError) -> [PlannedLayer] {
+        try program(of: model, estimator).plan
+    }
+
+    /// The largest batch of which ranks exchange the rows of dense layers, and not their gradients: where these are fewer values, and each rank
+    /// has its examples in hand at once. Zero where there are no dense layers.
+    ///
+    /// - Throws: ``EngineError`` where the model cannot be computed.
+    public static func largestBatchExchangedAsRows(of model: Model) throws(EngineError) -> Int {
+        DenseRows.largestShorterBatch(try program(of: model, .exact).batchStage.operations.compactMap(\.dense))
+    }
+
+    private static func program(
+        of model: Model, _ estimator: GradientEstimator
+    ) throws(EngineError) -> StepProgram {
         try StepProgram(
             model, loss: .softmaxCrossEntropy, estimator: estimator, update: .gradientDescent,
-            averagesParameters: false,
-            workerCount: 1, dividesAlways: false
-        ).plan
+            averagesParameters: false, workerCount: 1, dividesAlways: false)
     }
 
     /// Sets up the network and draws its first parameters.

@@ -19,15 +19,19 @@ public enum BatchSizeRule: Sendable, Hashable {
     case bigBatch(tolerance: Double)
     /// `noise-scale`: see `GradientNoiseScale`.
     case noiseScale
+    /// `adadamp[:F0]`: see `AdaDamp`.
+    case adaDamp(initialLoss: Double?)
+    /// `simigrad[:GAMMA]`: see `SimiGrad`.
+    case simiGrad(similarity: Double)
 
     /// All ways to name a rule, for people to read.
     public static let forms =
-        "cabs, cabs-per-second, constant:M, step[:FACTOR:EPOCHS], geometric[:FACTOR], norm-test[:THETA], big-batch[:THETA] or noise-scale"
+        "cabs, cabs-per-second, constant:M, step[:FACTOR:EPOCHS], geometric[:FACTOR], norm-test[:THETA], big-batch[:THETA], noise-scale, adadamp[:F0] or simigrad[:GAMMA]"
 
     /// The rules that adapt, with the numbers of their sources.
     public static let adaptive: [BatchSizeRule] = [
         .cabs, .noiseScale, .normTest(tolerance: 0.9), .bigBatch(tolerance: 1), .geometric(factor: 1.1),
-        .step(factor: 2, epochs: 20),
+        .step(factor: 2, epochs: 20), .adaDamp(initialLoss: nil), .simiGrad(similarity: 0.5),
     ]
 
     /// Reads a rule's name.
@@ -58,6 +62,10 @@ public enum BatchSizeRule: Sendable, Hashable {
         case ("big-batch", 0): self = .bigBatch(tolerance: 1)
         case ("big-batch", 1): self = .bigBatch(tolerance: numbers[0])
         case ("noise-scale", 0): self = .noiseScale
+        case ("adadamp", 0): self = .adaDamp(initialLoss: nil)
+        case ("adadamp", 1): self = .adaDamp(initialLoss: numbers[0])
+        case ("simigrad", 0): self = .simiGrad(similarity: 0.5)
+        case ("simigrad", 1): self = .simiGrad(similarity: numbers[0])
         default: return nil
         }
     }
@@ -73,6 +81,8 @@ public enum BatchSizeRule: Sendable, Hashable {
         case .normTest(let tolerance): "norm-test:\(tolerance.shortest)"
         case .bigBatch(let tolerance): "big-batch:\(tolerance.shortest)"
         case .noiseScale: "noise-scale"
+        case .adaDamp(let loss): "adadamp" + (loss.map { ":\($0.shortest)" } ?? "")
+        case .simiGrad(let similarity): "simigrad:\(similarity.shortest)"
         }
     }
 
@@ -87,7 +97,8 @@ public enum BatchSizeRule: Sendable, Hashable {
         switch option {
         case .minimumBatchSize, .maximumBatchSize, .initialBatchSize: isAdaptive
         case .smoothing: smooths
-        case .factor, .epsilon, .lossFloor: isCoupled
+        case .factor, .epsilon: isCoupled
+        case .lossFloor: readsLossFloor
         case .fixedCost: self == .cabsPerSecond
         default: true
         }
@@ -99,7 +110,9 @@ public enum BatchSizeRule: Sendable, Hashable {
     func fillDefaults(_ options: inout TrainingOptions) throws {
         let given = try options.given
         // The cost of a step may be given for a shadow.
-        let watches = options.shadow?.split(separator: ",").contains { ["all", Self.cabsPerSecond.name].contains(String($0)) }
+        let watches = options.shadow?.split(separator: ",").contains {
+            ["all", Self.cabsPerSecond.name].contains(String($0))
+        }
         if let option = TrainingOptions.CodingKeys.allCases.first(where: {
             given.contains($0) && !reads($0) && !($0 == .fixedCost && watches ?? false)
         }) {
@@ -112,9 +125,11 @@ public enum BatchSizeRule: Sendable, Hashable {
         options.maximumBatchSize = options.maximumBatchSize ?? max(2048, minimum)
         options.initialBatchSize = options.initialBatchSize ?? minimum
         if smooths { options.smoothing = options.smoothing ?? 0.95 }
-        guard isCoupled else { return }
-        options.factor = options.factor ?? 1
-        options.epsilon = options.epsilon ?? 0
+        guard readsLossFloor else { return }
+        if isCoupled {
+            options.factor = options.factor ?? 1
+            options.epsilon = options.epsilon ?? 0
+        }
         // Smoothed labels have a floor of their own, which the data tell.
         if options.labelSmoothing == nil { options.lossFloor = options.lossFloor ?? 0 }
     }
@@ -128,7 +143,11 @@ public enum BatchSizeRule: Sendable, Hashable {
         if case .constant = self { false } else { true }
     }
 
-    private var smooths: Bool { isCoupled || self == .noiseScale }
+    private var readsLossFloor: Bool {
+        if case .adaDamp = self { true } else { isCoupled }
+    }
+
+    private var smooths: Bool { readsLossFloor || self == .noiseScale }
 
     /// Makes the policy.
     ///
@@ -173,6 +192,13 @@ public enum BatchSizeRule: Sendable, Hashable {
             return try BigBatch(tolerance: tolerance, bounds: bounds, initialBatchSize: initial)
         case .noiseScale:
             return try GradientNoiseScale(smoothingFactor: smoothing, bounds: bounds, initialBatchSize: initial)
+        case .adaDamp(let initialLoss):
+            return try AdaDamp(
+                initialLoss: initialLoss, initialExampleCount: max(1, (examplesPerEpoch + 9) / 10),
+                smoothingFactor: smoothing, lossFloor: options.lossFloor ?? lossFloor, bounds: bounds,
+                initialBatchSize: initial)
+        case .simiGrad(let similarity):
+            return try SimiGrad(similarity: similarity, bounds: bounds, initialBatchSize: initial)
         }
     }
 

@@ -24,7 +24,8 @@ public struct PolicyConversation: Sendable {
         var options = options
         let rule = try BatchSizeRule(options.batchSize ?? "cabs")
         try rule.fillDefaults(&options)
-        if case .step = rule, examplesPerEpoch == nil {
+        let countsEpochs = if case .step = rule { true } else { rule == .adaDamp(initialLoss: nil) }
+        if countsEpochs, examplesPerEpoch == nil {
             throw TrainingError.contradiction("batch-size \(rule.name) counts epochs; add --examples-per-epoch")
         }
         guard rule != .cabsPerSecond || options.fixedCost != nil else {

@@ -28,12 +28,10 @@ final class DenseRows: Sendable {
     ///   - rowCapacity: How many examples a rank has in hand at a time, on the rank that has the fewest.
     ///   - isForced: Whether rows are sent for as large batches as there is room for, and not only where it is less.
     init(_ operations: [DenseOperation], _ bucket: GradientBucket, rankCount: Int, rowCapacity: Int, isForced: Bool) {
-        let widths = operations.map { $0.input.columnCount + $0.output.columnCount }
-        let width = widths.reduce(0, +)
-        let parameterCount = operations.reduce(0) { $0 + $1.weight.values.count + $1.bias.values.count }
         // A rank whose share does not fit in hand forms the gradient of one part before it has seen the next.
         let capacity = rowCapacity * rankCount
-        largestExampleCount = operations.isEmpty ? 0 : min(capacity, isForced ? capacity : parameterCount / width)
+        largestExampleCount =
+            operations.isEmpty ? 0 : min(capacity, isForced ? capacity : Self.largestShorterBatch(operations))
         let rows = largestExampleCount
         layers = operations.map { operation in
             Layer(
@@ -43,8 +41,15 @@ final class DenseRows: Sendable {
         }
         self.bucket = bucket
         let own = (rows + rankCount - 1) / max(rankCount, 1)
+        let width = layers.reduce(0) { $0 + $1.width }
         sent = AlignedBuffer(count: own * width)
         received = AlignedBuffer(count: rows * width)
+    }
+
+    /// The largest batch whose rows are no more values than the layers' gradients; zero where there are no such layers.
+    static func largestShorterBatch(_ operations: [DenseOperation]) -> Int {
+        let width = operations.reduce(0) { $0 + $1.input.columnCount + $1.output.columnCount }
+        return operations.reduce(0) { $0 + $1.weight.values.count + $1.bias.values.count } / max(width, 1)
     }
 
     private var width: Int { layers.reduce(0) { $0 + $1.width } }
