@@ -62,7 +62,9 @@ struct CompareCommand: AsyncParsableCommand {
         let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output), team: team) }
         let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !isFirst)
         Interruption.install()
-        WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
+        if isFirst {
+            WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
+        }
         for run in comparison.runs {
             if try comparison.hasEnded(run) {
                 display.skip()

@@ -34,10 +34,12 @@ struct TrainCommand: AsyncParsableCommand {
 
     private func run(in team: RankTeam?) async throws {
         let training = try await makeRun(in: team)
-        WorkerNotice.print(workers: training.trainer.workerCount)
-        let isQuiet = quiet || !(team?.isFirst ?? true)
-        let display = ProgressDisplay(training.configuration.length, isQuiet: isQuiet)
-        display.start(training)
+        let isFirst = team?.isFirst ?? true
+        let display = ProgressDisplay(training.configuration.length, isQuiet: quiet || !isFirst)
+        if isFirst {
+            WorkerNotice.print(workers: training.trainer.workerCount)
+            display.start(training)
+        }
         Interruption.install()
         do {
             let summary = try await training.run {

@@ -123,6 +123,12 @@ struct OptimizerArguments: TrainingArguments {
             valueName: "n"))
     var warmUp: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "The learning rate grows with the batch, relative to the first one: linear, or sqrt for its root. (default: not)",
+            valueName: "way"))
+    var scaleRate: RateScaling?
+
     @Option(help: "The weight decay. (default: 0)")
     var weightDecay: Double?
 

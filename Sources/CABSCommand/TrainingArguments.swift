@@ -27,6 +27,7 @@ extension GradientEstimator: ExpressibleByArgument {}
 extension ImageSize: ExpressibleByArgument {}
 extension NormalizationName: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
+extension RateScaling: ExpressibleByArgument {}
 extension TrainingOptions.OrderName: ExpressibleByArgument {}
 extension TrainingOptions.DivergenceResponse: ExpressibleByArgument {}
 

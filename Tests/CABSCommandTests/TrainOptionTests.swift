@@ -208,6 +208,17 @@ import Testing
             return agree(
                 with.values("batch_size_raw")[0], without.values("batch_size_raw")[0] * loss / (loss - 0.125))
         },
+        Effect("--scale-rate linear", beside: "--batch-size geometric:2") { without, with in
+            let (rates, sizes) = (with.values("learning_rate"), with.values("batch_size"))
+            return without.values("learning_rate").allSatisfy { agree($0, 0.1) }
+                && zip(rates, sizes).prefix(5).allSatisfy { agree($0, 0.1 * $1 / 16) }
+        },
+        Effect("--scale-rate sqrt", beside: cabs) { without, with in
+            // CABS reads the rate before it is scaled.
+            let (rates, sizes) = (with.values("learning_rate"), with.values("batch_size"))
+            return agree(without.values("batch_size_raw")[0], with.values("batch_size_raw")[0])
+                && zip(rates, sizes).allSatisfy { agree($0, 0.1 * ($1 / 16).squareRoot()) }
+        },
         Effect("--fixed-cost 400", beside: "--batch-size cabs-per-second --factor 30") { without, with in
             // Without it nothing is measured in so few steps, and the rule is CABS.
             let coupled = with.values("batch_size_coupled")[0]

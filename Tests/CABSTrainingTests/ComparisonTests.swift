@@ -17,6 +17,40 @@ import Testing
         return try ComparisonGrid(contentsOf: folder.write(text, as: "grid.yaml"))
     }
 
+    @Test func `a curve has the mean loss of equal parts of a run, and its evaluations`() async throws {
+        let folder = try TemporaryFolder()
+        let text =
+            "options: {dataset: digits, workers: 1, evaluations: 3, examples: 6000, average: swa}\nrules: [constant:16]\n"
+        let comparison = try Comparison(
+            Self.grid(text + "learning-rates: [0.1]"), in: folder.url.appending(path: "grid"))
+        try await comparison.make(comparison.runs[0])
+        try comparison.writeResults()
+        let file = comparison.url.appending(path: "curves/\(comparison.runs[0].identifier).csv")
+        let rows = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").dropFirst().map {
+            $0.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        }
+        // 375 steps of 16: two or three in each part.
+        #expect(rows.count == 150 && rows.last?[0] == 6000)
+        let metrics = try String(
+            contentsOf: comparison.directory(of: comparison.runs[0]).metricsFile, encoding: .utf8)
+        let steps = try metrics.split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        let losses = steps.map { $0["loss"] as! Double }
+        var first = 0
+        for (index, row) in rows.enumerated() {
+            let end = Int(row[0]!) / 16
+            #expect(end - first >= 2 && row[3] == 16)
+            #expect(abs(row[2]! - losses[first..<end].reduce(0, +) / Double(end - first)) < 1e-12)
+            #expect((row[5] != nil) == [49, 99, 149].contains(index))
+            first = end
+        }
+        for (column, name) in [(4, "test_loss"), (5, "test_accuracy"), (6, "average_test_accuracy")] {
+            let expected = try #require(steps.last?[name] as? Double)
+            #expect(abs(try #require(rows[149][column]) - expected) < 1e-12)
+        }
+    }
+
     @Test func `a grid is all rules by all learning rates`() throws {
         let runs = try Self.grid().runs()
         #expect(

@@ -61,11 +61,11 @@ import Testing
         }
     }
 
-    static let grids = examples.appending(path: "paper")
+    static let grids = examples.appending(path: "experiments")
 
     /// The rules of each grid, by data set: what docs/experiments.md reports.
     @Test(arguments: try FileManager.default.contentsOfDirectory(atPath: grids.path))
-    func `the paper's grids are right, and each run's model fits its data`(name: String) throws {
+    func `the grids of experiments are right, and each run's model fits its data`(name: String) throws {
         let runs = try ComparisonGrid(contentsOf: Self.grids.appending(path: name)).runs()
         #expect(runs.contains { $0.configuration.rule == .cabs })
         #expect(runs.count { if case .constant = $0.configuration.rule { true } else { false } } > 1)

@@ -1,7 +1,7 @@
 import CABSNetwork
 import Foundation
 
-/// A folder with the runs of a grid: `grid.yaml`, `runs/` with a folder for each run, and `results.csv`.
+/// A folder with the runs of a grid: `grid.yaml`, `runs/` with a folder for each run, `curves/` with a file for each, and `results.csv`.
 ///
 /// A run that has ended, well or not, is never made again; one that was interrupted goes on at its last checkpoint.
 public struct Comparison: Sendable {
@@ -107,6 +107,8 @@ public struct Comparison: Sendable {
         _ run: ComparisonGrid.Run, _ onEvent: (TrainingRun.Event) -> Void
     ) async throws -> TrainingRun {
         let directory = directory(of: run)
+        // Of an earlier run of that name.
+        if team?.isFirst ?? true { try? FileManager.default.removeItem(at: curveFile(of: run)) }
         if try canGoOn(directory, run) {
             do {
                 return try await TrainingRun(resuming: directory, with: run.configuration.options, team: team) {
@@ -158,10 +160,23 @@ public struct Comparison: Sendable {
         return results
     }
 
-    /// Writes `results.csv`.
+    private func curveFile(of run: ComparisonGrid.Run) -> URL { url.appending(path: "curves/\(run.identifier).csv") }
+
+    /// Writes `results.csv`, and a curve of each run that has none yet: ``RunCurve``.
     ///
     /// - Throws: ``TrainingError``.
     public func writeResults() throws(TrainingError) {
+        for run in runs where !FileManager.default.fileExists(atPath: curveFile(of: run).path) {
+            guard try directory(of: run).summary() != nil else { continue }
+            let file = curveFile(of: run)
+            do {
+                try FileManager.default.createDirectory(
+                    at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            } catch {
+                throw .unwritable(path: file.path, reason: error.localizedDescription)
+            }
+            try DurableFile.write(Data(try RunCurve.text(of: directory(of: run).metricsFile).utf8), to: file)
+        }
         let lines = [GridResult.columns.joined(separator: ",")] + (try results().map(\.line))
         try DurableFile.write(
             Data((lines.joined(separator: "\n") + "\n").utf8), to: url.appending(path: "results.csv"))
@@ -187,7 +202,7 @@ public struct GridResult: Sendable {
     static let columns = [
         "dataset", "model", "rule", "learning_rate", "seed", "status", "steps", "examples", "mean_batch_size",
         "next_batch_size", "training_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
-        "rewinds",
+        "average_test_loss", "average_test_accuracy", "rewinds",
         "final_learning_rate", "training_seconds",
     ]
 
@@ -204,6 +219,7 @@ public struct GridResult: Sendable {
             text(summary.steps > 0 ? Double(summary.examples) / Double(summary.steps) : nil),
             summary.nextBatchSize.map(String.init) ?? "", text(summary.trainingLoss), text(summary.validationLoss),
             text(summary.validationAccuracy), text(summary.testLoss), text(summary.testAccuracy),
+            text(summary.averageTestLoss), text(summary.averageTestAccuracy),
             summary.rewinds.map(String.init) ?? "", text(summary.finalLearningRate), text(summary.trainingSeconds),
         ].joined(separator: ",")
     }

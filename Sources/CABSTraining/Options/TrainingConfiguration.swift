@@ -197,7 +197,7 @@ public struct TrainingConfiguration: Sendable {
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: rule.makePolicy(options, for: data), estimator: options.estimator!,
             order: order, lossBound: options.lossBound!,
-            gradientBound: options.gradientBound ?? .infinity, average: average,
+            gradientBound: options.gradientBound ?? .infinity, rateScaling: options.scaleRate, average: average,
             workerCount: team?.workerCount ?? options.workers,
             parameters: parameters, ranks: team?.communicator, exchange: team?.exchange ?? .automatic)
     }

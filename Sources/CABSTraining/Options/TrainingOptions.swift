@@ -46,6 +46,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var learningRateSchedule: String?
     /// Over how much of the run the learning rate rises at first, in the unit of its length.
     public var warmUp: Double?
+    /// How the learning rate follows the batch size, relative to the first one.
+    public var scaleRate: RateScaling?
     /// The weight decay λ.
     public var weightDecay: Double?
     /// The largest norm of a gradient that is not shortened.
@@ -154,6 +156,7 @@ public struct TrainingOptions: Sendable, Codable {
         case learningRate = "learning-rate"
         case learningRateSchedule = "learning-rate-schedule"
         case warmUp = "warm-up"
+        case scaleRate = "scale-rate"
         case weightDecay = "weight-decay"
         case gradientBound = "gradient-bound"
         case average

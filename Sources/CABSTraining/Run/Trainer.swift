@@ -36,6 +36,8 @@ public actor Trainer {
     public nonisolated let gradientBound: Double
     /// What the schedule's learning rate is multiplied by: less than one after the run went back.
     public private(set) var learningRateFactor = 1.0
+    /// How the learning rate follows the batch size, if it does.
+    public nonisolated let rateScaling: RateScaling?
     /// The average of the parameters that is kept, if one is.
     public nonisolated let average: ParameterAveraging?
     /// How many examples have a part in it so far.
@@ -68,6 +70,7 @@ public actor Trainer {
     ///   - order: How examples follow each other; shuffled by the model's seed where not given.
     ///   - lossBound: The largest mean loss of a batch with which its step is still made.
     ///   - gradientBound: The largest norm that a batch's mean gradient may have; a longer one is shortened to it.
+    ///   - rateScaling: How the learning rate follows the batch size, if it does.
     ///   - average: The average of the parameters that is kept, for ``evaluateAll()`` and ``averageParameters()``.
     ///   - workerCount: The number of threads that compute; one for each core where not given.
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
@@ -79,8 +82,9 @@ public actor Trainer {
         model: Model, data: TrainingData, loss: Loss = .softmaxCrossEntropy, optimizer: any Optimizer,
         batchSize policy: any BatchSizePolicy, estimator: GradientEstimator = .exact,
         order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude,
-        gradientBound: Double = .infinity, average: ParameterAveraging? = nil, workerCount: Int? = nil,
-        parameters: ParameterSet? = nil, ranks: Communicator? = nil, exchange: GradientExchange = .automatic
+        gradientBound: Double = .infinity, rateScaling: RateScaling? = nil, average: ParameterAveraging? = nil,
+        workerCount: Int? = nil, parameters: ParameterSet? = nil, ranks: Communicator? = nil,
+        exchange: GradientExchange = .automatic
     ) throws {
         try optimizer.validate()
         try average?.validate()
@@ -101,7 +105,7 @@ public actor Trainer {
         self.optimizer = optimizer
         self.lossBound = lossBound
         self.gradientBound = gradientBound
-        self.average = average
+        (self.rateScaling, self.average) = (rateScaling, average)
         self.policy = policy
         self.order = try ExampleOrder(
             order ?? .shuffled(seed: model.seed), exampleCount: data.training.count)
@@ -139,7 +143,8 @@ public actor Trainer {
         let start = ContinuousClock.now
         let allotment = BatchAllotment(wanted: batchSize, of: examplesLeft)
         let scheduledRate = learningRateFactor * optimizer.schedule.learningRate(at: progress)
-        let learningRate = scheduledRate * allotment.learningRateFactor
+        let scale = rateScaling?.factor(batchSize: batchSize, first: policy.initialBatchSize) ?? 1
+        let learningRate = scheduledRate * allotment.learningRateFactor * scale
         let before = progress
         let batch = DatasetBatch(
             data.training, indices: order.next(allotment.exampleCount), firstDraw: UInt64(before.exampleCount))

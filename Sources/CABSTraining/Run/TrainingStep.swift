@@ -7,7 +7,7 @@ public struct TrainingStep: Sendable {
     public let index: Int
     /// The learning rate of the update.
     public let learningRate: Double
-    /// The learning rate that the policy reads: the schedule's, without the smaller one of a last step on a remnant, times what
+    /// The learning rate that the policy reads: the schedule's, without the smaller one of a last step on a remnant and without what follows the batch size, times what
     /// momentum makes of it.
     public let effectiveLearningRate: Double
     /// What was computed, before the update.
