@@ -23,7 +23,7 @@ public final class ThreadRanks: RankGroup {
     ///
     /// - Parameter timeout: How long a call may take, in seconds.
     package static func run<Value: Sendable>(
-        _ count: Int, timeout: Double = 30, _ body: @escaping @Sendable (Communicator) throws -> Value
+        _ count: Int, timeout: Double = 300, _ body: @escaping @Sendable (Communicator) throws -> Value
     ) async -> [Result<Value, any Error>] {
         await withTaskGroup(of: (Int, Result<Value, any Error>).self) { group in
             for member in Self.group(of: count) {
