@@ -85,7 +85,9 @@ import Testing
         ranks: Int, exchange: GradientExchange
     ) async throws {
         let model = try BatchTests.model()
-        let sizes = [1, max(ranks - 1, 1), ranks, ranks + 1, 64, 257] + Array(repeating: 16, count: 14)
+        // Empty shares first, and again after steps whose sums are still there.
+        let few = [1, max(ranks - 1, 1)]
+        let sizes = few + [ranks, ranks + 1, 64, 257] + few + Array(repeating: 16, count: 12)
         let one = try Self.course(model, sizes: sizes)
         let found = await ThreadRanks.run(ranks) { communicator in
             // Unlike numbers of workers are no obstacle.
