@@ -34,7 +34,7 @@ func checkingUsage<Value>(_ body: () throws -> Value) throws -> Value {
     } catch let error as TrainingError {
         switch error {
         case .unreadable, .unwritable, .invalidConfiguration, .invalidParameterFile, .outputExists, .diverged, .inUse,
-            .noCheckpoint, .resumesDifferently, .invalidLine:
+            .noCheckpoint, .resumesDifferently, .ranksDiffer, .invalidLine:
             throw error
         default:
             throw ValidationError(error.description)

@@ -58,7 +58,9 @@ struct CompareCommand: AsyncParsableCommand {
 
     private func run(in team: RankTeam?) async throws {
         let isFirst = team?.isFirst ?? true
-        let grid = try checkingUsage { try mergedGrid() }
+        // Other ranks are given the first one's.
+        let grid =
+            isFirst ? try checkingUsage { try mergedGrid() } : ComparisonGrid(rules: [], learningRates: [])
         let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output), team: team) }
         let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !isFirst)
         Interruption.install()

@@ -26,8 +26,9 @@ struct RankArguments: ParsableArguments {
     /// Joins the other processes; nothing where this one is alone.
     func join() throws -> Communicator? {
         let timeout = mpiTimeout ?? 300
-        guard timeout > 0, timeout.isFinite else {
-            throw ValidationError("--mpi-timeout is \(timeout), but must be a positive number of seconds")
+        guard timeout > 0, timeout <= 1e8 else {
+            throw ValidationError(
+                "--mpi-timeout is \(timeout), but must be a number of seconds above 0, up to 100000000")
         }
         let choice = MPIRanks.Choice(mpi ?? "auto")
         guard choice.joins() else { return nil }

@@ -100,6 +100,27 @@ import Testing
         if ranks == 1 { #expect(try Self.course(model, sizes: sizes, workers: 1) == first) }
     }
 
+    @Test func `rows are those of all examples where a small network's step is made by one worker of several`()
+        async throws
+    {
+        let model = try Model(input: .vector(40), seed: 3, layers: [Dense(units: 60), Tanh(), Dense(units: 3)])
+        let batch = ArrayBatch.random(model, count: 250)
+        let (report, gradient) = try Network(model, workerCount: 2).gradient(of: batch)
+        for exchange in [GradientExchange.rows, .automatic] {
+            let found = await ThreadRanks.run(2) { communicator in
+                try Network(model, workerCount: 2, ranks: communicator, exchange: exchange).gradient(of: batch)
+            }
+            for result in found {
+                let (own, ownGradient) = try result.get()
+                #expect(
+                    agree(own.statistics.gradientSquaredNorm, report.statistics.gradientSquaredNorm, relative: 1e-4))
+                for (a, b) in zip(ownGradient.elements, gradient.elements) {
+                    #expect(zip(a.tensor.values, b.tensor.values).allSatisfy { agree(Double($0), Double($1)) })
+                }
+            }
+        }
+    }
+
     @Test(arguments: GradientTests.settings)
     func `gradients and statistics are those of the formulas`(setting: GradientTests.Setting) async throws {
         let model = try Model(input: setting.input, seed: 3, layers: setting.layers)

@@ -105,7 +105,7 @@ final class StepProgram: @unchecked Sendable {
 
     /// How many examples each worker has in hand between the forward and backward pass, a power of two: enough rows for
     /// the dense layers' products to run at full speed.
-    private static let slotCount = 64
+    static let slotCount = 64
 
     /// Brings everything derived from the parameters up to date.
     func parametersDidChange() {
@@ -235,6 +235,7 @@ final class StepProgram: @unchecked Sendable {
                     worker, pass: pass, tally: records.tally(for: worker.index, from: pass.firstPosition))
             case .giveGradients:
                 batchStageEnded()
+                memory.endPhase(.update)
                 examplesBackward(pass, rows, records, worker)
             }
             memory.endPhase(step.action.phase)

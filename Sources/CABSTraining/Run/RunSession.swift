@@ -22,7 +22,8 @@ struct RunSession {
     init(_ run: TrainingRun, from state: RunState?, after earlier: RunSession? = nil) throws {
         let examplesPerEpoch = run.trainer.data.training.count
         record = state?.record ?? RunRecord(examplesPerEpoch: examplesPerEpoch)
-        if let earlier { record.seconds = earlier.clock.secondsNow }
+        // Ranks go by the time that all have heard.
+        if let earlier { record.seconds = run.team == nil ? earlier.clock.secondsNow : earlier.record.seconds }
         shadows = try run.configuration.makeShadows(for: run.trainer.data)
         if let state { try shadows.restore(state.shadows) }
         let (directory, writes) = (run.directory, run.team?.isFirst ?? true)

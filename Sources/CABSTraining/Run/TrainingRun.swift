@@ -85,7 +85,7 @@ public struct TrainingRun: Sendable {
         if team != nil { stored.workers = nil }
         let before = try TrainingConfiguration(stored, isShared: team != nil)
         configuration = try TrainingConfiguration(before.options.overridden(by: given).options, isShared: team != nil)
-        try configuration.checkContinuation(of: before)
+        try configuration.checkContinuation(of: before, isShared: team != nil)
         lock = isFirst ? try RunLock(directory.url) : nil
         let checkpoint = try Self.newestCheckpoint(in: directory, team, onDamage: onDamage)
         trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)

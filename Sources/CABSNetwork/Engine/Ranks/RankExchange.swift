@@ -25,7 +25,9 @@ final class RankExchange: Sendable {
     let overlaps: Bool
     var buckets: [GradientBucket] { [dense, batch, examples] }
 
-    /// - Parameter rowCapacity: How many examples this rank has in hand at a time.
+    /// Waits as long as the slowest rank needs to get here, which has read its data before.
+    ///
+    /// - Parameter rowCapacity: How many examples this rank has in hand at a time, also where one worker makes the step alone.
     /// - Throws: ``EngineError`` and what communication throws.
     init(
         _ communicator: Communicator, _ exchange: GradientExchange, exampleStage: ExampleStage, batchStage: BatchStage,
@@ -46,7 +48,8 @@ final class RankExchange: Sendable {
         let layouts = try arrays.map { array throws(EngineError) in
             "\(array.identity.name) \(try array.layoutChecksum())"
         }
-        let all = try communicator.gather(RankLayout(rowCapacity: rowCapacity, layouts: layouts))
+        let all = try communicator.gather(
+            RankLayout(rowCapacity: rowCapacity, layouts: layouts), isLimited: false)
         if let other = all.firstIndex(where: { $0.layouts != layouts }) { throw EngineError.layoutsDiffer(rank: other) }
         rows = DenseRows(
             sendsRows ? operations : [], dense, rankCount: count, rowCapacity: all.map(\.rowCapacity).min()!,

@@ -11,7 +11,7 @@ extension StepProgram {
     func exchange(with communicator: Communicator, _ exchange: GradientExchange) throws -> RankExchange {
         try RankExchange(
             communicator, exchange, exampleStage: exampleStage, batchStage: batchStage,
-            rowCapacity: batchStage.output.rowCapacity)
+            rowCapacity: Self.slotCount)
     }
 
     /// Runs a step on this rank's part of a batch.
