@@ -3,9 +3,12 @@
 
 usage: python3 Benchmarks/tables.py [--check]    with --check it writes nothing, and ends with 1 where a page is not what it would write
 """
-import json, re, statistics, sys
+import json, statistics, sys
 import targets
 from sides import here
+
+sys.path.insert(0, str(here.parent / "scripts"))
+import page_tables
 
 
 def table(heads, lines):
@@ -70,30 +73,12 @@ def runs():
     return [run for run in found if not run["quick"]]
 
 
-def page_with_tables(text):
-    makers = {"results": results, "summary": summary}
-
-    def block(match):
-        body = "\n\n".join(map(makers[match[1]], runs())) or "No run is published yet."
-        return f"<!-- table: {match[1]} -->\n{body}\n<!-- end of table -->"
-
-    return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end of table -->", block, text, flags=re.DOTALL)
-
-
-def main():
-    if sys.argv[1:] not in ([], ["--check"]):
-        sys.exit(__doc__.strip())
-    stale = []
-    for page in here.parent / "README.md", here.parent / "docs" / "performance.md":
-        text = page.read_text()
-        made = page_with_tables(text)
-        if made != text:
-            stale.append(page.name)
-            if not sys.argv[1:]:
-                page.write_text(made)
-    if stale and sys.argv[1:]:
-        sys.exit(f"{' and '.join(stale)}: not what Benchmarks/results say; run python3 Benchmarks/tables.py")
+def of_runs(make):
+    return "\n\n".join(map(make, runs())) or "No run is published yet."
 
 
 if __name__ == "__main__":
-    main()
+    page_tables.update(
+        [here.parent / "README.md", here.parent / "docs" / "performance.md"],
+        {"results": lambda: of_runs(results), "summary": lambda: of_runs(summary)},
+        "Benchmarks/results", "python3 Benchmarks/tables.py")

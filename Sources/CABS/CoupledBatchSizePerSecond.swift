@@ -35,10 +35,14 @@ public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
     ///   - fixedCost: r in examples, not negative; measured where not given.
     /// - Throws: ``BatchSizePolicyError/fixedCostNegative(_:)``.
     public init(_ coupled: CoupledAdaptiveBatchSize, fixedCost: Double? = nil) throws(BatchSizePolicyError) {
-        if let fixedCost, !(fixedCost >= 0 && fixedCost.isFinite) { throw .fixedCostNegative(fixedCost) }
-        self.coupled = coupled
-        self.fixedCost = fixedCost ?? 0
-        isGiven = fixedCost != nil
+        try self.init(coupled, fixedCost: fixedCost ?? 0, isGiven: fixedCost != nil)
+    }
+
+    private init(
+        _ coupled: CoupledAdaptiveBatchSize, fixedCost: Double, isGiven: Bool
+    ) throws(BatchSizePolicyError) {
+        guard fixedCost >= 0, fixedCost.isFinite else { throw .fixedCostNegative(fixedCost) }
+        (self.coupled, self.fixedCost, self.isGiven) = (coupled, fixedCost, isGiven)
     }
 
     /// The size of a run's first batch.
@@ -97,15 +101,9 @@ public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range; `DecodingError` where one is missing.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        let isGiven = try container.decode(Bool.self, forKey: .isGiven)
         try self.init(
             container.decode(CoupledAdaptiveBatchSize.self, forKey: .coupled),
-            fixedCost: container.decode(Double.self, forKey: .fixedCost))
-        self = isGiven ? self : try Self(coupled, measuredCost: fixedCost)
-    }
-
-    private init(_ coupled: CoupledAdaptiveBatchSize, measuredCost: Double) throws(BatchSizePolicyError) {
-        try self.init(coupled)
-        fixedCost = measuredCost
+            fixedCost: container.decode(Double.self, forKey: .fixedCost),
+            isGiven: container.decode(Bool.self, forKey: .isGiven))
     }
 }

@@ -57,14 +57,13 @@ struct CompareCommand: AsyncParsableCommand {
     }
 
     private func run(in team: RankTeam?) async throws {
-        let isFirst = team?.isFirst ?? true
         // Other ranks are given the first one's.
         let grid =
-            isFirst ? try checkingUsage { try mergedGrid() } : ComparisonGrid(rules: [], learningRates: [])
+            team.isFirst ? try checkingUsage { try mergedGrid() } : ComparisonGrid(rules: [], learningRates: [])
         let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output), team: team) }
-        let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !isFirst)
+        let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !team.isFirst)
         Interruption.install()
-        if isFirst {
+        if team.isFirst {
             WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
         }
         for run in comparison.runs {
@@ -83,11 +82,11 @@ struct CompareCommand: AsyncParsableCommand {
                 display.finish("stopped; the same command goes on from here")
                 throw ExitCode(Interruption.exitCode)
             }
-            guard isFirst else { continue }
+            guard team.isFirst else { continue }
             try comparison.writeResults()
             display.end(try comparison.directory(of: run).summary())
         }
-        guard isFirst else { return }
+        guard team.isFirst else { return }
         try comparison.writeResults()
         display.finish("all \(comparison.runs.count) runs have ended")
         try printResult(try ComparisonTable(comparison.results()).text)

@@ -34,9 +34,8 @@ struct TrainCommand: AsyncParsableCommand {
 
     private func run(in team: RankTeam?) async throws {
         let training = try await makeRun(in: team)
-        let isFirst = team?.isFirst ?? true
-        let display = ProgressDisplay(training.configuration.length, isQuiet: quiet || !isFirst)
-        if isFirst {
+        let display = ProgressDisplay(training.configuration.length, isQuiet: quiet || !team.isFirst)
+        if team.isFirst {
             WorkerNotice.print(workers: training.trainer.workerCount)
             display.start(training)
         }
@@ -79,7 +78,7 @@ struct TrainCommand: AsyncParsableCommand {
         let configuration = try checkingUsage { try TrainingConfiguration(mergedOptions(), isShared: team != nil) }
         let reading = ReadingDisplay()
         defer { reading.finish() }
-        let showsReading = !quiet && team?.isFirst ?? true
+        let showsReading = !quiet && team.isFirst
         return try checkingUsage {
             try TrainingRun(
                 configuration, output: places.output.map { URL(userPath: $0) }, traceFile: traceFile, team: team,

@@ -169,15 +169,8 @@ public final class Communicator: Sendable {
 extension RankGroup {
     /// Gives every rank the data of all, by rank; their lengths need not be known.
     func gather(_ own: Data) throws -> [Data] {
-        var lengths = [Int](repeating: 0, count: count)
-        try gather([own.count], into: &lengths, counts: Array(repeating: 1, count: count))
-        var all = [UInt8](repeating: 0, count: lengths.reduce(0, +))
-        try gather(Array(own), into: &all, counts: lengths)
-        var offset = 0
-        return lengths.map { length in
-            defer { offset += length }
-            return Data(all[offset..<offset + length])
-        }
+        let lengths = try gather([own.count], counts: Array(repeating: 1, count: count)).map { $0[0] }
+        return try gather(Array(own), counts: lengths).map { Data($0) }
     }
 
     /// Gives every rank the first one's data.
@@ -189,17 +182,21 @@ extension RankGroup {
         return Data(bytes)
     }
 
-    /// Gives every rank all ranks' elements.
+    /// Gives every rank all ranks' numbers, by rank.
     ///
-    /// - Parameter counts: The numbers of elements, by rank.
-    package func gather<Element: BitwiseCopyable>(
-        _ own: [Element], into all: inout [Element], counts: [Int]
-    ) throws {
-        let size = MemoryLayout<Element>.stride
+    /// - Parameter counts: How many there are, by rank.
+    package func gather<Number: BitwiseCopyable & Numeric>(_ own: [Number], counts: [Int]) throws -> [[Number]] {
+        let size = MemoryLayout<Number>.stride
+        var all = [Number](repeating: 0, count: counts.reduce(0, +))
         try own.withUnsafeBytes { own in
             try all.withUnsafeMutableBytes { all in
                 try gather(own, into: all, counts: counts.map { $0 * size })
             }
+        }
+        var start = 0
+        return counts.map { count in
+            defer { start += count }
+            return Array(all[start..<start + count])
         }
     }
 

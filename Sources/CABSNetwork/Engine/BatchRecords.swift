@@ -15,7 +15,7 @@ final class BatchRecords: @unchecked Sendable {
     let gradientSquaredNorms: UnsafeMutablePointer<Double>
     /// By worker and parameter: the sum over that worker's examples.
     let parameterSquaredNorms: UnsafeMutablePointer<Double>
-    /// Whether the batch is one to make a step with, as ``decide(within:)`` found it.
+    /// Whether the batch is one to make a step with, as ``decide(for:)`` found it.
     private(set) var isSound = false
     /// What the update multiplies the gradient by: less than one where it is longer than its bound.
     private(set) var gradientFactor: Float = 1
@@ -70,7 +70,9 @@ final class BatchRecords: @unchecked Sendable {
     /// Decides for the whole batch whether it is one to make a step with: its mean loss is finite and not above the bound, and
     /// so are the squared norms, of the examples' gradients or of the batch's, as far as they are noted by now. One worker calls it,
     /// between two barriers.
-    func decide(within lossBound: Double, gradientBound: Double) {
+    func decide(for purpose: StepPurpose) {
+        let lossBound = purpose.update?.lossBound ?? .greatestFiniteMagnitude
+        let gradientBound = purpose.update?.gradientBound ?? .infinity
         let norms = [
             UnsafeBufferPointer(start: squaredNorms, count: exampleCount),
             UnsafeBufferPointer(start: gradientSquaredNorms, count: workerCount * parameterCount),

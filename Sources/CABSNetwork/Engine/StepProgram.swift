@@ -304,9 +304,7 @@ final class StepProgram: @unchecked Sendable {
         }
         worker.wait()
         if worker.index == 0 {
-            records.decide(
-                within: purpose.update?.lossBound ?? .greatestFiniteMagnitude,
-                gradientBound: purpose.update?.gradientBound ?? .infinity)
+            records.decide(for: purpose)
         }
         worker.forEachInTurn(convertedParameters) { $0.convert() }
         worker.wait()

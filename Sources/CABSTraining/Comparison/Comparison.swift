@@ -27,7 +27,7 @@ public struct Comparison: Sendable {
     ///   name of one of the grid had other options; and what ``ComparisonGrid/runs()`` throws.
     public init(_ grid: ComparisonGrid, in url: URL, team: RankTeam? = nil) throws {
         (self.url, self.team) = (url, team)
-        guard team?.isFirst ?? true else {
+        guard team.isFirst else {
             let text = try team!.broadcast("")
             let grid = try ConfigurationFile.decode(ComparisonGrid.self, from: text, named: "the grid of rank 0")
             runs = try grid.runs(isShared: true)
@@ -108,7 +108,7 @@ public struct Comparison: Sendable {
     ) async throws -> TrainingRun {
         let directory = directory(of: run)
         // Of an earlier run of that name.
-        if team?.isFirst ?? true { try? FileManager.default.removeItem(at: curveFile(of: run)) }
+        if team.isFirst { try? FileManager.default.removeItem(at: curveFile(of: run)) }
         if try canGoOn(directory, run) {
             do {
                 return try await TrainingRun(resuming: directory, with: run.configuration.options, team: team) {
@@ -118,7 +118,7 @@ public struct Comparison: Sendable {
                 // Checkpoints of data that have changed since are of no more use.
             }
         }
-        if team?.isFirst ?? true, FileManager.default.fileExists(atPath: directory.url.path) {
+        if team.isFirst, FileManager.default.fileExists(atPath: directory.url.path) {
             // What an interrupted run left, and no other process works on; all of it is ours.
             let lock = try RunLock(directory.url)
             try? FileManager.default.removeItem(at: directory.url)

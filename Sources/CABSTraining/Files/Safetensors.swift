@@ -193,8 +193,8 @@ public enum Safetensors {
     }
 
     /// The CRC-32 of everything but itself: metadata, names, shapes and values.
-    private static func checksum(
-        _ parameters: ParameterSet, _ metadata: [String: String]
+    static func checksum(
+        _ parameters: ParameterSet, _ metadata: [String: String] = [:]
     ) -> String {
         var checksum = CRC32()
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { checksum.add(Data("\(key)\0\(value)\0".utf8)) }

@@ -174,7 +174,7 @@ public struct TrainingConfiguration: Sendable {
         }
     }
 
-    /// Loads the data and sets up the trainer.
+    /// Loads the data and sets up the trainer. Of several ranks all must, and have the same data and parameters.
     ///
     /// - Parameters:
     ///   - parameters: The parameters to start from, instead of those that the options name or the seed gives.
@@ -193,6 +193,8 @@ public struct TrainingConfiguration: Sendable {
             ?? options.initialParameters.map { path throws in
                 try Safetensors.read(URL(filePath: path), for: model, onConversion: onConversion)
             }
+            ?? model.initialParameters()
+        try team?.compare(DataFingerprint(data), parameters)
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: rule.makePolicy(options, for: data), estimator: options.estimator!,

@@ -61,13 +61,10 @@ public struct RankTeam: Sendable {
     ///
     /// - Throws: ``TrainingError/ranksDiffer(rank:host:field:own:first:)``, and what communication throws.
     func compare(_ data: DataFingerprint, _ parameters: ParameterSet) throws {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for (_, tensor) in parameters.elements {
-            for value in tensor.values { hash = (hash ^ UInt64(value.bitPattern)) &* 0x100_0000_01b3 }
-        }
-        try Self.compare(
-            [Fact("data", "\(data)"), Fact("first parameters, by checksum,", String(hash, radix: 16))], members,
-            communicator, isLimited: false)
+        let facts = [
+            Fact("data", "\(data)"), Fact("first parameters, by checksum,", Safetensors.checksum(parameters)),
+        ]
+        try Self.compare(facts, members, communicator, isLimited: false)
     }
 
     /// Something that must be the same on all ranks.
@@ -102,4 +99,9 @@ public struct RankTeam: Sendable {
         let data = try communicator.broadcast(try JSONEncoder().encode([value()]))
         return try JSONDecoder().decode([Value].self, from: data)[0]
     }
+}
+
+extension RankTeam? {
+    /// Whether this process writes files and speaks to people: the first of several ranks, or one that is alone.
+    public var isFirst: Bool { self?.isFirst ?? true }
 }

@@ -26,7 +26,7 @@ struct RunSession {
         if let earlier { record.seconds = run.team == nil ? earlier.clock.secondsNow : earlier.record.seconds }
         shadows = try run.configuration.makeShadows(for: run.trainer.data)
         if let state { try shadows.restore(state.shadows) }
-        let (directory, writes) = (run.directory, run.team?.isFirst ?? true)
+        let (directory, writes) = (run.directory, run.team.isFirst)
         metrics = writes ? try Self.file(directory.metricsFile, at: state?.metricsLength) : nil
         comparisonInterval = run.configuration.options.compareEstimators
         estimators =

@@ -18,8 +18,6 @@ public actor Trainer {
     public nonisolated let data: TrainingData
     /// The model.
     public nonisolated let model: Model
-    /// The parameters that it began with, where several ranks must have begun with the same.
-    nonisolated let sharedParameters: ParameterSet?
     /// The memory that the network takes, in bytes: parameters, what belongs to them, and what a step works in.
     public nonisolated let networkByteCount: Int
     /// The number of threads that compute.
@@ -116,7 +114,6 @@ public actor Trainer {
             workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange)
         (self.ranks, self.exchange) = (ranks, exchange)
         self.model = model
-        sharedParameters = try ranks == nil ? nil : network.parameters()
         (networkByteCount, self.workerCount) = (network.byteCount, network.workerCount)
         self.network = network
     }

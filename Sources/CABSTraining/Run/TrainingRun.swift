@@ -49,8 +49,7 @@ public struct TrainingRun: Sendable {
         (self.configuration, self.team) = (configuration, team)
         trainer = try configuration.makeTrainer(for: team, onConversion: onConversion, onProgress: onProgress)
         (self.traceFile, start) = (traceFile, nil)
-        try team?.compare(DataFingerprint(trainer.data), trainer.sharedParameters!)
-        guard team?.isFirst ?? true else {
+        guard team.isFirst else {
             directory = RunDirectory(existing: URL(filePath: try team!.broadcast("")))
             lock = nil
             return
@@ -78,7 +77,6 @@ public struct TrainingRun: Sendable {
         team: RankTeam? = nil, onDamage: (TrainingError) -> Void = { _ in }
     ) async throws {
         self.team = team
-        let isFirst = team?.isFirst ?? true
         let text = try team.map { try $0.broadcast(directory.configurationText()) } ?? directory.configurationText()
         var stored = try TrainingOptions(text: text, named: directory.configurationFile.path)
         // Each rank has a number of its own.
@@ -86,17 +84,16 @@ public struct TrainingRun: Sendable {
         let before = try TrainingConfiguration(stored, isShared: team != nil)
         configuration = try TrainingConfiguration(before.options.overridden(by: given).options, isShared: team != nil)
         try configuration.checkContinuation(of: before, isShared: team != nil)
-        lock = isFirst ? try RunLock(directory.url) : nil
+        lock = team.isFirst ? try RunLock(directory.url) : nil
         let checkpoint = try Self.newestCheckpoint(in: directory, team, onDamage: onDamage)
         trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)
         let data = DataFingerprint(trainer.data)
-        try team?.compare(data, checkpoint.tensors.parameters)
         guard checkpoint.state.data == data else {
             throw TrainingError.resumesDifferently(
                 what: "data of", before: "\(checkpoint.state.data)", now: "\(data)")
         }
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
-        if isFirst {
+        if team.isFirst {
             try directory.writeConfiguration(configuration)
             try directory.write(team?.members)
             try directory.removeEnd()
@@ -166,7 +163,7 @@ public struct TrainingRun: Sendable {
 
     /// Does what of several ranks only the first does.
     private func writing(_ body: () throws -> Void) rethrows {
-        if team?.isFirst ?? true { try body() }
+        if team.isFirst { try body() }
     }
 
     private func summary(_ status: RunSummary.Status, _ session: RunSession) throws -> RunSummary {

@@ -25,7 +25,7 @@ final class DenseRows: Sendable {
 
     /// - Parameters:
     ///   - bucket: The layers' parameters, weights and biases in turn.
-    ///   - rowCapacity: How many examples a rank has in hand at a time, on the rank that has the fewest.
+    ///   - rowCapacity: How many examples a rank has in hand at a time.
     ///   - isForced: Whether rows are sent for as large batches as there is room for, and not only where it is less.
     init(_ operations: [DenseOperation], _ bucket: GradientBucket, rankCount: Int, rowCapacity: Int, isForced: Bool) {
         // A rank whose share does not fit in hand forms the gradient of one part before it has seen the next.

@@ -25,9 +25,7 @@ final class RankExchange: Sendable {
     let overlaps: Bool
     var buckets: [GradientBucket] { [dense, batch, examples] }
 
-    /// Waits as long as the slowest rank needs to get here, which has read its data before.
-    ///
-    /// - Parameter rowCapacity: How many examples this rank has in hand at a time, also where one worker makes the step alone.
+    /// - Parameter rowCapacity: How many examples a rank has in hand at a time, also where one worker makes the step alone.
     /// - Throws: ``EngineError`` and what communication throws.
     init(
         _ communicator: Communicator, _ exchange: GradientExchange, exampleStage: ExampleStage, batchStage: BatchStage,
@@ -48,17 +46,11 @@ final class RankExchange: Sendable {
         let layouts = try arrays.map { array throws(EngineError) in
             "\(array.identity.name) \(try array.layoutChecksum())"
         }
-        let all = try communicator.gather(
-            RankLayout(rowCapacity: rowCapacity, layouts: layouts), isLimited: false)
-        if let other = all.firstIndex(where: { $0.layouts != layouts }) { throw EngineError.layoutsDiffer(rank: other) }
+        if let other = try communicator.gather(layouts).firstIndex(where: { $0 != layouts }) {
+            throw EngineError.layoutsDiffer(rank: other)
+        }
         rows = DenseRows(
-            sendsRows ? operations : [], dense, rankCount: count, rowCapacity: all.map(\.rowCapacity).min()!,
+            sendsRows ? operations : [], dense, rankCount: count, rowCapacity: rowCapacity,
             isForced: exchange == .rows)
-    }
-
-    /// What must be known of the other ranks' networks.
-    private struct RankLayout: Codable {
-        let rowCapacity: Int
-        let layouts: [String]
     }
 }

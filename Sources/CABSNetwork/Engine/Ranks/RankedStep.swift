@@ -44,7 +44,7 @@ final class RankedStep: @unchecked Sendable {
         let own = records.lossValues + [Double(correctCount)] + telling()
         let toldCount = own.count - records.exampleCount - 1
         let counts = exampleCounts.map { $0 + 1 + toldCount }
-        losses = exchange.communicator.start { group in try Self.gather(own, counts, group) }
+        losses = exchange.communicator.start { group in try group.gather(own, counts: counts) }
     }
 
     /// Begins to exchange gradients, or rows.
@@ -80,7 +80,7 @@ final class RankedStep: @unchecked Sendable {
             let own = records.squaredNormValues + records.parameterSums + records.gradientSums
             let (counts, parameterCount) = (exampleCounts, records.parameterCount)
             let gathered = try exchange.communicator.run { group in
-                try Self.gather(own, counts.map { $0 + 2 * parameterCount }, group)
+                try group.gather(own, counts: counts.map { $0 + 2 * parameterCount })
             }
             for (rank, values) in gathered.enumerated() {
                 whole.setNorms(values, exampleCount: exampleCounts[rank], from: firstPosition(of: rank), row: rank)
@@ -103,14 +103,4 @@ final class RankedStep: @unchecked Sendable {
     }
 
     private func firstPosition(of rank: Int) -> Int { exampleCounts[..<rank].reduce(0, +) }
-
-    private static func gather(_ own: [Double], _ counts: [Int], _ group: any RankGroup) throws -> [[Double]] {
-        var all = [Double](repeating: 0, count: counts.reduce(0, +))
-        try group.gather(own, into: &all, counts: counts)
-        var start = 0
-        return counts.map { count in
-            defer { start += count }
-            return Array(all[start..<start + count])
-        }
-    }
 }

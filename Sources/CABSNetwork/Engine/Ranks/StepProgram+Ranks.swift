@@ -37,13 +37,13 @@ extension StepProgram {
     /// Sends what the batch stage has, while the example stage goes backward.
     func sendBatchStage(_ step: RankedStep, _ records: BatchRecords, _ worker: Worker) {
         let (exchange, sendsRows) = (step.exchange, step.sendsRows)
-        if !sendsRows { pack(exchange.dense, records, worker) }
-        pack(exchange.batch, records, worker)
+        let buckets = sendsRows ? [exchange.batch] : [exchange.dense, exchange.batch]
+        pack(buckets, records, worker)
         worker.wait()
         guard worker.index == 0 else { return }
         if sendsRows { exchange.rows.pack(exampleCount: records.exampleCount) }
         step.beginLosses(records, correctCount: correctCount(worker))
-        step.begin(sendsRows ? [exchange.batch] : [exchange.dense, exchange.batch], withRows: sendsRows)
+        step.begin(buckets, withRows: sendsRows)
     }
 
     /// From the workers' sums to those of all ranks, the decision and the update.
@@ -60,7 +60,7 @@ extension StepProgram {
         // Where the example stage does not go backward, nothing was sent on the way.
         let wasSent = exchange.overlaps && records.exampleCount > 0 && exampleStage.hasParameters
         if !wasSent { sendBatchStage(step, records, worker) }
-        pack(exchange.examples, records, worker)
+        pack([exchange.examples], records, worker)
         worker.wait()
         if worker.index == 0 {
             step.begin([exchange.examples], withRows: false)
@@ -72,9 +72,7 @@ extension StepProgram {
         worker.wait()
         if worker.index == 0 {
             step.gatherNorms(records)
-            step.whole.decide(
-                within: purpose.update?.lossBound ?? .greatestFiniteMagnitude,
-                gradientBound: purpose.update?.gradientBound ?? .infinity)
+            step.whole.decide(for: purpose)
         }
         worker.wait()
         guard step.failure == nil else { return }
@@ -92,13 +90,14 @@ extension StepProgram {
 
     /// Brings this worker's share of the sums into the form of the values, and lays it where it goes from. The batch's part that is empty
     /// has sums of an earlier step, and sends zeros.
-    private func pack(_ bucket: GradientBucket, _ records: BatchRecords, _ worker: Worker) {
+    private func pack(_ buckets: [GradientBucket], _ records: BatchRecords, _ worker: Worker) {
+        let arrays = buckets.flatMap(\.arrays)
         worker.wait()
-        for array in bucket.arrays { array.reduceShare(worker) }
+        for array in arrays { array.reduceShare(worker) }
         worker.wait()
-        worker.forEachInTurn(bucket.arrays) { $0.convert() }
+        worker.forEachInTurn(arrays) { $0.convert() }
         worker.wait()
-        bucket.pack(worker) { records.exampleCount > 0 ? $0.gradient : nil }
+        for bucket in buckets { bucket.pack(worker) { records.exampleCount > 0 ? $0.gradient : nil } }
     }
 
     /// Adds up this rank's slices, and notes their part of the gradient's squared norm.
