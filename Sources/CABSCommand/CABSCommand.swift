@@ -20,9 +20,8 @@ struct CABSCommand: AsyncParsableCommand {
         discussion: "Coupled Adaptive Batch Size: Balles, Romero and Hennig, UAI 2017, arXiv 1612.05086.",
         version: "0.1.0",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CompareCommand.self, ReportCommand.self,
-            ExportCommand.self,
-            PolicyCommand.self, DataCommand.self,
+            TrainCommand.self, EvaluateCommand.self, PredictCommand.self, MeasureCommand.self,
+            CompareCommand.self, ReportCommand.self, ExportCommand.self, PolicyCommand.self, DataCommand.self,
             BenchCommand.self,
         ])
 }

@@ -42,6 +42,15 @@ struct Sparkline {
             })
     }
 
+    /// Numbers of things as bars of that height, a character each; none is a space.
+    static func bars(_ counts: [Int]) -> String {
+        let most = Double(max(counts.max() ?? 0, 1))
+        return String(
+            counts.map { count in
+                count == 0 ? " " : blocks[min(Int(Double(count) / most * Double(blocks.count)), blocks.count - 1)]
+            })
+    }
+
     private static func pairs(_ values: [Double]) -> [Double] {
         stride(from: 0, to: values.count, by: 2).map { index in
             index + 1 < values.count ? (values[index] + values[index + 1]) / 2 : values[index]

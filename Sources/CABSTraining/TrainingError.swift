@@ -40,6 +40,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case invalidConfiguration(file: String, reason: String)
     /// A line is not one of a step's measurements.
     case invalidLine(number: Int, reason: String)
+    /// A network's gradients cannot be measured.
+    case unmeasurable(String)
     /// A parameter file is not right.
     case invalidParameterFile(file: String, reason: String)
 
@@ -102,6 +104,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "\(file): \(reason)"
         case .invalidLine(let number, let reason):
             "line \(number) is not a step's: \(reason)"
+        case .unmeasurable(let reason):
+            reason
         case .invalidParameterFile(let file, let reason):
             "the parameters in \(file) cannot be used: \(reason)"
         }

@@ -50,16 +50,16 @@ import Testing
         try await ResumeTests.run(ResumeTests.options { $0.steps = 30 }, in: url)
         let directory = RunDirectory(existing: url)
         let ended = try directory.newestParameters { _ in }
-        #expect(ended.stepCount == 30 && ended.status == .finished)
+        #expect(ended.stage.progress.stepCount == 30 && ended.status == .finished)
         var longer = TrainingOptions()
         longer.steps = 60
         try await ResumeTests.finish(TrainingRun(resuming: directory, with: longer), stoppingAfter: 44)
         let interrupted = try directory.newestParameters { _ in }
-        #expect(interrupted.stepCount == 44 && interrupted.status == nil)
+        #expect(interrupted.stage.progress.stepCount == 44 && interrupted.status == nil)
         #expect(interrupted.parameters != ended.parameters)
         // As versions left it that did not take the end back.
         try Safetensors.write(ended.parameters, to: directory.finalParametersFile)
-        #expect(try directory.newestParameters { _ in }.stepCount == 44)
+        #expect(try directory.newestParameters { _ in }.stage.progress.stepCount == 44)
     }
 
     private static func grid(workers: Int?) -> ComparisonGrid {

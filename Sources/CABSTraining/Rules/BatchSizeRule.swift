@@ -206,9 +206,7 @@ public enum BatchSizeRule: Sendable, Hashable {
     ///
     /// - Throws: As ``makePolicy(_:examplesPerEpoch:lossFloor:)``.
     func makePolicy(_ options: TrainingOptions, for data: TrainingData) throws -> any BatchSizePolicy {
-        try makePolicy(
-            options, examplesPerEpoch: data.training.count,
-            lossFloor: (data.training as? SmoothedLabels)?.lossFloor ?? 0)
+        try makePolicy(options, examplesPerEpoch: data.training.count, lossFloor: data.lossFloor)
     }
 
     /// The largest batch size that a run accepts: beyond it the list of a batch's examples alone would fill the memory.
@@ -222,6 +220,11 @@ public enum BatchSizeRule: Sendable, Hashable {
             throw .invalidOption(option: option, value: "\(size)", allowed: "from 1 to \(largestBatchSize)")
         }
     }
+}
+
+extension TrainingData {
+    /// The smallest loss that can be reached, as far as the targets tell: more than 0 where labels are smoothed.
+    var lossFloor: Double { (training as? SmoothedLabels)?.lossFloor ?? 0 }
 }
 
 extension Double {

@@ -27,6 +27,8 @@ public struct RunDirectory: Sendable {
     public var inputFile: URL { url.appending(path: "input.json") }
     /// What the network takes for what, where that was asked for.
     public var confusionFile: URL { url.appending(path: "confusion.json") }
+    /// How noisy the gradients were found to be, where that was asked for.
+    public var measurementFile: URL { url.appending(path: "measurement.json") }
     /// What came out.
     public var summaryFile: URL { url.appending(path: "summary.json") }
 
@@ -76,8 +78,8 @@ public struct RunDirectory: Sendable {
         public let parameters: ParameterSet
         /// Their average, where one is kept.
         public let average: ParameterSet?
-        /// The number of updates made.
-        public let stepCount: Int
+        /// How far the run had come with them.
+        public let stage: TrainingStage
         /// How the run ended; nothing where it has not.
         public let status: RunSummary.Status?
     }
@@ -92,14 +94,13 @@ public struct RunDirectory: Sendable {
             let hasAverage = FileManager.default.fileExists(atPath: finalAverageFile.path)
             return NewestParameters(
                 parameters: try Safetensors.read(finalParametersFile),
-                average: hasAverage ? try Safetensors.read(finalAverageFile) : nil, stepCount: summary.steps,
+                average: hasAverage ? try Safetensors.read(finalAverageFile) : nil, stage: summary.stage,
                 status: summary.status)
         }
         let checkpoint = try checkpoints.newest(onDamage: onDamage)
         return NewestParameters(
             parameters: checkpoint.tensors.parameters, average: checkpoint.tensors.average,
-            stepCount: checkpoint.state.trainer.progress.stepCount,
-            status: summary?.status)
+            stage: checkpoint.state.trainer.stage, status: summary?.status)
     }
 
     /// Writes the options that repeat the run.
@@ -168,9 +169,7 @@ public struct RunDirectory: Sendable {
     public func summary() throws(TrainingError) -> RunSummary? {
         guard let data = try? Data(contentsOf: summaryFile) else { return nil }
         do {
-            let decoder = JSONDecoder()
-            decoder.keyDecodingStrategy = .convertFromSnakeCase
-            return try decoder.decode(RunSummary.self, from: data)
+            return try JSONFile.decode(RunSummary.self, from: data)
         } catch {
             throw .unreadable(path: summaryFile.path, reason: "it is not a run's summary")
         }
@@ -178,9 +177,7 @@ public struct RunDirectory: Sendable {
 
     /// Reads where the run diverged; nothing where it did not, or that is not to be read.
     public func divergence() -> Divergence? {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return (try? Data(contentsOf: divergenceFile)).flatMap { try? decoder.decode(Divergence.self, from: $0) }
+        (try? Data(contentsOf: divergenceFile)).flatMap { try? JSONFile.decode(Divergence.self, from: $0) }
     }
 
     /// Reads what the network must be given; nothing in runs of versions that did not note it.
@@ -192,6 +189,18 @@ public struct RunDirectory: Sendable {
     ///
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
     public func confusion() throws(TrainingError) -> Confusion? { try read(confusionFile, "a table of mistakes") }
+
+    /// Reads how noisy the gradients were found to be; nothing where that was not asked for.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    public func measurement() throws(TrainingError) -> GradientMeasurement? {
+        guard let data = try? Data(contentsOf: measurementFile) else { return nil }
+        do {
+            return try JSONFile.decode(GradientMeasurement.self, from: data)
+        } catch {
+            throw .unreadable(path: measurementFile.path, reason: "it is not a measurement of gradients")
+        }
+    }
 
     private func read<Value: Decodable>(_ file: URL, _ what: String) throws(TrainingError) -> Value? {
         guard let data = try? Data(contentsOf: file) else { return nil }
@@ -212,6 +221,13 @@ public struct RunDirectory: Sendable {
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
     public func write(_ confusion: Confusion) throws(TrainingError) { try write(confusion, to: confusionFile) }
 
+    /// Writes how noisy the gradients were found to be.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    public func write(_ measurement: GradientMeasurement) throws(TrainingError) {
+        try write(measurement, to: measurementFile)
+    }
+
     /// Writes what came out.
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
@@ -225,10 +241,7 @@ public struct RunDirectory: Sendable {
     private func write(_ value: some Encodable, to file: URL) throws(TrainingError) {
         let data: Data
         do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            data = try encoder.encode(value) + Data("\n".utf8)
+            data = try JSONFile.data(of: value)
         } catch {
             throw .unwritable(path: file.path, reason: "\(error)")
         }
@@ -298,6 +311,15 @@ public struct RunSummary: Sendable, Hashable, Codable {
 extension RunSummary {
     /// Whether the run came to its length at a smaller learning rate than it was given, since it diverged at that.
     public var wasRewound: Bool { status == .finished && (rewinds ?? 0) > 0 }
+
+    /// How far the run had come at its end.
+    var stage: TrainingStage {
+        TrainingStage(
+            progress: TrainingProgress(
+                stepCount: steps, exampleCount: examples, seconds: trainingSeconds,
+                examplesPerEpoch: epochs > 0 ? max(1, Int((Double(examples) / epochs).rounded())) : 1),
+            learningRateFactor: 1 / Double(1 << min(rewinds ?? 0, 60)))
+    }
 
     /// Whether the run came to its length at the learning rate that it was given.
     public var finishedAsGiven: Bool { status == .finished && !wasRewound }

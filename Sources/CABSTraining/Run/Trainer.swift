@@ -139,7 +139,8 @@ public actor Trainer {
         try BatchSizeRule.requirePossible(batchSize, "batch size")
         let start = ContinuousClock.now
         let allotment = BatchAllotment(wanted: batchSize, of: examplesLeft)
-        let scheduledRate = learningRateFactor * optimizer.schedule.learningRate(at: progress)
+        let stage = TrainingStage(progress: progress, learningRateFactor: learningRateFactor)
+        let scheduledRate = stage.learningRate(of: optimizer)
         let scale = rateScaling?.factor(batchSize: batchSize, first: policy.initialBatchSize) ?? 1
         let learningRate = scheduledRate * allotment.learningRateFactor * scale
         let before = progress

@@ -15,6 +15,8 @@ struct TrainerState: Codable {
     /// How many examples have a part in the average of the parameters; nothing in states of versions that kept none.
     let averagedExampleCount: Int?
 
+    var stage: TrainingStage { TrainingStage(progress: progress, learningRateFactor: learningRateFactor) }
+
     /// Checks that a run which draws in this order can have come to the state.
     ///
     /// - Throws: ``TrainingError/impossibleState(_:)``.
@@ -37,6 +39,19 @@ struct TrainerState: Codable {
         try require(
             learningRateFactor > 0 && learningRateFactor <= 1,
             "it multiplies the learning rate by \(learningRateFactor)")
+    }
+}
+
+/// How far training has come, as far as learning rates go by it.
+public struct TrainingStage: Sendable, Hashable {
+    /// How far the run has come.
+    public let progress: TrainingProgress
+    /// What the schedule's learning rate is multiplied by: less than one after the run went back.
+    public let learningRateFactor: Double
+
+    /// The schedule's learning rate for the step that comes next.
+    func learningRate(of optimizer: any Optimizer) -> Double {
+        learningRateFactor * optimizer.schedule.learningRate(at: progress)
     }
 }
 

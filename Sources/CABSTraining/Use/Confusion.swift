@@ -43,22 +43,19 @@ public struct Confusion: Sendable, Hashable, Codable {
         guard !data.predictsValues, classCount > 1 else {
             throw TrainingError.contradiction("\(data.name) has no classes that could be taken for each other")
         }
-        classNames = (0..<classCount).map { data.input?.className($0) ?? "\($0)" }
+        classNames = (0..<classCount).map(data.className)
         let (outputs, losses) = try network.outputs(for: DatasetBatch(all: data.test))
         if let failure = data.test.failure { throw failure }
         var counts = [[Int]](repeating: [Int](repeating: 0, count: classCount), count: classCount)
         var wrong: [(example: Int, actual: Int, predicted: Int)] = []
         var input = [Float](repeating: 0, count: data.test.inputShape.count)
         var target = [Float](repeating: 0, count: classCount)
-        func largest(_ values: some Collection<Float>) -> Int {
-            values.enumerated().max { $0.element < $1.element }!.offset
-        }
         func output(of example: Int) -> ArraySlice<Float> {
             outputs[(example * classCount)..<((example + 1) * classCount)]
         }
         for example in 0..<data.test.count {
             data.test.copyExample(at: example, draw: 0, input: &input, target: &target)
-            let (actual, predicted) = (largest(target), largest(output(of: example)))
+            let (actual, predicted) = (target.indexOfLargest, output(of: example).indexOfLargest)
             counts[actual][predicted] += 1
             if actual != predicted { wrong.append((example, actual, predicted)) }
         }

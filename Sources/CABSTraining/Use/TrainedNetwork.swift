@@ -16,6 +16,8 @@ public struct TrainedNetwork: Sendable {
     public let average: ParameterSet?
     /// What the run came to with these parameters; nothing where they are not those of its end.
     public let summary: RunSummary?
+    /// How far training had come with these parameters; nothing where the file does not say.
+    public let stage: TrainingStage?
     private let source: Source
 
     private enum Source: Sendable {
@@ -53,15 +55,20 @@ public struct TrainedNetwork: Sendable {
                 case nil: " (the run has not ended)"
                 }
             try self.init(
-                of: directory, given, "after \(newest.stepCount) steps\(state)", .parameters(newest.parameters),
+                of: directory, given, "after \(newest.stage.progress.stepCount) steps\(state)", newest.stage,
+                .parameters(newest.parameters),
                 average: newest.average, summary: newest.status == .finished ? directory.summary() : nil)
             return
         }
         let directory = RunDirectory(holding: url)
         if given.dataset == nil || given.model == nil, let directory {
             let tensors = CheckpointTensors(of: try Safetensors.read(url))
+            let isAtEnd = [directory.finalParametersFile, directory.finalAverageFile].map(\.lastPathComponent)
+                .contains(url.lastPathComponent)
+            let stage =
+                isAtEnd ? try directory.summary()?.stage : try? Checkpoint(contentsOf: url).state.trainer.stage
             try self.init(
-                of: directory, given, "of \(url.lastPathComponent)", .parameters(tensors.parameters),
+                of: directory, given, "of \(url.lastPathComponent)", stage, .parameters(tensors.parameters),
                 average: tensors.average, summary: nil)
             return
         }
@@ -71,16 +78,16 @@ public struct TrainedNetwork: Sendable {
                     + "run, or add --dataset and --model to cabs evaluate")
         }
         self.init(
-            configuration: try TrainingConfiguration(given), state: "", directory: nil, storedInput: nil, average: nil,
-            summary: nil, source: .file(url))
+            configuration: try TrainingConfiguration(given), state: "", stage: nil, directory: nil, storedInput: nil,
+            average: nil, summary: nil, source: .file(url))
     }
 
     private init(
-        configuration: TrainingConfiguration, state: String, directory: RunDirectory?, storedInput: InputDescription?,
-        average: ParameterSet?, summary: RunSummary?, source: Source
+        configuration: TrainingConfiguration, state: String, stage: TrainingStage?, directory: RunDirectory?,
+        storedInput: InputDescription?, average: ParameterSet?, summary: RunSummary?, source: Source
     ) {
         self.configuration = configuration
-        self.state = state
+        (self.state, self.stage) = (state, stage)
         self.directory = directory
         self.storedInput = storedInput
         self.average = average
@@ -89,14 +96,14 @@ public struct TrainedNetwork: Sendable {
     }
 
     private init(
-        of directory: RunDirectory, _ given: TrainingOptions, _ state: String, _ source: Source, average: ParameterSet?,
-        summary: RunSummary?
+        of directory: RunDirectory, _ given: TrainingOptions, _ state: String, _ stage: TrainingStage?, _ source: Source,
+        average: ParameterSet?, summary: RunSummary?
     ) throws {
         var options = try TrainingOptions(contentsOf: directory.configurationFile)
         // Of the machine that trained, not of this one.
         options.workers = nil
         self.init(
-            configuration: try TrainingConfiguration(options.overridden(by: given).options), state: state,
+            configuration: try TrainingConfiguration(options.overridden(by: given).options), state: state, stage: stage,
             directory: directory, storedInput: try directory.input(), average: average, summary: summary,
             source: source)
     }
@@ -135,12 +142,14 @@ public struct TrainedNetwork: Sendable {
         }
     }
 
-    /// Sets the network up, to compute outputs and losses.
+    /// Sets the network up, to compute outputs and losses, and gradients where they are measured.
     ///
     /// - Throws: What setting up a network throws.
-    public func network(for model: Model, onConversion: (String) -> Void = { _ in }) throws -> Network {
+    public func network(
+        for model: Model, estimator: GradientEstimator = .unmeasured, onConversion: (String) -> Void = { _ in }
+    ) throws -> Network {
         try Network(
-            model, loss: configuration.options.loss!, estimator: .unmeasured,
+            model, loss: configuration.options.loss!, estimator: estimator,
             workerCount: configuration.options.workers,
             parameters: parameters(for: model, onConversion: onConversion))
     }

@@ -1,0 +1,69 @@
+import ArgumentParser
+import CABSTerminal
+import CABSTraining
+import Foundation
+
+/// `cabs measure`.
+struct MeasureCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "measure",
+        abstract: "Measure the noise in a network's gradients, with error bars.",
+        usage: "cabs measure <path> [<options>]",
+        discussion: """
+            At fixed parameters, over many training examples as training draws them: loss, trace of the gradients' covariance, squared \
+            norm of the full gradient, noise scale, and CABS's batch size, in all and by layer; losses and gradient norms by example and \
+            class. Standard errors are of the delete-one-group jackknife over 32 groups of examples. Of a run's folder the result also \
+            goes to measurement.json in it, where `cabs report` finds it.
+            """)
+
+    @Argument(help: "A run's folder, or a checkpoint in it.")
+    var path: String
+
+    @Option(help: ArgumentHelp("How many training examples to take.", valueName: "n"))
+    var examples = 8192
+
+    @Option(
+        help: ArgumentHelp(
+            "The learning rate that CABS's batch size is for. (default: the next step's, by the run's schedule)",
+            valueName: "rate"))
+    var learningRate: Double?
+
+    @Option(help: ArgumentHelp("What the choice of examples follows from.", valueName: "n"))
+    var seed: UInt64 = 0
+
+    @Option(help: ArgumentHelp("The folder of the data's files, or one that holds it.", valueName: "dir"))
+    var data: String?
+
+    @Option(help: ArgumentHelp("Threads that compute. (default: one for each processor that may be used)", valueName: "n"))
+    var workers: Int?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
+            throw ValidationError(TrainingError.notPositive(option: "learning rate", value: learningRate).description)
+        }
+        let url = URL(userPath: path)
+        let trained = try checkingUsage {
+            var given = TrainingOptions()
+            (given.data, given.workers) = (data, workers)
+            return try TrainedNetwork(at: url, with: given) { printWarning("\($0); taking the checkpoint before") }
+        }
+        let measurement = try checkingUsage {
+            try trained.measurement(exampleCount: examples, seed: seed, learningRate: learningRate)
+        }
+        if json {
+            try printResult(String(decoding: JSONFile.data(of: measurement).dropLast(), as: UTF8.self))
+        } else {
+            let title = "\(trained.configuration.model.name) on \(trained.configuration.dataset.rawValue), \(trained.state)"
+            for line in MeasurementTable(title: title, measurement: measurement).lines { try printResult(line) }
+        }
+        if url.isFolder, let directory = trained.directory {
+            try directory.write(measurement)
+            if !json {
+                try printResult("in \(directory.measurementFile.relativePath); cabs report shows it with pictures")
+            }
+        }
+    }
+}

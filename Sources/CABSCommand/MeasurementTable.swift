@@ -1,0 +1,107 @@
+import CABSTerminal
+import CABSTraining
+import Foundation
+
+/// What was measured of a network's gradients, as text.
+struct MeasurementTable {
+    let title: String
+    let measurement: GradientMeasurement
+
+    /// How many of the largest losses and gradients are shown; the file has more.
+    private static let listedCount = 10
+    /// Of more classes those with the largest gradients are shown.
+    private static let largestClassCount = 12
+
+    /// The lines.
+    var lines: [String] {
+        var lines = [
+            title,
+            "\(measurement.exampleCount) training examples, \(measurement.groupCount) groups, seed \(measurement.seed); ± is one standard error",
+            "",
+        ]
+        lines += whole + [""] + layers + [""]
+        lines += distribution("losses", measurement.losses) + distribution("gradient norms", measurement.gradientNorms)
+        if !measurement.classes.isEmpty { lines += [""] + classes }
+        lines += examples("largest gradients", measurement.largestGradients)
+        lines += examples("largest losses", measurement.largestLosses)
+        return lines
+    }
+
+    private var whole: [String] {
+        let noise = measurement.noise
+        var rows = [
+            ("loss F", text(measurement.loss)),
+            ("trace T of the gradients' covariance", text(noise.covarianceTrace)),
+            ("squared norm |g|^2 of the full gradient", text(noise.gradientSquaredNorm)),
+            ("noise scale T/|g|^2", text(noise.noiseScale)),
+        ]
+        if let coupling = measurement.coupling {
+            rows.append(("CABS's batch size at rate a = \(short(coupling.learningRate))", text(coupling.batchSize)))
+            rows.append(("a |g|^2/F, the rate in Polyak steps", text(coupling.polyakSteps)))
+        }
+        let width = rows.map(\.0.count).max()!
+        return rows.map { $0.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $1 }
+    }
+
+    private var layers: [String] {
+        table(
+            ["layer", "T", "|g|^2", "noise scale"],
+            measurement.layers.map { layer in
+                [
+                    layer.name, text(layer.noise.covarianceTrace), text(layer.noise.gradientSquaredNorm),
+                    text(layer.noise.noiseScale),
+                ]
+            })
+    }
+
+    private func distribution(_ name: String, _ distribution: Distribution) -> [String] {
+        let marks = [distribution.minimum, distribution.lowerQuartile, distribution.median, distribution.upperQuartile]
+        return [
+            "\(name): \(Sparkline.bars(distribution.counts)) from \(short(distribution.edges[0])) to \(short(distribution.maximum)), "
+                + "in equal ratios",
+            "  smallest \(short(marks[0])), quartiles \(marks[1...].map(short).joined(separator: ", ")), mean \(short(distribution.mean))",
+        ]
+    }
+
+    private var classes: [String] {
+        let shown = measurement.classes.sorted { ($0.secondMoment?.value ?? 0) > ($1.secondMoment?.value ?? 0) }
+            .prefix(Self.largestClassCount)
+        let note = shown.count < measurement.classes.count ? " (of \(measurement.classes.count))" : ""
+        return table(
+            ["class\(note)", "examples", "loss", "squared norm"],
+            shown.map { part in
+                [
+                    part.name.printable, "\(part.exampleCount)", part.loss.map { text($0) } ?? "",
+                    part.secondMoment.map { text($0) } ?? "",
+                ]
+            })
+    }
+
+    private func examples(_ name: String, _ examples: [MeasuredExample]) -> [String] {
+        let rows = examples.prefix(Self.listedCount).map { example in
+            [
+                "\(example.example)", short(example.loss), short(example.gradientNorm),
+                "\(short(100 * example.partOfSecondMoment)) %", example.label?.printable ?? "",
+                example.predicted?.printable ?? "",
+            ]
+        }
+        return ["", "\(name):"]
+            + table(["example", "loss", "norm", "of the second moment", "class", "taken for"], Array(rows))
+    }
+
+    /// Columns as wide as what stands in them, two spaces between.
+    private func table(_ head: [String], _ rows: [[String]]) -> [String] {
+        let all = [head] + rows
+        let widths = head.indices.map { column in all.map { $0[column].count }.max()! }
+        return all.map { row in
+            zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
+                .replacing(/\s+$/, with: "")
+        }
+    }
+
+    private func text(_ estimate: Estimate?) -> String {
+        estimate?.text ?? "unknown: |g|^2 cannot be told from 0"
+    }
+
+    private func short(_ value: Double) -> String { String(format: "%.4g", value) }
+}

@@ -1,0 +1,89 @@
+import CABS
+import CABSData
+import CABSNetwork
+
+/// What the losses and gradients of many training examples say of a network at fixed parameters, with standard errors.
+///
+/// Examples are as training draws them, augmentation and dropout included. Gradients are of the data loss alone.
+public struct GradientMeasurement: Sendable, Hashable, Codable {
+    /// The number of updates that the network had; nothing where the file does not say.
+    public let stepCount: Int?
+    /// The number of examples measured.
+    public let exampleCount: Int
+    /// In how many groups they were measured, by which the standard errors come: see `GroupedMoments`.
+    public let groupCount: Int
+    /// The seed by which the examples were drawn.
+    public let seed: UInt64
+    /// The mean loss F.
+    public let loss: Estimate
+    /// The noise in the gradient of all parameters.
+    public let noise: GradientNoise
+    /// What follows for steps along the gradient at a learning rate; nothing where there is none, or the optimiser's steps do not follow the gradient.
+    public let coupling: Coupling?
+    /// The noise in the gradient of each layer's parameters, in the order of layers.
+    public let layers: [Layer]
+    /// How losses are distributed over examples.
+    public let losses: Distribution
+    /// How the norms ‖gᵢ‖ are distributed over examples.
+    public let gradientNorms: Distribution
+    /// The examples of each class; empty where values are predicted.
+    public let classes: [ClassPart]
+    /// The examples with the largest losses, the largest first.
+    public let largestLosses: [MeasuredExample]
+    /// The examples with the largest gradients, the largest first.
+    public let largestGradients: [MeasuredExample]
+
+    /// What CABS makes of the measurement.
+    public struct Coupling: Sendable, Hashable, Codable {
+        /// The effective learning rate α.
+        public let learningRate: Double
+        /// The batch size of CABS before bounds and averages, `c α T / (F − F* + ε)`.
+        public let batchSize: Estimate
+        /// `α ‖∇F‖² / (F − F*)`: the learning rate in units of the step that Polyak's rule takes along the full gradient. CABS's
+        /// batch size is this times the noise scale.
+        public let polyakSteps: Estimate
+    }
+
+    /// One layer's part.
+    public struct Layer: Sendable, Hashable, Codable {
+        /// The layer's name.
+        public let name: String
+        /// The noise in its gradient.
+        public let noise: GradientNoise
+    }
+
+    /// One class's part.
+    public struct ClassPart: Sendable, Hashable, Codable {
+        /// The class.
+        public let name: String
+        /// The number of its examples that were measured.
+        public let exampleCount: Int
+        /// The mean of their losses; nothing where there are fewer than two.
+        public let loss: Estimate?
+        /// The mean of their ‖gᵢ‖²; nothing where there are fewer than two.
+        public let secondMoment: Estimate?
+    }
+
+    /// How many groups there are, where there are so many examples.
+    static let groupCount = 32
+    /// With fewer examples a standard error means nothing.
+    static let fewestExamples = 16
+    /// How many of the largest losses and gradients are listed.
+    static let listedCount = 20
+}
+
+/// The noise in the gradient of some parameters.
+public struct GradientNoise: Sendable, Hashable, Codable {
+    /// The trace T of the covariance of the example gradients, unbiased.
+    public let covarianceTrace: Estimate
+    /// The squared norm of the full gradient ‖∇F‖², unbiased.
+    public let gradientSquaredNorm: Estimate
+    /// The noise scale T / ‖∇F‖²; nothing where the squared norm cannot be told from zero, being less than two standard errors above it.
+    public let noiseScale: Estimate?
+
+    init(_ moments: GroupedMoments) {
+        covarianceTrace = moments.estimate(\.covarianceTrace)
+        gradientSquaredNorm = moments.estimate(\.gradientSquaredNorm)
+        noiseScale = gradientSquaredNorm.isClearlyPositive ? moments.estimate(\.noiseScale) : nil
+    }
+}

@@ -1,0 +1,76 @@
+import CABSData
+import Foundation
+
+/// A training example that stands out by its loss or its gradient.
+public struct MeasuredExample: Sendable, Hashable, Codable {
+    /// Its place among the training examples.
+    public let example: Int
+    /// Its class; nothing where values are predicted.
+    public let label: String?
+    /// What the network takes it for; nothing where values are predicted.
+    public let predicted: String?
+    /// Its loss.
+    public let loss: Double
+    /// The norm ‖gᵢ‖ of its gradient.
+    public let gradientNorm: Double
+    /// Its part of Σᵢ ‖gᵢ‖² over all examples measured with it.
+    public let partOfSecondMoment: Double
+    /// The example as a PNG file, where it is a picture.
+    public let picture: Data?
+}
+
+extension TrainingData {
+    /// The classes of training examples, the one with the largest target value each; nothing where values are predicted.
+    func trainingLabels(of examples: [Int]) -> [Int]? {
+        guard !predictsValues, training.targetCount > 1 else { return nil }
+        var input = [Float](repeating: 0, count: training.inputShape.count)
+        var target = [Float](repeating: 0, count: training.targetCount)
+        return examples.map { example in
+            training.copyExample(at: example, draw: 0, input: &input, target: &target)
+            return target.indexOfLargest
+        }
+    }
+
+    /// What a class is called.
+    func className(_ label: Int) -> String { input?.className(label) ?? "\(label)" }
+}
+
+extension Collection where Element: Comparable {
+    /// The position of the largest element, from 0; there must be one.
+    var indexOfLargest: Int { enumerated().max { $0.element < $1.element }!.offset }
+}
+
+/// What is known of the examples of a measurement, or of a batch, by their place in it.
+struct ExaminedExamples {
+    /// Their places among the training examples.
+    let examples: [Int]
+    let losses: [Double]
+    /// The squared norms of their gradients.
+    let squaredNorms: [Double]
+    /// Their classes; nothing where values are predicted.
+    let labels: [Int]?
+
+    /// The examples with the largest values, values that are no numbers first.
+    ///
+    /// - Parameter network: What says what they are taken for; nobody where not given.
+    func largest(
+        _ count: Int, by values: KeyPath<ExaminedExamples, [Double]>, in data: TrainingData, of network: Network? = nil
+    ) throws -> [MeasuredExample] {
+        let sizes = self[keyPath: values].map { $0.isNaN ? .infinity : $0 }
+        let places = sizes.indices.sorted { (sizes[$0], -$0) > (sizes[$1], -$1) }.prefix(count)
+        let outputs = try network?.outputs(
+            for: DatasetBatch(data.training, indices: places.map { examples[$0] })
+        ).outputs
+        let total = squaredNorms.reduce(0, +)
+        return places.enumerated().map { rank, place in
+            let outputCount = data.training.targetCount
+            let output = outputs?[(rank * outputCount)..<((rank + 1) * outputCount)]
+            return MeasuredExample(
+                example: examples[place], label: labels.map { data.className($0[place]) },
+                predicted: labels == nil ? nil : output.map { data.className($0.indexOfLargest) },
+                loss: losses[place], gradientNorm: squaredNorms[place].squareRoot(),
+                partOfSecondMoment: squaredNorms[place] / total,
+                picture: data.training.picture(at: examples[place])?.png)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import CABSData
+import CABSNetwork
+
+extension TrainedNetwork {
+    /// Measures the noise in the network's gradients on its training examples.
+    ///
+    /// - Parameters:
+    ///   - exampleCount: How many training examples to take; all where there are fewer.
+    ///   - seed: What the choice of examples, their random changes and dropout follow from.
+    ///   - learningRate: The learning rate to apply CABS at; that of the next step, by the run's schedule, where not given.
+    /// - Throws: ``TrainingError`` where it cannot be measured, and what loading the data and the network throw.
+    public func measurement(
+        exampleCount: Int = 8192, seed: UInt64 = 0, learningRate: Double? = nil
+    ) throws -> GradientMeasurement {
+        let data = try configuration.loadData(for: storedInput)
+        let network = try network(for: configuration.makeModel(for: data), estimator: .exact)
+        return try GradientMeasurement(
+            of: network, on: data, exampleCount: exampleCount, seed: seed, stepCount: stage?.progress.stepCount,
+            rule: rule(at: learningRate, data))
+    }
+
+    /// CABS at a learning rate, with the run's own constants where it was trained by it; nothing where the rate is zero or CABS does not go with
+    /// the optimiser.
+    private func rule(at given: Double?, _ data: TrainingData) -> GradientMeasurement.Rule? {
+        let optimizer = configuration.optimizer
+        guard optimizer.update.followsGradient,
+            let rate = given ?? stage?.learningRate(of: optimizer), rate > 0
+        else { return nil }
+        return GradientMeasurement.Rule(
+            learningRate: optimizer.effectiveLearningRate(rate),
+            lossFloor: configuration.options.lossFloor ?? data.lossFloor, factor: configuration.options.factor ?? 1,
+            epsilon: configuration.options.epsilon ?? 0)
+    }
+}
