@@ -58,6 +58,10 @@ public struct BatchSizeDecision: Sendable, Hashable {
     /// The batch size before rounding and bounds; not finite where the rule is degenerate.
     public let rawBatchSize: Double
 
+    /// The standard error of ``rawBatchSize`` from those of the measured second moments, for rules that keep track of it; what else is
+    /// measured counts as exact.
+    public let rawBatchSizeStandardError: Double?
+
     /// The running average of the loss, for rules that keep one.
     public let smoothedLoss: Double?
 
@@ -72,11 +76,12 @@ public struct BatchSizeDecision: Sendable, Hashable {
 
     /// Creates a decision.
     public init(
-        nextBatchSize: Int, rawBatchSize: Double, smoothedLoss: Double? = nil, smoothedVariance: Double? = nil,
-        coupledBatchSize: Double? = nil, fixedCost: Double? = nil
+        nextBatchSize: Int, rawBatchSize: Double, rawBatchSizeStandardError: Double? = nil, smoothedLoss: Double? = nil,
+        smoothedVariance: Double? = nil, coupledBatchSize: Double? = nil, fixedCost: Double? = nil
     ) {
         self.nextBatchSize = nextBatchSize
         self.rawBatchSize = rawBatchSize
+        self.rawBatchSizeStandardError = rawBatchSizeStandardError
         self.smoothedLoss = smoothedLoss
         self.smoothedVariance = smoothedVariance
         self.coupledBatchSize = coupledBatchSize
@@ -110,6 +115,8 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
     case initialLossNotAboveFloor(Double, floor: Double)
     /// A similarity that must lie between 0 and 1 does not.
     case similarityOutOfRange(Double)
+    /// A number of standard errors that must be finite and not negative is not.
+    case significanceNegative(Double)
     /// A fixed cost of a step that must be finite and not negative is not.
     case fixedCostNegative(Double)
 
@@ -139,6 +146,8 @@ public enum BatchSizePolicyError: Error, Hashable, CustomStringConvertible {
             "the initial loss \(loss) is not above the loss floor \(floor); give the mean loss before training"
         case .similarityOutOfRange(let similarity):
             "the similarity \(similarity) does not lie between 0 and 1; 0.5 is usual"
+        case .significanceNegative(let significance):
+            "the significance \(significance) is negative or not finite; 0 is the paper's rule, 2 changes the batch on clear evidence alone"
         case .fixedCostNegative(let cost):
             "the fixed cost \(cost) is negative or not finite; give what a step costs before its first example, in examples"
         case .lossFloorNotFinite(let floor):

@@ -19,6 +19,9 @@
 ///   variance is zero too and a single example has the exact gradient.
 /// - A measured value is not finite, or a batch has a single example, which has no variance: the averages pass it over. After a single
 ///   example the next batch has at least two.
+///
+/// The per-example norms tell how well the variance is known: see ``BatchSizeDecision/rawBatchSizeStandardError``. With a significance Z above 0, an addition of
+/// ours, the batch stays as it is as long as what the rule asks for is within Z standard errors of it.
 public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     /// The smallest and largest batch sizes, m_min and m_max.
     public let batchSizeBounds: ClosedRange<Int>
@@ -30,6 +33,8 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     public let epsilon: Double
     /// The smallest reachable loss F*, subtracted from the loss.
     public let lossFloor: Double
+    /// The batch size, and by how many standard errors what the rule asks for must differ from it for it to change; 0 is the paper's rule.
+    public private(set) var size: SignificantBatchSize
     /// F̄, the running average of the loss. It starts at 1 above the floor.
     public private(set) var smoothedLoss: ExponentialAverage
     /// ξ̄, the running average of the within-batch variance. It starts at 0.
@@ -44,6 +49,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     ///   - factor: The constant c, positive.
     ///   - epsilon: The ε of the denominator, not negative.
     ///   - lossFloor: The smallest reachable loss F*.
+    ///   - significance: By how many standard errors what the rule asks for must differ from the batch size for that to change.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
         bounds: ClosedRange<Int> = 16...2048,
@@ -51,7 +57,8 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
         smoothingFactor: Double = 0.95,
         factor: Double = 1,
         epsilon: Double = 0,
-        lossFloor: Double = 0
+        lossFloor: Double = 0,
+        significance: Double = 0
     ) throws(BatchSizePolicyError) {
         let initialBatchSize = try bounds.validated(initialBatchSize: initialBatchSize)
         guard (0..<1).contains(smoothingFactor) else { throw .smoothingFactorOutOfRange(smoothingFactor) }
@@ -60,6 +67,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
         guard lossFloor.isFinite else { throw .lossFloorNotFinite(lossFloor) }
         self.batchSizeBounds = bounds
         self.initialBatchSize = initialBatchSize
+        size = try SignificantBatchSize(bounds: bounds, initial: initialBatchSize, significance: significance)
         self.factor = factor
         self.epsilon = epsilon
         self.lossFloor = lossFloor
@@ -76,15 +84,24 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     /// Updates both averages and applies the rule.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {
         smoothedLoss.update(with: statistics.meanLoss)
-        if statistics.exampleCount > 1 { smoothedVariance.update(with: statistics.withinBatchVariance) }
-        let raw = Self.rawBatchSize(
-            learningRate: learningRate, variance: smoothedVariance.value,
-            excessLoss: smoothedLoss.value - lossFloor, factor: factor, epsilon: epsilon)
+        if statistics.exampleCount > 1 {
+            smoothedVariance.update(
+                with: statistics.withinBatchVariance, standardError: statistics.secondMomentStandardError)
+        }
+        func raw(_ variance: Double) -> Double {
+            Self.rawBatchSize(
+                learningRate: learningRate, variance: variance, excessLoss: smoothedLoss.value - lossFloor,
+                factor: factor, epsilon: epsilon)
+        }
+        // The rule is linear in the variance.
+        let (wanted, error) = (raw(smoothedVariance.value), raw(smoothedVariance.squaredError.squareRoot()))
+        size.follow(wanted, standardError: error, after: statistics)
         return BatchSizeDecision(
-            nextBatchSize: batchSizeBounds.batchSize(nearestTo: statistics.leavingSingleExample(raw)),
-            rawBatchSize: raw,
+            nextBatchSize: size.current, rawBatchSize: wanted,
+            rawBatchSizeStandardError: statistics.secondMomentStandardError == nil ? nil : error,
             smoothedLoss: smoothedLoss.value, smoothedVariance: smoothedVariance.value)
     }
+
 
     /// The rule itself, `c · α · ξ / (F − F* + ε)`, as a real number: infinite where the loss is at its floor, zero
     /// where the variance is zero too.
@@ -104,7 +121,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
         return denominator > 0 ? numerator / denominator : .infinity
     }
 
-    /// Decodes a stored policy, checking its options as ``init(bounds:initialBatchSize:smoothingFactor:factor:epsilon:lossFloor:)``
+    /// Decodes a stored policy, checking its options as ``init(bounds:initialBatchSize:smoothingFactor:factor:epsilon:lossFloor:significance:)``
     /// does.
     ///
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range; `DecodingError` where one is missing.
@@ -117,6 +134,10 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
             smoothingFactor: loss.smoothingFactor, factor: container.decode(Double.self, forKey: .factor),
             epsilon: container.decode(Double.self, forKey: .epsilon),
             lossFloor: container.decode(Double.self, forKey: .lossFloor))
+        // Not in the states of versions that knew no significance.
+        if let stored = try container.decodeIfPresent(SignificantBatchSize.self, forKey: .size) {
+            size = try stored.checked(bounds: batchSizeBounds)
+        }
         smoothedLoss = loss
         smoothedVariance = try container.decode(ExponentialAverage.self, forKey: .smoothedVariance)
     }

@@ -19,6 +19,8 @@
 public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
     /// CABS, with its state.
     public private(set) var coupled: CoupledAdaptiveBatchSize
+    /// The batch size, with CABS's significance.
+    public private(set) var size: SignificantBatchSize
     /// r, in examples.
     public private(set) var fixedCost: Double
     /// Whether r was given, and is not measured.
@@ -43,6 +45,9 @@ public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
     ) throws(BatchSizePolicyError) {
         guard fixedCost >= 0, fixedCost.isFinite else { throw .fixedCostNegative(fixedCost) }
         (self.coupled, self.fixedCost, self.isGiven) = (coupled, fixedCost, isGiven)
+        size = try SignificantBatchSize(
+            bounds: coupled.batchSizeBounds, initial: coupled.initialBatchSize,
+            significance: coupled.size.significance)
     }
 
     /// The size of a run's first batch.
@@ -88,13 +93,22 @@ public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
         let decision = coupled.observe(statistics, learningRate: learningRate)
         lastCoupled = decision.rawBatchSize
         let raw = Self.rawBatchSize(coupled: decision.rawBatchSize, fixedCost: fixedCost)
+        let error = decision.rawBatchSizeStandardError.map { $0 * Self.slope(coupled: lastCoupled, fixedCost: fixedCost) }
+        size.follow(raw, standardError: error ?? 0, after: statistics)
         return BatchSizeDecision(
-            nextBatchSize: coupled.batchSizeBounds.batchSize(nearestTo: statistics.leavingSingleExample(raw)),
-            rawBatchSize: raw, smoothedLoss: decision.smoothedLoss, smoothedVariance: decision.smoothedVariance,
+            nextBatchSize: size.current, rawBatchSize: raw, rawBatchSizeStandardError: error,
+            smoothedLoss: decision.smoothedLoss, smoothedVariance: decision.smoothedVariance,
             coupledBatchSize: decision.rawBatchSize, fixedCost: fixedCost)
     }
 
-    private enum CodingKeys: String, CodingKey { case coupled, fixedCost, isGiven }
+    /// dm/dm_c, by which errors of m_c become those of m.
+    private static func slope(coupled: Double, fixedCost: Double) -> Double {
+        guard coupled > 0, coupled.isFinite else { return 0 }
+        let root = (1 + 2 * fixedCost / coupled).squareRoot()
+        return (1 + root) / 2 - fixedCost / (2 * coupled * root)
+    }
+
+    private enum CodingKeys: String, CodingKey { case coupled, size, fixedCost, isGiven }
 
     /// Decodes a stored policy.
     ///
@@ -105,5 +119,9 @@ public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
             container.decode(CoupledAdaptiveBatchSize.self, forKey: .coupled),
             fixedCost: container.decode(Double.self, forKey: .fixedCost),
             isGiven: container.decode(Bool.self, forKey: .isGiven))
+        // Not in the states of versions that knew no significance.
+        if let stored = try container.decodeIfPresent(SignificantBatchSize.self, forKey: .size) {
+            size = try stored.checked(bounds: coupled.batchSizeBounds)
+        }
     }
 }

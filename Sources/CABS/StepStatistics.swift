@@ -23,12 +23,22 @@ public struct StepStatistics: Sendable, Hashable, Codable {
     /// The squared norm of the mini-batch gradient, `‖(1/m) Σᵢ gᵢ‖²`; not a number where it was not measured.
     public let gradientSquaredNorm: Double
 
+    /// The standard error of ``secondMoment``: with sᵢ = ‖gᵢ‖² and s their mean, `√(Σᵢ (sᵢ − s)² / (m (m − 1)))`. Nothing where it is not known,
+    /// as from a single example.
+    ///
+    /// That of ``withinBatchVariance`` is the same but for the error of ``gradientSquaredNorm``, which is smaller by a factor of about m.
+    public let secondMomentStandardError: Double?
+
     /// Creates the statistics of one step.
-    public init(exampleCount: Int, meanLoss: Double, secondMoment: Double, gradientSquaredNorm: Double) {
+    public init(
+        exampleCount: Int, meanLoss: Double, secondMoment: Double, gradientSquaredNorm: Double,
+        secondMomentStandardError: Double? = nil
+    ) {
         self.exampleCount = exampleCount
         self.meanLoss = meanLoss
         self.secondMoment = secondMoment
         self.gradientSquaredNorm = gradientSquaredNorm
+        self.secondMomentStandardError = secondMomentStandardError
     }
 
     /// The trace ξ of the within-batch covariance of the per-example gradients,

@@ -80,8 +80,8 @@ struct MeasurementTable {
     private func examples(_ name: String, _ examples: [MeasuredExample]) -> [String] {
         let rows = examples.prefix(Self.listedCount).map { example in
             [
-                "\(example.example)", short(example.loss), short(example.gradientNorm),
-                "\(short(100 * example.partOfSecondMoment)) %", example.label?.printable ?? "",
+                "\(example.example)", example.loss.map(short) ?? "", example.gradientNorm.map(short) ?? "",
+                example.partOfSecondMoment.map { "\(short(100 * $0)) %" } ?? "", example.label?.printable ?? "",
                 example.predicted?.printable ?? "",
             ]
         }

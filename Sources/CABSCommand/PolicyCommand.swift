@@ -12,7 +12,8 @@ struct PolicyCommand: AsyncParsableCommand {
         discussion: """
             Reads a line of JSON for each step, with batch_size, loss, learning_rate, gradient_squared_norm (of the batch's mean \
             gradient) and one of: second_moment (the mean squared norm of the examples' gradients), variance (that less \
-            gradient_squared_norm), or microbatches, a list of objects with batch_size and gradient_squared_norm. Prints a line \
+            gradient_squared_norm), or microbatches, a list of objects with batch_size and gradient_squared_norm; and \
+            second_moment_standard_error for --significant. Prints a line \
             of JSON at once: next_batch_size, batch_size_raw and the rule's averages. The line {} asks for the size of the next \
             batch without a step, the first among them.
 

@@ -190,6 +190,12 @@ struct RuleArguments: TrainingArguments {
 
     @Option(
         help: ArgumentHelp(
+            "CABS: change the batch only where what the rule asks for is so many standard errors away from it. (default: 0, always, as in the paper)",
+            valueName: "z"))
+    var significant: Double?
+
+    @Option(
+        help: ArgumentHelp(
             "cabs-per-second: what a step costs before its first example, in examples. (default: measured)",
             valueName: "r"))
     var fixedCost: Double?

@@ -57,7 +57,8 @@ extension TrainingData {
         let isHeld = Set(held)
         var unchanged: any Dataset = training
         if let images = training as? ImageDataset, let test = test as? ImageDataset {
-            unchanged = try ImageDataset(images.images, preprocessing: test.preprocessing, seed: images.seed)
+            unchanged = try ImageDataset(
+                images.images, preprocessing: test.preprocessing, maximum: images.maximum, seed: images.seed)
         }
         return try with(
             training: DatasetSubset(training, indices: (0..<all).filter { !isHeld.contains($0) }),

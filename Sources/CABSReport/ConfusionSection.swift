@@ -18,7 +18,13 @@ struct ConfusionSection {
                 HTML(
                     "p", [("class", "muted")],
                     "The test examples that are taken for another class with the largest losses."),
-                HTML("div", [("class", "mistakes")], confusion.mistakes.map(mistake)),
+                .gallery(
+                    confusion.mistakes.map { mistake in
+                        let taken = "taken for \(name(mistake.predicted)) (\(number(mistake.probability, digits: 3)))"
+                        return (
+                            mistake.picture, "test example \(mistake.example)", "\(name(mistake.actual)), \(taken)"
+                        )
+                    }),
             ]
         }
         return parts
@@ -41,7 +47,7 @@ struct ConfusionSection {
                         HTML("td", predicted == actual ? [("class", "best")] : [], count == 0 ? "" : "\(count)")
                     })
         }
-        return table(head, rows)
+        return .table(head, rows)
     }
 
     /// A line for each class, with its most frequent mistake.
@@ -56,36 +62,6 @@ struct ConfusionSection {
                     HTML("td", most.map { "\(name($0.offset)) (\($0.element))" } ?? ""),
                 ])
         }
-        return table(["class", "accuracy", "most often taken for"], rows)
-    }
-
-    private func table(_ head: [String], _ rows: [HTML]) -> HTML {
-        HTML(
-            "table",
-            [
-                HTML(
-                    "thead",
-                    [
-                        HTML(
-                            "tr",
-                            head.enumerated().map { HTML("th", $0.offset == 0 ? [("class", "name")] : [], $0.element) })
-                    ]),
-                HTML("tbody", rows),
-            ])
-    }
-
-    private func mistake(_ mistake: Confusion.Mistake) -> HTML {
-        let text =
-            "\(name(mistake.actual)), taken for \(name(mistake.predicted)) (\(number(mistake.probability, digits: 3)))"
-        let picture = mistake.picture.map { data in
-            HTML(
-                "img",
-                [
-                    ("src", "data:image/png;base64,\(data.base64EncodedString())"),
-                    ("alt", "test example \(mistake.example)"),
-                ], "")
-        }
-        return HTML(
-            "figure", [picture, HTML("figcaption", "\(text); test example \(mistake.example)")].compactMap(\.self))
+        return .table(["class", "accuracy", "most often taken for"], rows)
     }
 }

@@ -50,6 +50,12 @@ struct CurveFigures {
                 .init(label: "batch size (examples)", scale: .powersOfTwo)
             ) { $0.batchSize },
             figure(
+                "batch-size-asked-for", "What the rule asks for, and how well it knows",
+                "Batch size before bounds and rounding against the number of steps; bands reach two standard errors to either side, from "
+                    + "those of the measured second moments, averages included.",
+                .steps, .init(label: "batch size (examples)", scale: .powersOfTwo), note: ""
+            ) { $0.askedFor },
+            figure(
                 "variance", "Within-batch variance",
                 "Trace of the covariance of the example gradients within a batch, ξ, against the examples drawn.",
                 .examples, .init(label: "variance ξ", scale: .logarithmic)
@@ -70,12 +76,12 @@ struct CurveFigures {
 
     private func figure(
         _ name: String, _ title: String, _ caption: String, _ horizontal: Horizontal, _ y: Figure.Axis,
-        _ marks: Figure.Marks = .lines, curve: (RuleCurves) -> Curve
+        _ marks: Figure.Marks = .lines, note: String? = nil, curve: (RuleCurves) -> Curve
     ) -> Figure? {
         let series = rules.map {
             Figure.Series(name: $0.rule, style: palette[$0.rule], curve: curve($0), marks: marks)
         }
-        return horizontal.figure(name, title, caption + spreadNote, y, series)
+        return horizontal.figure(name, title, caption + (note ?? spreadNote), y, series)
     }
 
     /// What rules that watch would have chosen, a figure for each rule that decides.
@@ -150,6 +156,26 @@ struct RuleCurves {
     }
 
     var batchSize: Curve { steps { Double($0.batchSize) } }
+
+    /// What the rule asks for, with two standard errors to either side; of several runs the means of both.
+    var askedFor: Curve {
+        let samples = runs.map { run in
+            run.records.compactMap { record -> Curve.Sample? in
+                guard let raw = record.rawBatchSize, let error = record.rawBatchSizeStandardError else { return nil }
+                return Curve.Sample(extent: 1, x: Double(record.step), values: [raw, error])
+            }
+        }
+        let (middle, error) = (Curve(averaging: samples) { $0[0] }, Curve(averaging: samples) { $0[1] })
+        return Curve(
+            zip(middle.points, error.points).map { raw, error in
+                let reach = 2 * error.y.mean
+                // The axis has no place for less than a hundredth of an example.
+                return Curve.Point(
+                    x: raw.x,
+                    y: Spread(
+                        mean: raw.y.mean, low: max(raw.y.mean - reach, min(raw.y.mean, 0.01)), high: raw.y.mean + reach))
+            })
+    }
 
     var variance: Curve {
         Curve(averaging: samples(.examples) { record in record.statistics.map { [$0.withinBatchVariance] } })

@@ -85,7 +85,7 @@ struct ReportPage {
         } else {
             parts += [tables.runs, commands]
         }
-        if isOne, let confusion = group.runs[0].confusion { parts += ConfusionSection(confusion: confusion).parts }
+        if isOne { parts += findings(of: group.runs[0]) }
         if isOne, let options = try? group.runs[0].options.yaml() {
             parts.append(
                 HTML(
@@ -93,6 +93,14 @@ struct ReportPage {
                     [HTML("summary", "All options"), HTML("div", [("class", "scroll")], [HTML("pre", options)])]))
         }
         return [HTML("section", parts)]
+    }
+
+    /// What was found out about a run, beside its course.
+    private func findings(of run: ReportedRun) -> [HTML] {
+        let divergence = run.status == .diverged ? run.directory.divergence() : nil
+        return (divergence.map { DivergenceSection(divergence: $0).parts } ?? [])
+            + (run.measurement.map { MeasurementSection(measurement: $0).parts } ?? [])
+            + (run.confusion.map { ConfusionSection(confusion: $0).parts } ?? [])
     }
 
     /// Which runs the figures show.

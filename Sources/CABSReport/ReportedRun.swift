@@ -18,6 +18,8 @@ struct ReportedRun: Sendable {
     let summary: RunSummary?
     /// What its network takes for what, where that was asked for.
     let confusion: Confusion?
+    /// How noisy its gradients were found to be, where that was asked for.
+    let measurement: GradientMeasurement?
     /// Its folder.
     let directory: RunDirectory
 
@@ -31,6 +33,7 @@ struct ReportedRun: Sendable {
         options = try TrainingOptions(contentsOf: directory.configurationFile)
         summary = try directory.summary()
         confusion = try directory.confusion()
+        measurement = try directory.measurement()
         self.rule = rule ?? options.batchSize ?? BatchSizeRule.cabs.name
         self.directory = directory
     }

@@ -94,6 +94,10 @@ struct Spread: Sendable, Hashable {
     let low: Double
     let high: Double
 
+    init(mean: Double, low: Double, high: Double) {
+        (self.mean, self.low, self.high) = (mean, low, high)
+    }
+
     init?(_ values: [Double]) {
         let values = values.filter(\.isFinite)
         guard let low = values.min(), let high = values.max() else { return nil }

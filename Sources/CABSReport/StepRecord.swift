@@ -8,6 +8,9 @@ struct StepRecord: Decodable {
     let loss: Double?
     let secondMoment: Double?
     let gradientSquaredNorm: Double?
+    /// What the rule asked for, before bounds and rounding, and how far that may be off.
+    let rawBatchSize: Double?
+    let rawBatchSizeStandardError: Double?
     let nextBatchSize: Int?
     let examples: Int
     /// Time in steps alone.
@@ -24,6 +27,8 @@ struct StepRecord: Decodable {
         case batchSize = "batch_size"
         case secondMoment = "second_moment"
         case gradientSquaredNorm = "gradient_squared_norm"
+        case rawBatchSize = "batch_size_raw"
+        case rawBatchSizeStandardError = "batch_size_raw_standard_error"
         case nextBatchSize = "next_batch_size"
         case trainingSeconds = "training_seconds"
         case testAccuracy = "test_accuracy"

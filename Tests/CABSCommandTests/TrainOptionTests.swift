@@ -208,6 +208,13 @@ import Testing
             return agree(
                 with.values("batch_size_raw")[0], without.values("batch_size_raw")[0] * loss / (loss - 0.125))
         },
+        Effect("--significant 1000", beside: "\(cabs) --steps 100 --learning-rate 4") { without, with in
+            // The band is on record, and wide enough for the first size to stay.
+            let (raw, errors) = (with.values("batch_size_raw"), with.values("batch_size_raw_standard_error"))
+            return raw.count == 100 && zip(raw, errors).allSatisfy { $1 > 0 && abs($0 - 16) < 1000 * $1 }
+                && Set(with.values("next_batch_size")) == [16] && Set(without.values("next_batch_size")).count > 1
+                && with.values("second_moment_standard_error").count == 100
+        },
         Effect("--scale-rate linear", beside: "--batch-size geometric:2") { without, with in
             let (rates, sizes) = (with.values("learning_rate"), with.values("batch_size"))
             return without.values("learning_rate").allSatisfy { agree($0, 0.1) }

@@ -230,5 +230,7 @@ let compressed: [UInt8] = [
         }
         #expect(counts == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
         #expect(abs(total * 16 - 561_718) < 1)
+        // Their sixteen shades reach to white.
+        #expect(data.test.picture(at: 0)?.pixels.max() == 255)
     }
 }

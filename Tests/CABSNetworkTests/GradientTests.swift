@@ -355,5 +355,15 @@ import Testing
         #expect(agree(report.statistics.secondMoment, squaredNorms.reduce(0, +) / m), "\(workers)")
         #expect(agree(report.statistics.gradientSquaredNorm, gradientSquaredNorm), "\(workers)")
         #expect(report.statistics.exampleCount == losses.count)
+        guard losses.count > 1 else {
+            #expect(report.statistics.secondMomentStandardError == nil)
+            return
+        }
+        let mean = squaredNorms.reduce(0, +) / m
+        let deviations = squaredNorms.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        #expect(
+            agree(
+                report.statistics.secondMomentStandardError ?? .nan, (deviations / (m * (m - 1))).squareRoot(),
+                absolute: 1e-5 * mean), "\(workers)")
     }
 }

@@ -7,7 +7,8 @@ import Testing
 /// Whole reports, with a stand-in for the program that draws: what it would draw, `GnuplotScript` says.
 @Suite struct PageTests {
     static let curves = [
-        "loss-by-examples", "accuracy-by-examples", "loss-by-seconds", "accuracy-by-seconds", "batch-size", "variance",
+        "loss-by-examples", "accuracy-by-examples", "loss-by-seconds", "accuracy-by-seconds", "batch-size",
+        "batch-size-asked-for", "variance",
         "gradient-squared-norm", "noise-scale",
     ]
 
@@ -55,6 +56,38 @@ import Testing
         options.evaluations = 3
         change(&options)
         return try TrainingConfiguration(options)
+    }
+
+    @Test func `a measurement of gradients stands on the page, with pictures`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        let run = try TrainingRun(Self.options { $0.steps = 40 }, output: url)
+        _ = try await run.run()
+        let measured = try TrainedNetwork(at: url).measurement(exampleCount: 320)
+        #expect(measured.stepCount == 40 && measured.coupling?.learningRate == 0.1)
+        try run.directory.write(measured)
+        let (html, _) = try Self.report([url.path], in: folder.url)
+        #expect(html.contains("Noise in the gradients after 40 steps"))
+        #expect(html.contains(measured.noise.covarianceTrace.text) && html.contains(measured.layers[1].name))
+        #expect(html.matches(of: try Regex("class=\"histogram\"")).count == 2)
+        #expect(html.matches(of: try Regex("alt=\"training example [0-9]+\"")).count == 40)
+        let worst = try #require(measured.largestLosses.first)
+        #expect(html.contains("\(worst.caption); training example \(worst.example)"))
+    }
+
+    @Test func `where a run broke stands on the page, with pictures`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        let run = try TrainingRun(
+            Self.options { ($0.steps, $0.learningRate, $0.lossBound) = (200, 8, 4) }, output: url)
+        await #expect(throws: TrainingError.self) { _ = try await run.run() }
+        let found = try #require(run.directory.divergence())
+        let (html, _) = try Self.report([url.path], in: folder.url)
+        #expect(html.contains("Where it broke: step \(found.step)"))
+        let first = try #require(found.batch?.dominating.first?.example)
+        #expect(html.contains("training example \(first.example)") && html.contains(first.caption))
+        #expect(html.matches(of: try Regex("alt=\"training example [0-9]+\"")).count == 10)
+        #expect(html.contains("dense2.weight</th>"))
     }
 
     @Test func `a run has all figures, watching rules among them`() async throws {

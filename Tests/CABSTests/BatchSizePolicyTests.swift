@@ -61,6 +61,78 @@ import Testing
         #expect(policy.observe(Self.statistics(loss: 0.5, variance: 0), learningRate: 0.1).nextBatchSize == 4)
     }
 
+    /// Steps whose second moments have a standard error: (1 − μ) e of each remains in the average as μⁿ (1 − μ) e.
+    @Test func `the error of what CABS asks for is that of its average`() throws {
+        var policy = try CoupledAdaptiveBatchSize(bounds: 4...512, smoothingFactor: 0.8, factor: 2)
+        let errors = [3.0, 5, 2, 7]
+        var decision: BatchSizeDecision?
+        for error in errors {
+            decision = policy.observe(
+                StepStatistics(
+                    exampleCount: 10, meanLoss: 0.5, secondMoment: 41, gradientSquaredNorm: 1,
+                    secondMomentStandardError: error), learningRate: 0.1)
+        }
+        let squared = errors.enumerated().reduce(0.0) { sum, item in
+            let left = pow(0.8, Double(errors.count - 1 - item.offset)) * 0.2 * item.element
+            return sum + left * left
+        }
+        let found = try #require(decision)
+        let loss = try #require(found.smoothedLoss)
+        let expected = 2 * 0.1 / loss * squared.squareRoot()
+        #expect(abs(try #require(found.rawBatchSizeStandardError) - expected) < 1e-12)
+        let without = policy.observe(Self.statistics(loss: 0.5, variance: 40), learningRate: 0.1)
+        #expect(without.rawBatchSizeStandardError == nil)
+    }
+
+    @Test func `with a significance the batch moves on clear evidence alone`() throws {
+        func sizes(_ significance: Double, error: Double) throws -> [Int] {
+            var policy = try CoupledAdaptiveBatchSize(
+                bounds: 4...512, initialBatchSize: 40, smoothingFactor: 0, significance: significance)
+            return [41.0, 44, 60, 50].map { variance in
+                policy.observe(
+                    StepStatistics(
+                        exampleCount: 10, meanLoss: 0.1, secondMoment: variance + 1, gradientSquaredNorm: 1,
+                        secondMomentStandardError: error), learningRate: 0.1
+                ).nextBatchSize
+            }
+        }
+        #expect(try sizes(0, error: 5) == [41, 44, 60, 50])
+        #expect(try sizes(2, error: 5) == [40, 40, 60, 60])
+        #expect(try sizes(2, error: 1) == [40, 44, 60, 50])
+        #expect(try sizes(2, error: 20) == [40, 40, 40, 40])
+        #expect(throws: BatchSizePolicyError.significanceNegative(-1)) {
+            try CoupledAdaptiveBatchSize(significance: -1)
+        }
+    }
+
+    @Test func `a single example moves the batch on, whatever the significance`() throws {
+        var policy = try CoupledAdaptiveBatchSize(bounds: 1...512, significance: 3)
+        let decision = policy.observe(
+            StepStatistics(exampleCount: 1, meanLoss: 0.1, secondMoment: 2, gradientSquaredNorm: 2), learningRate: 0.1)
+        #expect(decision.nextBatchSize == 2)
+    }
+
+    @Test func `a stored policy keeps its errors and the size it stays at; older ones are read`() throws {
+        var policy = try CoupledAdaptiveBatchSize(bounds: 4...512, initialBatchSize: 40, significance: 2)
+        let statistics = StepStatistics(
+            exampleCount: 10, meanLoss: 0.1, secondMoment: 301, gradientSquaredNorm: 1, secondMomentStandardError: 9)
+        for _ in 0..<30 { _ = policy.observe(statistics, learningRate: 0.1) }
+        let encoded = try JSONEncoder().encode(policy)
+        var copy = try JSONDecoder().decode(CoupledAdaptiveBatchSize.self, from: encoded)
+        #expect(copy == policy)
+        #expect(copy.observe(statistics, learningRate: 0.1) == policy.observe(statistics, learningRate: 0.1))
+        var object = try #require(try JSONSerialization.jsonObject(with: encoded) as? [String: Any])
+        object["size"] = nil
+        for key in ["smoothedLoss", "smoothedVariance"] {
+            var average = try #require(object[key] as? [String: Any])
+            average["squaredError"] = nil
+            object[key] = average
+        }
+        let old = try JSONDecoder().decode(
+            CoupledAdaptiveBatchSize.self, from: JSONSerialization.data(withJSONObject: object))
+        #expect(old.smoothedVariance.squaredError == 0 && old.size.significance == 0 && old.size.current == 40)
+    }
+
     @Test func `what is not finite does not enter the averages`() throws {
         var policy = try CoupledAdaptiveBatchSize(bounds: 4...512)
         _ = policy.observe(Self.statistics(loss: 2, variance: 100), learningRate: 0.1)

@@ -13,6 +13,23 @@ import Testing
             CoupledAdaptiveBatchSize(bounds: bounds, initialBatchSize: 50, smoothingFactor: 0), fixedCost: fixedCost)
     }
 
+    /// The slope by finite differences.
+    @Test(arguments: [(20.0, 5.0), (20, 0), (3, 400)])
+    func `errors of CABS become errors of the size per second`(size: Double, cost: Double) throws {
+        var policy = try CoupledBatchSizePerSecond(
+            CoupledAdaptiveBatchSize(bounds: 1...100_000, smoothingFactor: 0), fixedCost: cost)
+        let decision = policy.observe(
+            StepStatistics(
+                exampleCount: 10, meanLoss: 1, secondMoment: size + 1, gradientSquaredNorm: 1,
+                secondMomentStandardError: 0.5), learningRate: 1)
+        let (low, high) = (
+            CoupledBatchSizePerSecond.rawBatchSize(coupled: size - 1e-4, fixedCost: cost),
+            CoupledBatchSizePerSecond.rawBatchSize(coupled: size + 1e-4, fixedCost: cost)
+        )
+        let slope = (high - low) / 2e-4
+        #expect(abs(try #require(decision.rawBatchSizeStandardError) - 0.5 * slope) < 1e-6)
+    }
+
     @Test(arguments: [1.0, 20, 100, 1e4], [0.0, 8, 300, 5000])
     func `no other size makes more progress per time`(coupled: Double, fixedCost: Double) {
         // With A = 1 and B = m_c/2.

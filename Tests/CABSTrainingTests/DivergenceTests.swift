@@ -49,6 +49,60 @@ import Testing
         }
     }
 
+    @Test func `what broke is told by example, by parameter and by the steps before`() async throws {
+        let folder = try TemporaryFolder()
+        let run = try TrainingRun(
+            TrainingConfiguration(Self.options { $0.learningRate = 8 }), output: folder.url.appending(path: "run"))
+        var steps: [TrainingStep] = []
+        await #expect(throws: TrainingError.self) {
+            _ = try await run.run { if case .step(let step, _) = $0 { steps.append(step) } }
+        }
+        let found = try #require(run.directory.divergence())
+        let recent = try #require(found.recentSteps)
+        #expect(recent.map(\.step) == steps.suffix(20).map(\.index) && !recent.isEmpty)
+        #expect(recent.map(\.loss) == steps.suffix(20).map(\.loss))
+        #expect(recent.last?.secondMoment == steps.last?.report.statistics.secondMoment)
+        let batch = try #require(found.batch)
+        let losses = batch.losses.map { $0 ?? .nan }
+        let mean = losses.reduce(0, +) / 16
+        #expect(abs(mean - (found.loss ?? 0)) < 1e-9)
+        let squares = batch.gradientNorms.map { ($0 ?? .nan) * ($0 ?? .nan) }
+        let moments = batch.parameters.map { $0.secondMoment ?? .nan }
+        #expect(batch.parameters.map(\.name) == run.trainer.model.parameters.map(\.name))
+        let (byExample, byParameter) = (squares.reduce(0, +) / 16, moments.reduce(0, +))
+        #expect(abs(byExample / byParameter - 1) < 1e-6)
+        #expect(batch.dominating.count == 10)
+        let order = squares.indices.sorted { squares[$0] > squares[$1] }
+        for (dominating, place) in zip(batch.dominating, order) {
+            #expect(dominating.example.example == found.examples[place] && dominating.example.picture != nil)
+            #expect(dominating.example.loss == losses[place])
+            let whole = dominating.parameters.reduce(0) { $0 + ($1.gradientSquaredNorm ?? .nan) }
+            #expect(abs(whole / squares[place] - 1) < 1e-4)
+        }
+    }
+
+    /// The example that is no number leads, and the file can be read.
+    @Test func `an example that is not finite dominates`() async throws {
+        var inputs = (0..<64).map { Float($0 % 7) / 7 }
+        inputs[2 * 20 + 1] = .infinity
+        let set = try ArrayDataset(
+            inputs: inputs, inputShape: .vector(2), labels: (0..<32).map { $0 % 2 }, classCount: 2)
+        let trainer = try Trainer(
+            model: Model(input: .vector(2), seed: 0) { Dense(units: 2) },
+            data: TrainingData(name: "own", training: set, test: set), optimizer: SGD(learningRate: 0.1),
+            batchSize: ConstantBatchSize(32), order: .sequential(firstExample: 0), workerCount: 1)
+        let error = await #expect(throws: TrainingError.self) { _ = try await trainer.step() }
+        guard case .diverged(let divergence) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        let batch = try #require(divergence.batch)
+        #expect(batch.dominating.first?.example.example == 20 && batch.dominating.first?.example.loss == nil)
+        #expect(batch.losses.enumerated().filter { $0.element == nil }.map(\.offset) == [20])
+        let again = try JSONFile.decode(Divergence.self, from: JSONFile.data(of: divergence))
+        #expect(again == divergence && divergence.recentSteps == [])
+    }
+
     @Test func `a run goes back and on at half the learning rate`() async throws {
         let folder = try TemporaryFolder()
         let options = Self.options { ($0.learningRate, $0.onDivergence, $0.rewinds) = (8, .rewind, 20) }

@@ -138,13 +138,13 @@ import Testing
                 return trace / norm
             }
         }
-        expectExamples(found, drawn, examples, points)
+        try expectExamples(found, drawn, examples, points)
     }
 
     /// Distributions, classes and the largest.
     private func expectExamples(
         _ found: GradientMeasurement, _ drawn: [Int], _ examples: [Example], _ points: Points
-    ) {
+    ) throws {
         let norms = examples.map { $0.gradient("").reduce(0) { $0 + $1 * $1 }.squareRoot() }
         let losses = examples.map(\.loss)
         for (distribution, values) in [(found.losses, losses), (found.gradientNorms, norms)] {
@@ -160,8 +160,9 @@ import Testing
         #expect(found.largestLosses.map(\.example) == byLoss.map { drawn[$0] })
         let total = norms.reduce(0) { $0 + $1 * $1 }
         for (example, place) in zip(found.largestLosses, byLoss) {
-            #expect(abs(example.loss - losses[place]) < 1e-5 && abs(example.gradientNorm - norms[place]) < 1e-5)
-            #expect(abs(example.partOfSecondMoment - norms[place] * norms[place] / total) < 1e-6)
+            let (loss, norm) = (try #require(example.loss), try #require(example.gradientNorm))
+            #expect(abs(loss - losses[place]) < 1e-5 && abs(norm - norms[place]) < 1e-5)
+            #expect(abs(try #require(example.partOfSecondMoment) - norms[place] * norms[place] / total) < 1e-6)
             #expect(example.label == "\(points.labels[example.example])" && example.predicted != nil)
         }
         for label in 0..<3 {

@@ -86,8 +86,8 @@ struct ImageSet {
             whenTraining = ImagePreprocessing(normalization: normalization, changes: changes, maximum: maximum)
         }
         return try TrainingData(
-            name: name, training: ImageDataset(training, preprocessing: whenTraining, seed: seed),
-            test: ImageDataset(test, preprocessing: input.preprocessing, seed: seed), source: source, input: input,
+            name: name, training: ImageDataset(training, preprocessing: whenTraining, maximum: maximum, seed: seed),
+            test: ImageDataset(test, preprocessing: input.preprocessing, maximum: maximum, seed: seed), source: source, input: input,
             notices: notices)
     }
 

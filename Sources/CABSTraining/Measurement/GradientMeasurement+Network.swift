@@ -28,12 +28,12 @@ extension GradientMeasurement {
     init(
         of network: Network, on data: TrainingData, exampleCount: Int, seed: UInt64, stepCount: Int?, rule: Rule?
     ) throws {
+        guard exampleCount >= Self.fewestExamples, data.training.count >= Self.fewestExamples else {
+            throw TrainingError.unmeasurable(
+                "of \(min(exampleCount, data.training.count)) examples no standard error can be told; measure \(Self.fewestExamples) or more")
+        }
         var order = try ExampleOrder(.shuffled(seed: seed), exampleCount: data.training.count)
         let examples = order.next(min(exampleCount, data.training.count))
-        guard examples.count >= Self.fewestExamples else {
-            throw TrainingError.unmeasurable(
-                "of \(examples.count) examples no standard error can be told; measure \(Self.fewestExamples) or more")
-        }
         let found = try GroupGradients(network, data, examples, groupCount: min(Self.groupCount, examples.count))
         let whole = found.moments(of: network.model.parameters.map(\.name))
         self.stepCount = stepCount
@@ -62,8 +62,8 @@ extension GradientMeasurement {
         let examined = ExaminedExamples(
             examples: examples, losses: found.losses, squaredNorms: found.squaredNorms, labels: labels)
         (largestLosses, largestGradients) = (
-            try examined.largest(Self.listedCount, by: \.losses, in: data, of: network),
-            try examined.largest(Self.listedCount, by: \.squaredNorms, in: data, of: network)
+            try examined.measured(examined.largest(Self.listedCount, by: \.losses), in: data, of: network),
+            try examined.measured(examined.largest(Self.listedCount, by: \.squaredNorms), in: data, of: network)
         )
         if let failure = data.training.failure { throw failure }
     }

@@ -1,4 +1,5 @@
 import CABSData
+import CABSNetwork
 import Foundation
 
 /// A training example that stands out by its loss or its gradient.
@@ -7,14 +8,14 @@ public struct MeasuredExample: Sendable, Hashable, Codable {
     public let example: Int
     /// Its class; nothing where values are predicted.
     public let label: String?
-    /// What the network takes it for; nothing where values are predicted.
+    /// What the network takes it for; nothing where values are predicted, or where nobody asked.
     public let predicted: String?
-    /// Its loss.
-    public let loss: Double
-    /// The norm ‖gᵢ‖ of its gradient.
-    public let gradientNorm: Double
-    /// Its part of Σᵢ ‖gᵢ‖² over all examples measured with it.
-    public let partOfSecondMoment: Double
+    /// Its loss; nothing where it is not finite.
+    public let loss: Double?
+    /// The norm ‖gᵢ‖ of its gradient; nothing where it is not finite, or was not measured.
+    public let gradientNorm: Double?
+    /// Its part of Σᵢ ‖gᵢ‖² over all examples measured with it; nothing where these are not finite.
+    public let partOfSecondMoment: Double?
     /// The example as a PNG file, where it is a picture.
     public let picture: Data?
 }
@@ -50,27 +51,37 @@ struct ExaminedExamples {
     /// Their classes; nothing where values are predicted.
     let labels: [Int]?
 
-    /// The examples with the largest values, values that are no numbers first.
-    ///
-    /// - Parameter network: What says what they are taken for; nobody where not given.
-    func largest(
-        _ count: Int, by values: KeyPath<ExaminedExamples, [Double]>, in data: TrainingData, of network: Network? = nil
-    ) throws -> [MeasuredExample] {
+    /// The places of the examples with the largest values, the largest first; values that are no numbers count as infinite.
+    func largest(_ count: Int, by values: KeyPath<ExaminedExamples, [Double]>) -> [Int] {
         let sizes = self[keyPath: values].map { $0.isNaN ? .infinity : $0 }
-        let places = sizes.indices.sorted { (sizes[$0], -$0) > (sizes[$1], -$1) }.prefix(count)
-        let outputs = try network?.outputs(
+        return Array(sizes.indices.sorted { (sizes[$0], -$0) > (sizes[$1], -$1) }.prefix(count))
+    }
+
+    /// One of the examples.
+    ///
+    /// - Parameter output: What the network says of it, where it was asked.
+    func measured(
+        _ place: Int, in data: TrainingData, output: ArraySlice<Float>? = nil
+    ) -> MeasuredExample {
+        let squaredNorm = squaredNorms.isEmpty ? .nan : squaredNorms[place]
+        return MeasuredExample(
+            example: examples[place], label: labels.map { data.className($0[place]) },
+            predicted: labels == nil ? nil : output.map { data.className($0.indexOfLargest) },
+            loss: losses[place].ifFinite, gradientNorm: squaredNorm.squareRoot().ifFinite,
+            partOfSecondMoment: (squaredNorm / squaredNorms.reduce(0, +)).ifFinite,
+            picture: data.training.picture(at: examples[place])?.png)
+    }
+
+    /// Several of the examples, with what a network takes them for.
+    ///
+    /// - Throws: What the network throws.
+    func measured(_ places: [Int], in data: TrainingData, of network: Network) throws -> [MeasuredExample] {
+        let outputs = try network.outputs(
             for: DatasetBatch(data.training, indices: places.map { examples[$0] })
         ).outputs
-        let total = squaredNorms.reduce(0, +)
+        let outputCount = data.training.targetCount
         return places.enumerated().map { rank, place in
-            let outputCount = data.training.targetCount
-            let output = outputs?[(rank * outputCount)..<((rank + 1) * outputCount)]
-            return MeasuredExample(
-                example: examples[place], label: labels.map { data.className($0[place]) },
-                predicted: labels == nil ? nil : output.map { data.className($0.indexOfLargest) },
-                loss: losses[place], gradientNorm: squaredNorms[place].squareRoot(),
-                partOfSecondMoment: squaredNorms[place] / total,
-                picture: data.training.picture(at: examples[place])?.png)
+            measured(place, in: data, output: outputs[(rank * outputCount)..<((rank + 1) * outputCount)])
         }
     }
 }

@@ -72,6 +72,8 @@ public struct TrainingOptions: Sendable, Codable {
     public var epsilon: Double?
     /// CABS: the smallest reachable loss F*.
     public var lossFloor: Double?
+    /// CABS: by how many standard errors what it asks for must differ from the batch size for that to change.
+    public var significant: Double?
     /// CABS per second: what a step costs before its first example, in examples; measured where not given.
     public var fixedCost: Double?
     /// The run's length in updates.
@@ -167,6 +169,7 @@ public struct TrainingOptions: Sendable, Codable {
         case initialBatchSize = "initial-batch-size"
         case smoothing, factor, epsilon
         case lossFloor = "loss-floor"
+        case significant
         case fixedCost = "fixed-cost"
         case steps, examples, epochs, seconds, seed, workers, estimator, order
         case compareEstimators = "compare-estimators"

@@ -89,7 +89,7 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// The options that belong to rules.
     static let options: Set<TrainingOptions.CodingKeys> = [
         .minimumBatchSize, .maximumBatchSize, .initialBatchSize, .smoothing, .factor, .epsilon, .lossFloor,
-        .fixedCost,
+        .significant, .fixedCost,
     ]
 
     /// Whether an option means something beside this rule.
@@ -97,7 +97,7 @@ public enum BatchSizeRule: Sendable, Hashable {
         switch option {
         case .minimumBatchSize, .maximumBatchSize, .initialBatchSize: isAdaptive
         case .smoothing: smooths
-        case .factor, .epsilon: isCoupled
+        case .factor, .epsilon, .significant: isCoupled
         case .lossFloor: readsLossFloor
         case .fixedCost: self == .cabsPerSecond
         default: true
@@ -129,6 +129,7 @@ public enum BatchSizeRule: Sendable, Hashable {
         if isCoupled {
             options.factor = options.factor ?? 1
             options.epsilon = options.epsilon ?? 0
+            options.significant = options.significant ?? 0
         }
         // Smoothed labels have a floor of their own, which the data tell.
         if options.labelSmoothing == nil { options.lossFloor = options.lossFloor ?? 0 }
@@ -174,7 +175,8 @@ public enum BatchSizeRule: Sendable, Hashable {
         case .cabs, .cabsPerSecond, .constant:
             let coupled = try CoupledAdaptiveBatchSize(
                 bounds: bounds, initialBatchSize: initial, smoothingFactor: smoothing, factor: options.factor ?? 1,
-                epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? lossFloor)
+                epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? lossFloor,
+                significance: options.significant ?? 0)
             return self == .cabs
                 ? coupled : try CoupledBatchSizePerSecond(coupled, fixedCost: options.fixedCost)
         case .step(let factor, let epochs):

@@ -71,8 +71,9 @@ public struct PolicyConversation: Sendable {
         if let stateFile { try store(stateFile) }
         return try text(
             Answer(
-                nextBatchSize: nextBatchSize, rawBatchSize: decision.rawBatchSize.finite,
-                smoothedLoss: decision.smoothedLoss?.finite, smoothedVariance: decision.smoothedVariance?.finite))
+                nextBatchSize: nextBatchSize, rawBatchSize: decision.rawBatchSize.ifFinite,
+                rawBatchSizeStandardError: decision.rawBatchSizeStandardError?.ifFinite,
+                smoothedLoss: decision.smoothedLoss?.ifFinite, smoothedVariance: decision.smoothedVariance?.ifFinite))
     }
 
     private func measurements(_ line: Line) throws(TrainingError) -> (StepStatistics, learningRate: Double) {
@@ -95,6 +96,9 @@ public struct PolicyConversation: Sendable {
         let loss = try value(line.loss, "loss")
         let learningRate = try value(line.learningRate, "learning_rate") * learningRateFactor
         let squaredNorm = try value(line.gradientSquaredNorm, "gradient_squared_norm")
+        if options.significant ?? 0 > 0, batchSize > 1, line.secondMomentStandardError == nil {
+            throw .invalidLine(number: number, reason: "it has no second_moment_standard_error, which significant reads")
+        }
         if let microbatches = line.microbatches {
             var moments = MicrobatchMoments()
             for part in microbatches {
@@ -113,7 +117,8 @@ public struct PolicyConversation: Sendable {
             line.secondMoment ?? line.variance.map { $0 + squaredNorm }, "second_moment, variance or microbatches")
         return (
             StepStatistics(
-                exampleCount: batchSize, meanLoss: loss, secondMoment: secondMoment, gradientSquaredNorm: squaredNorm),
+                exampleCount: batchSize, meanLoss: loss, secondMoment: secondMoment, gradientSquaredNorm: squaredNorm,
+                secondMomentStandardError: line.secondMomentStandardError),
             learningRate
         )
     }
@@ -142,7 +147,10 @@ public struct PolicyConversation: Sendable {
         else {
             throw TrainingError.unreadable(path: file.path, reason: "it is no state of a rule")
         }
-        if let (option, before, now) = try options.differences(from: state.options).first {
+        var stored = state.options
+        // Options that have come since have their defaults in it.
+        try BatchSizeRule(stored.batchSize ?? name).fillDefaults(&stored)
+        if let (option, before, now) = try options.differences(from: stored).first {
             throw TrainingError.resumesDifferently(what: option, before: before, now: now)
         }
         let sizes = (options.minimumBatchSize ?? 1)...(options.maximumBatchSize ?? .max)
@@ -159,6 +167,7 @@ public struct PolicyConversation: Sendable {
         let loss: Double?
         let learningRate: Double?
         let secondMoment: Double?
+        let secondMomentStandardError: Double?
         let variance: Double?
         let gradientSquaredNorm: Double?
         let microbatches: [Microbatch]?
@@ -183,6 +192,7 @@ public struct PolicyConversation: Sendable {
             loss = try container.decodeIfPresent(Double.self, forKey: .loss)
             learningRate = try container.decodeIfPresent(Double.self, forKey: .learningRate)
             secondMoment = try container.decodeIfPresent(Double.self, forKey: .secondMoment)
+            secondMomentStandardError = try container.decodeIfPresent(Double.self, forKey: .secondMomentStandardError)
             variance = try container.decodeIfPresent(Double.self, forKey: .variance)
             gradientSquaredNorm = try container.decodeIfPresent(Double.self, forKey: .gradientSquaredNorm)
             microbatches = try container.decodeIfPresent([Microbatch].self, forKey: .microbatches)
@@ -191,7 +201,8 @@ public struct PolicyConversation: Sendable {
         /// The name of a value that cannot be.
         var impossible: String? {
             let values: [(CodingKeys, Double?)] = [
-                (.learningRate, learningRate), (.secondMoment, secondMoment), (.variance, variance),
+                (.learningRate, learningRate), (.secondMoment, secondMoment),
+                (.secondMomentStandardError, secondMomentStandardError), (.variance, variance),
                 (.gradientSquaredNorm, gradientSquaredNorm),
                 (.microbatches, microbatches?.map(\.gradientSquaredNorm).min()),
             ]
@@ -203,6 +214,7 @@ public struct PolicyConversation: Sendable {
             case loss, variance, microbatches
             case learningRate = "learning_rate"
             case secondMoment = "second_moment"
+            case secondMomentStandardError = "second_moment_standard_error"
             case gradientSquaredNorm = "gradient_squared_norm"
         }
     }
@@ -210,19 +222,16 @@ public struct PolicyConversation: Sendable {
     private struct Answer: Encodable {
         let nextBatchSize: Int
         var rawBatchSize: Double?
+        var rawBatchSizeStandardError: Double?
         var smoothedLoss: Double?
         var smoothedVariance: Double?
 
         private enum CodingKeys: String, CodingKey {
             case nextBatchSize = "next_batch_size"
             case rawBatchSize = "batch_size_raw"
+            case rawBatchSizeStandardError = "batch_size_raw_standard_error"
             case smoothedLoss = "loss_average"
             case smoothedVariance = "variance_average"
         }
     }
-}
-
-extension Double {
-    /// The number, where it is one that JSON has.
-    fileprivate var finite: Double? { isFinite ? self : nil }
 }

@@ -53,6 +53,8 @@ public actor Trainer {
     private var order: ExampleOrder
     private var batchSize: Int
     private var lastBatch: DatasetBatch?
+    /// The last steps made, for whoever looks into where a run diverged.
+    private(set) var recentSteps: [Divergence.Step] = []
     /// What measures by the authors' approximation, made when it is first asked for.
     private var referenceNetwork: Network?
 
@@ -165,8 +167,11 @@ public actor Trainer {
                 Divergence(
                     step: before.stepCount, loss: report.statistics.meanLoss,
                     parameter: report.firstUnsoundParameter, learningRate: learningRate, batchSize: batch.count,
-                    examples: batch.indices))
+                    examples: batch.indices, batch: try Divergence.Batch(batch, report, in: data, of: network),
+                    recentSteps: recentSteps))
         }
+        recentSteps.append(Divergence.Step(before.stepCount, report, learningRate: learningRate))
+        recentSteps.removeFirst(max(0, recentSteps.count - Divergence.recentStepCount))
         // The rate that later steps have: a run that goes on must not find a batch size that belongs to a smaller one.
         let effectiveRate = optimizer.effectiveLearningRate(scheduledRate)
         let cost = StepCost(report.phaseSeconds, exampleCount: batch.count)
@@ -268,6 +273,7 @@ public actor Trainer {
         batchSize = state.batchSize
         learningRateFactor = state.learningRateFactor
         lastBatch = nil
+        recentSteps = []
     }
 
     /// Sets what is told to the other ranks with the next step.

@@ -238,7 +238,8 @@ public struct TrainingRun: Sendable {
             throw TrainingError.diverged(
                 Divergence(
                     step: max(record.progress.stepCount - 1, 0), loss: evaluation.test.meanLoss,
-                    learningRate: record.learningRate, batchSize: record.batchSize))
+                    learningRate: record.learningRate, batchSize: record.batchSize,
+                    recentSteps: await trainer.recentSteps))
         }
         record.evaluation = evaluation
         return evaluation

@@ -1,0 +1,108 @@
+import CABS
+import CABSTraining
+import Foundation
+
+/// What was measured of a network's gradients, as a part of a page.
+struct MeasurementSection {
+    let measurement: GradientMeasurement
+
+    private static let unknown = "unknown: ‖g‖² cannot be told from 0"
+
+    var parts: [HTML] {
+        let steps = measurement.stepCount.map { " after \(number(Double($0))) steps" } ?? ""
+        var parts = [
+            HTML("h3", "Noise in the gradients\(steps)"),
+            HTML(
+                "p", [("class", "muted")],
+                "Of \(number(Double(measurement.exampleCount))) training examples, as training draws them. ± is one standard error, of the "
+                    + "jackknife over \(measurement.groupCount) groups of examples."),
+            whole, layers,
+            histogram("Losses of examples", measurement.losses),
+            histogram("Norms of examples' gradients", measurement.gradientNorms),
+        ]
+        if !measurement.classes.isEmpty { parts.append(classes) }
+        parts += gallery("The largest gradients", measurement.largestGradients)
+        parts += gallery("The largest losses", measurement.largestLosses)
+        return parts
+    }
+
+    private var whole: HTML {
+        let noise = measurement.noise
+        var rows = [
+            ["loss F", measurement.loss.text], ["trace T of the gradients' covariance", noise.covarianceTrace.text],
+            ["squared norm ‖g‖² of the full gradient", noise.gradientSquaredNorm.text],
+            ["noise scale T/‖g‖²", noise.noiseScale?.text ?? Self.unknown],
+        ]
+        if let coupling = measurement.coupling {
+            let rate = number(coupling.learningRate, digits: 6)
+            rows.append(["CABS's batch size at rate α = \(rate)", coupling.batchSize.text])
+            rows.append(["α‖g‖²/F, the rate in Polyak steps", coupling.polyakSteps.text])
+        }
+        return .table(["all parameters", ""], rows)
+    }
+
+    private var layers: HTML {
+        .table(
+            ["layer", "T", "‖g‖²", "noise scale"],
+            measurement.layers.map { layer in
+                [
+                    layer.name, layer.noise.covarianceTrace.text, layer.noise.gradientSquaredNorm.text,
+                    layer.noise.noiseScale?.text ?? Self.unknown,
+                ]
+            })
+    }
+
+    /// Bars whose heights are parts of the highest.
+    private func histogram(_ title: String, _ distribution: Distribution) -> HTML {
+        let most = Double(max(distribution.counts.max() ?? 0, 1))
+        let bars = distribution.counts.enumerated().map { index, count in
+            let range = distribution.edges[index...(index + 1)].map { number($0, digits: 3) }.joined(separator: " to ")
+            return HTML(
+                "span",
+                [("style", "height: \(number(100 * Double(count) / most, digits: 3))%"), ("title", "\(range): \(count)")],
+                "")
+        }
+        let marks = [distribution.lowerQuartile, distribution.median, distribution.upperQuartile]
+        let words =
+            "\(number(distribution.edges[0], digits: 3)) to \(number(distribution.maximum, digits: 3)) in equal ratios, what is smaller in the "
+            + "first bar. Quartiles \(marks.map { number($0, digits: 3) }.joined(separator: ", ")), mean "
+            + "\(number(distribution.mean, digits: 3))."
+        return HTML(
+            "figure",
+            [
+                HTML("div", [("class", "histogram"), ("role", "img"), ("aria-label", "\(title). \(words)")], bars),
+                HTML("figcaption", [HTML("strong", "\(title)."), HTML(markup: " " + HTML.escaped(words))]),
+            ])
+    }
+
+    private var classes: HTML {
+        .table(
+            ["class", "examples", "loss", "squared norm of an example's gradient"],
+            measurement.classes.map { part in
+                [
+                    part.name, number(Double(part.exampleCount)), part.loss?.text ?? "", part.secondMoment?.text ?? "",
+                ]
+            })
+    }
+
+    private func gallery(_ title: String, _ examples: [MeasuredExample]) -> [HTML] {
+        [
+            HTML("h3", title),
+            .gallery(
+                examples.map { ($0.picture, "training example \($0.example)", $0.caption) }),
+        ]
+    }
+}
+
+extension MeasuredExample {
+    /// What there is to say of it, on a page.
+    var caption: String {
+        let taken = predicted.map { $0 == label ? "" : ", taken for \($0)" } ?? ""
+        return [
+            label.map { $0 + taken },
+            "loss \(loss.map { number($0, digits: 3) } ?? "not finite")",
+            "gradient \(gradientNorm.map { number($0, digits: 3) } ?? "not finite or not measured")",
+            partOfSecondMoment.map { "\(number(100 * $0, digits: 2)) % of the second moment" },
+        ].compactMap(\.self).joined(separator: ", ")
+    }
+}

@@ -1,0 +1,76 @@
+import CABSTraining
+import Foundation
+import Testing
+
+/// `cabs measure`.
+@Suite struct MeasureTests {
+    @Test func `a run is measured as text, as JSON and into its folder, a checkpoint as text alone`() throws {
+        try CommandTests.withFolder { folder in
+            let run = try FinishedRun(
+                ["--dataset", "digits", "--steps", "40", "--checkpoint-every", "20", "--learning-rate", "0.2"],
+                in: folder)
+            let text = try CommandTests.run(["measure", "out", "--examples", "640"], in: folder)
+            #expect(text.code == 0, "\(text.errors)")
+            #expect(text.output.hasPrefix("mlp on digits, after 40 steps\n640 training examples, 32 groups, seed 0"))
+            for words in [
+                "CABS's batch size at rate a = 0.2 ", "dense2", "losses: ", "gradient norms: ", "largest gradients:",
+                "largest losses:", "in out/measurement.json",
+            ] {
+                #expect(text.output.contains(words), "\(words): \(text.output)")
+            }
+            #expect(text.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(text.output)")
+            let measured = try run.directory.measurement()
+            let found = try #require(measured)
+            #expect(found.exampleCount == 640 && found.layers.map(\.name) == ["dense1", "dense2"])
+            #expect(found.classes.map(\.exampleCount).reduce(0, +) == 640)
+            #expect(text.output.contains(found.noise.covarianceTrace.text))
+
+            let json = try CommandTests.run(
+                ["measure", "out", "--examples", "640", "--json", "--learning-rate", "0.4"], in: folder)
+            let object = try #require(
+                JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any], "\(json.errors)")
+            let coupling = try #require(object["coupling"] as? [String: Any])
+            #expect(coupling["learning_rate"] as? Double == 0.4)
+            let size = try #require((coupling["batch_size"] as? [String: Any])?["value"] as? Double)
+            let single = try #require(found.coupling).batchSize.value
+            #expect(abs(size / single - 2) < 1e-9)
+
+            let written = try Data(contentsOf: run.directory.measurementFile)
+            let checkpoint = try CommandTests.run(
+                ["measure", "out/checkpoints/step-000000020.safetensors", "--examples", "640", "--seed", "3"],
+                in: folder)
+            #expect(checkpoint.output.contains("of step-000000020.safetensors"), "\(checkpoint.errors)")
+            #expect(checkpoint.output.contains("seed 3") && !checkpoint.output.contains("measurement.json"))
+            #expect(try Data(contentsOf: run.directory.measurementFile) == written)
+        }
+    }
+
+    @Test func `under Adam, and at a rate that has come to nothing, there is no size of CABS`() throws {
+        try CommandTests.withFolder { folder in
+            for options in [
+                ["--optimizer", "adam", "--batch-size", "constant:16"],
+                ["--learning-rate-schedule", "cosine", "--batch-size", "constant:16"],
+            ] {
+                let run = try FinishedRun(["--dataset", "digits", "--steps", "20"] + options, in: folder)
+                let result = try CommandTests.run(["measure", "out", "--examples", "64"], in: folder)
+                #expect(result.code == 0 && !result.output.contains("CABS"), "\(result.output)\(result.errors)")
+                #expect(try run.directory.measurement()?.coupling == nil)
+                try FileManager.default.removeItem(at: run.directory.url)
+            }
+        }
+    }
+
+    @Test func `what cannot be measured is refused by name`() throws {
+        try CommandTests.withFolder { folder in
+            _ = try FinishedRun(["--dataset", "digits", "--steps", "2"], in: folder)
+            for (options, message) in [
+                (["nowhere"], "there is no such file"), (["out", "--examples", "3"], "of 3 examples"),
+                (["out", "--examples=-1"], "of -1 examples"),
+                (["out", "--learning-rate", "0"], "must be a positive number"),
+            ] {
+                let result = try CommandTests.run(["measure"] + options, in: folder)
+                #expect(result.code != 0 && result.errors.contains(message), "\(result.errors)")
+            }
+        }
+    }
+}
