@@ -102,7 +102,6 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
             smoothedLoss: smoothedLoss.value, smoothedVariance: smoothedVariance.value)
     }
 
-
     /// The rule itself, `c · α · ξ / (F − F* + ε)`, as a real number: infinite where the loss is at its floor, zero
     /// where the variance is zero too.
     ///

@@ -93,7 +93,9 @@ public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
         let decision = coupled.observe(statistics, learningRate: learningRate)
         lastCoupled = decision.rawBatchSize
         let raw = Self.rawBatchSize(coupled: decision.rawBatchSize, fixedCost: fixedCost)
-        let error = decision.rawBatchSizeStandardError.map { $0 * Self.slope(coupled: lastCoupled, fixedCost: fixedCost) }
+        let error = decision.rawBatchSizeStandardError.map {
+            $0 * Self.slope(coupled: lastCoupled, fixedCost: fixedCost)
+        }
         size.follow(raw, standardError: error ?? 0, after: statistics)
         return BatchSizeDecision(
             nextBatchSize: size.current, rawBatchSize: raw, rawBatchSizeStandardError: error,

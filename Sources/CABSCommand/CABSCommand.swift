@@ -21,7 +21,8 @@ struct CABSCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, PredictCommand.self, MeasureCommand.self,
-            CompareCommand.self, ReportCommand.self, ExportCommand.self, PolicyCommand.self, DataCommand.self,
+            BranchCommand.self, CompareCommand.self, ReportCommand.self, ExportCommand.self, PolicyCommand.self,
+            DataCommand.self,
             BenchCommand.self,
         ])
 }

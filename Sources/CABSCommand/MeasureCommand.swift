@@ -34,7 +34,8 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The folder of the data's files, or one that holds it.", valueName: "dir"))
     var data: String?
 
-    @Option(help: ArgumentHelp("Threads that compute. (default: one for each processor that may be used)", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Threads that compute. (default: one for each processor that may be used)", valueName: "n"))
     var workers: Int?
 
     @Flag(help: "Print JSON.")
@@ -56,7 +57,8 @@ struct MeasureCommand: AsyncParsableCommand {
         if json {
             try printResult(String(decoding: JSONFile.data(of: measurement).dropLast(), as: UTF8.self))
         } else {
-            let title = "\(trained.configuration.model.name) on \(trained.configuration.dataset.rawValue), \(trained.state)"
+            let title =
+                "\(trained.configuration.model.name) on \(trained.configuration.dataset.rawValue), \(trained.state)"
             for line in MeasurementTable(title: title, measurement: measurement).lines { try printResult(line) }
         }
         if url.isFolder, let directory = trained.directory {

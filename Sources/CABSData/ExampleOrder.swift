@@ -17,20 +17,26 @@ public struct ExampleOrder: Sendable, Hashable, Codable {
     /// The number of examples in the data set.
     public let exampleCount: Int
     /// The number of examples drawn so far.
-    public private(set) var drawnCount = 0
+    public private(set) var drawnCount: Int
     /// The current epoch's order; made anew when it is needed, so it is not stored.
     private var permutation: (epoch: Int, indices: [Int])?
 
     /// Creates the order.
     ///
+    /// - Parameters:
+    ///   - kind: How examples follow each other.
+    ///   - exampleCount: The number of examples in the data set.
+    ///   - drawnCount: The number of examples drawn so far.
     /// - Throws: ``DatasetError`` where there are no examples, or not the first one asked for.
-    public init(_ kind: Kind, exampleCount: Int) throws(DatasetError) {
+    public init(_ kind: Kind, exampleCount: Int, drawnCount: Int = 0) throws(DatasetError) {
+        guard drawnCount >= 0 else { throw .exampleOutOfRange(drawnCount, count: exampleCount) }
         guard exampleCount > 0 else { throw .noExamples("the data set") }
         if case .sequential(let first) = kind, !(0..<exampleCount).contains(first) {
             throw .exampleOutOfRange(first, count: exampleCount)
         }
         self.kind = kind
         self.exampleCount = exampleCount
+        self.drawnCount = drawnCount
     }
 
     /// The number of times that the whole data set has been drawn.
@@ -73,9 +79,8 @@ public struct ExampleOrder: Sendable, Hashable, Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         try self.init(
-            container.decode(Kind.self, forKey: .kind), exampleCount: container.decode(Int.self, forKey: .exampleCount))
-        drawnCount = try container.decode(Int.self, forKey: .drawnCount)
-        guard drawnCount >= 0 else { throw DatasetError.exampleOutOfRange(drawnCount, count: exampleCount) }
+            container.decode(Kind.self, forKey: .kind), exampleCount: container.decode(Int.self, forKey: .exampleCount),
+            drawnCount: container.decode(Int.self, forKey: .drawnCount))
     }
 
     /// Orders are equal where they go on alike.

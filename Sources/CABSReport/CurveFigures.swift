@@ -173,7 +173,8 @@ struct RuleCurves {
                 return Curve.Point(
                     x: raw.x,
                     y: Spread(
-                        mean: raw.y.mean, low: max(raw.y.mean - reach, min(raw.y.mean, 0.01)), high: raw.y.mean + reach))
+                        mean: raw.y.mean, low: max(raw.y.mean - reach, min(raw.y.mean, 0.01)), high: raw.y.mean + reach)
+                )
             })
     }
 

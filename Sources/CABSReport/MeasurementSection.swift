@@ -59,7 +59,10 @@ struct MeasurementSection {
             let range = distribution.edges[index...(index + 1)].map { number($0, digits: 3) }.joined(separator: " to ")
             return HTML(
                 "span",
-                [("style", "height: \(number(100 * Double(count) / most, digits: 3))%"), ("title", "\(range): \(count)")],
+                [
+                    ("style", "height: \(number(100 * Double(count) / most, digits: 3))%"),
+                    ("title", "\(range): \(count)"),
+                ],
                 "")
         }
         let marks = [distribution.lowerQuartile, distribution.median, distribution.upperQuartile]

@@ -21,10 +21,10 @@ public struct Report: Sendable {
     /// Reads the runs.
     ///
     /// - Parameters:
-    ///   - paths: Folders of runs and of comparisons.
+    ///   - paths: Folders of runs, of comparisons and of branches.
     ///   - page: The page to write.
     ///   - title: Its title; the folder's name where not given.
-    /// - Throws: ``ReportError`` for folders that hold neither; `TrainingError` for damaged files in them.
+    /// - Throws: ``ReportError`` for folders that hold none of these; `TrainingError` for damaged files in them.
     public init(_ paths: [String], page: URL, title: String? = nil) throws {
         collection = try RunCollection(paths)
         self.page = page
@@ -71,19 +71,25 @@ public struct Report: Sendable {
             }
             return ReportSection(
                 group: group,
-                figures: try figures.map { figure in
-                    let image = try gnuplot.draw(figure)
-                    if let figureFolder {
-                        try Self.write(image, to: figureFolder.appending(path: "\(figure.name).svg"))
-                    }
-                    return (figure, image)
-                })
+                figures: try figures.map { ($0, try draw($0, with: gnuplot)) })
+        }
+        let branches = try collection.branches.enumerated().map { index, branching in
+            let section = BranchSection(setting: branching.setting, table: try branching.table(), number: index + 1)
+            return (section, try section.figure.map { ($0, try draw($0, with: gnuplot)) })
         }
         let html = ReportPage(
-            title: title, sections: sections, pendingCount: collection.pendingCount, palette: palette,
+            title: title, sections: sections, branches: branches, pendingCount: collection.pendingCount,
+            palette: palette,
             folder: figureFolder?.deletingLastPathComponent() ?? URL(filePath: ".")
         ).html
         try Self.write(Data(html.utf8), to: page)
+    }
+
+    /// Draws a figure, also into its file.
+    private func draw(_ figure: Figure, with gnuplot: Gnuplot) throws -> Data {
+        let image = try gnuplot.draw(figure)
+        if let figureFolder { try Self.write(image, to: figureFolder.appending(path: "\(figure.name).svg")) }
+        return image
     }
 
     private static func rule(_ text: String) -> BatchSizeRule? { try? BatchSizeRule(text) }

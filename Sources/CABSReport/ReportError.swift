@@ -2,7 +2,7 @@ import CABSTraining
 
 /// Why a report cannot be made.
 public enum ReportError: Error, Hashable, CustomStringConvertible {
-    /// A folder holds neither a run nor a comparison.
+    /// A folder holds neither a run nor a comparison nor a branch.
     case notARun(path: String)
     /// A comparison none of whose runs has begun.
     case nothingToReport(path: String)
@@ -17,7 +17,8 @@ public enum ReportError: Error, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notARun(let path):
-            "\(path) is no run; name a folder that `cabs train` (config.yaml) or `cabs compare` (grid.yaml) has made"
+            "\(path) is no run; name a folder that `cabs train` (config.yaml), `cabs compare` (grid.yaml) or "
+                + "`cabs branch` (branch.json) has made"
         case .nothingToReport(let path):
             "no run in \(path) has begun; make them with: cabs compare \(ShellWord.quoted(path)) "
                 + "--config \(ShellWord.quoted("\(path)/grid.yaml"))"

@@ -5,6 +5,7 @@ import Foundation
 struct ReportPage {
     let title: String
     let sections: [ReportSection]
+    let branches: [(section: BranchSection, figure: (figure: Figure, image: Data)?)]
     let pendingCount: Int
     let palette: RulePalette
     /// The page's folder.
@@ -25,7 +26,11 @@ struct ReportPage {
                 HTML("title", title), HTML(markup: "\n<style>\n\(ReportStyle.sheet)\n</style>\n"),
             ])
         let body = HTML(
-            "body", [HTML("header", [HTML("h1", title), overview]), HTML("main", sections.flatMap(section))])
+            "body",
+            [
+                HTML("header", [HTML("h1", title), overview]),
+                HTML("main", sections.flatMap(section) + branches.map(branch)),
+            ])
         return "<!DOCTYPE html>\n" + HTML("html", [("lang", "en")], [head, body]).text + "\n"
     }
 
@@ -33,6 +38,7 @@ struct ReportPage {
 
     private var overview: HTML {
         if runs.count == 1, pendingCount == 0 { return facts(of: runs[0]) }
+        if runs.isEmpty { return Self.tiles([("branches", "\(branches.count)")]) }
         func count(_ status: ReportedRun.Status) -> Int { runs.filter { $0.status == status }.count }
         let all: [(String, String, Bool)] = [
             ("runs", "\(runs.count + pendingCount)", true), ("finished", "\(count(.finished))", true),
@@ -64,6 +70,12 @@ struct ReportPage {
 
     private static func tiles(_ facts: [(name: String, value: String)]) -> HTML {
         HTML("dl", [("class", "facts")], facts.map { HTML("div", [HTML("dt", $0.name), HTML("dd", $0.value)]) })
+    }
+
+    private func branch(
+        _ branch: (section: BranchSection, figure: (figure: Figure, image: Data)?)
+    ) -> HTML {
+        HTML("section", branch.section.parts(branch.figure.map { figure($0.figure, $0.image) }))
     }
 
     private func section(_ section: ReportSection) -> [HTML] {

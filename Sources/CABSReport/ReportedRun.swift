@@ -93,10 +93,12 @@ struct RunCollection: Sendable {
     private(set) var runs: [ReportedRun] = []
     /// The number of runs of comparisons that have not.
     private(set) var pendingCount = 0
+    /// Continuations by several batch sizes.
+    private(set) var branches: [Branching] = []
 
-    /// Reads folders of runs and of comparisons.
+    /// Reads folders of runs, of comparisons and of branches.
     ///
-    /// - Throws: ``ReportError`` for a folder that is neither; `TrainingError` where a file in it is damaged.
+    /// - Throws: ``ReportError`` for a folder that is none of these; `TrainingError` where a file in it is damaged.
     init(_ paths: [String]) throws {
         for path in paths { try add(path) }
         try setApart()
@@ -124,6 +126,8 @@ struct RunCollection: Sendable {
             guard !begun.isEmpty else { throw ReportError.nothingToReport(path: path) }
             runs += try begun.map { try ReportedRun(comparison.directory(of: $0), rule: $0.rule) }
             pendingCount += comparison.runs.count - begun.count
+        } else if Branching.isOne(url) {
+            branches.append(try Branching(existing: url))
         } else if holds("config.yaml") {
             runs.append(try ReportedRun(RunDirectory(existing: url)))
         } else {

@@ -8,7 +8,8 @@ import Testing
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Resources/help")
 
     @Test(arguments: [
-        "", "train", "evaluate", "predict", "measure", "compare", "report", "export", "policy", "data", "data list", "data fetch",
+        "", "train", "evaluate", "predict", "measure", "branch", "compare", "report", "export", "policy", "data",
+        "data list", "data fetch",
         "bench",
     ])
     func `the help of each command is as it was`(command: String) throws {

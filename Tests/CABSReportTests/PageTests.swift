@@ -63,16 +63,40 @@ import Testing
         let url = folder.url.appending(path: "run")
         let run = try TrainingRun(Self.options { $0.steps = 40 }, output: url)
         _ = try await run.run()
-        let measured = try TrainedNetwork(at: url).measurement(exampleCount: 320)
+        try Self.expectMeasurement(of: run.directory, in: folder.url)
+    }
+
+    private static func expectMeasurement(of run: RunDirectory, in folder: URL) throws {
+        let measured = try TrainedNetwork(at: run.url).measurement(exampleCount: 320)
         #expect(measured.stepCount == 40 && measured.coupling?.learningRate == 0.1)
-        try run.directory.write(measured)
-        let (html, _) = try Self.report([url.path], in: folder.url)
+        try run.write(measured)
+        let (html, _) = try report([run.url.path], in: folder)
         #expect(html.contains("Noise in the gradients after 40 steps"))
         #expect(html.contains(measured.noise.covarianceTrace.text) && html.contains(measured.layers[1].name))
         #expect(html.matches(of: try Regex("class=\"histogram\"")).count == 2)
         #expect(html.matches(of: try Regex("alt=\"training example [0-9]+\"")).count == 40)
         let worst = try #require(measured.largestLosses.first)
         #expect(html.contains("\(worst.caption); training example \(worst.example)"))
+    }
+
+    @Test func `a branch stands on the page with its figure`() async throws {
+        let folder = try TemporaryFolder()
+        let run = try TrainingRun(Self.options { $0.steps = 20 }, output: folder.url.appending(path: "run"))
+        _ = try await run.run()
+        let url = folder.url.appending(path: "branch")
+        var request = Branching.Request()
+        (request.exampleCount, request.evaluatedCount, request.tolerance) = (256, 100, 0.2)
+        let branching = try Branching(BranchPoint(at: run.directory.url), named: "run", request, in: url)
+        for size in [8, 32, 256] { for order in 0..<2 { _ = try await branching.make(batchSize: size, order: order) } }
+        let (html, figures) = try Self.report([url.path], in: folder.url)
+        try Self.expectSelfContained(html)
+        #expect(figures == ["branch-1"])
+        #expect(html.contains("mlp on digits, branched after 20 steps"))
+        let critical = try #require(try branching.table().critical(tolerance: 0.2))
+        #expect(html.contains("within 0.2 of those of all smaller ones: \(critical.batchSize)"))
+        for forecast in branching.setting.forecasts { #expect(html.contains(">\(forecast.rule)</th>")) }
+        let both = try Self.report([run.directory.url.path, url.path], in: folder.url)
+        #expect(both.figures.contains("branch-1") && both.figures.contains("batch-size"))
     }
 
     @Test func `where a run broke stands on the page, with pictures`() async throws {

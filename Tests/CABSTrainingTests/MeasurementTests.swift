@@ -104,7 +104,9 @@ import Testing
         let mean = parts.reduce(0, +) / count
         let error = ((count - 1) / count * parts.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }).squareRoot()
         let value = quantity(groups.flatMap(\.self))
-        func isClose(_ a: Double?, _ b: Double, _ scale: Double) -> Bool { a.map { abs($0 - b) < 1e-4 * scale } ?? false }
+        func isClose(_ a: Double?, _ b: Double, _ scale: Double) -> Bool {
+            a.map { abs($0 - b) < 1e-4 * scale } ?? false
+        }
         #expect(isClose(estimate?.value, value, abs(value)), "\(name)", sourceLocation: sourceLocation)
         #expect(isClose(estimate?.standardError, error, error), "error of \(name)", sourceLocation: sourceLocation)
     }

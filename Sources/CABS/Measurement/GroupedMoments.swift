@@ -20,7 +20,8 @@ public struct GroupedMoments: Sendable, Hashable {
     ///   - sumSquaredNorm: ‖S‖² with S the sum of the gradients of all examples.
     ///   - products: By group: Sₖ · S, with Sₖ the sum of the group's gradients.
     public init(_ groups: [GradientMoments], sumSquaredNorm: Double, products: [Double]) {
-        precondition(groups.count == products.count && groups.count > 1, "\(groups.count) groups, \(products.count) products")
+        precondition(
+            groups.count == products.count && groups.count > 1, "\(groups.count) groups, \(products.count) products")
         let all = GradientMoments(
             exampleCount: groups.reduce(0) { $0 + $1.exampleCount }, lossSum: groups.reduce(0) { $0 + $1.lossSum },
             squaredNormSum: groups.reduce(0) { $0 + $1.squaredNormSum }, sumSquaredNorm: sumSquaredNorm)

@@ -87,7 +87,8 @@ struct ImageSet {
         }
         return try TrainingData(
             name: name, training: ImageDataset(training, preprocessing: whenTraining, maximum: maximum, seed: seed),
-            test: ImageDataset(test, preprocessing: input.preprocessing, maximum: maximum, seed: seed), source: source, input: input,
+            test: ImageDataset(test, preprocessing: input.preprocessing, maximum: maximum, seed: seed), source: source,
+            input: input,
             notices: notices)
     }
 

@@ -11,7 +11,9 @@ extension Estimate {
             func text(_ number: Double) -> String { String(format: "%.0f", (number / unit).rounded() * unit) }
             return "\(text(value)) ± \(text(standardError))"
         }
-        guard place > -6 else { return String(format: "%.\(max(1, digits(from: place)))g ± %.2g", value, standardError) }
+        guard place > -6 else {
+            return String(format: "%.\(max(1, digits(from: place)))g ± %.2g", value, standardError)
+        }
         return String(format: "%.\(-place)f ± %.\(-place)f", value, standardError)
     }
 

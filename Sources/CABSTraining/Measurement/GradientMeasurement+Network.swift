@@ -30,7 +30,8 @@ extension GradientMeasurement {
     ) throws {
         guard exampleCount >= Self.fewestExamples, data.training.count >= Self.fewestExamples else {
             throw TrainingError.unmeasurable(
-                "of \(min(exampleCount, data.training.count)) examples no standard error can be told; measure \(Self.fewestExamples) or more")
+                "of \(min(exampleCount, data.training.count)) examples no standard error can be told; measure \(Self.fewestExamples) or more"
+            )
         }
         var order = try ExampleOrder(.shuffled(seed: seed), exampleCount: data.training.count)
         let examples = order.next(min(exampleCount, data.training.count))

@@ -97,7 +97,8 @@ public struct PolicyConversation: Sendable {
         let learningRate = try value(line.learningRate, "learning_rate") * learningRateFactor
         let squaredNorm = try value(line.gradientSquaredNorm, "gradient_squared_norm")
         if options.significant ?? 0 > 0, batchSize > 1, line.secondMomentStandardError == nil {
-            throw .invalidLine(number: number, reason: "it has no second_moment_standard_error, which significant reads")
+            throw .invalidLine(
+                number: number, reason: "it has no second_moment_standard_error, which significant reads")
         }
         if let microbatches = line.microbatches {
             var moments = MicrobatchMoments()

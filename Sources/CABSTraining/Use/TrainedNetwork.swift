@@ -96,7 +96,8 @@ public struct TrainedNetwork: Sendable {
     }
 
     private init(
-        of directory: RunDirectory, _ given: TrainingOptions, _ state: String, _ stage: TrainingStage?, _ source: Source,
+        of directory: RunDirectory, _ given: TrainingOptions, _ state: String, _ stage: TrainingStage?,
+        _ source: Source,
         average: ParameterSet?, summary: RunSummary?
     ) throws {
         var options = try TrainingOptions(contentsOf: directory.configurationFile)
@@ -157,7 +158,7 @@ public struct TrainedNetwork: Sendable {
 
 extension RunDirectory {
     /// The run whose checkpoint or parameters a file is; nothing where it is none.
-    fileprivate init?(holding file: URL) {
+    init?(holding file: URL) {
         let folder = file.absoluteURL.standardizedFileURL.deletingLastPathComponent().deletingLastPathComponent()
         self.init(existing: folder)
         guard file.pathExtension == "safetensors", FileManager.default.fileExists(atPath: configurationFile.path)

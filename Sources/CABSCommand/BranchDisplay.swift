@@ -1,0 +1,41 @@
+import CABSTerminal
+import CABSTraining
+
+/// Shows how far continuations have come.
+final class BranchDisplay {
+    private let count: Int
+    private let line: TerminalLine
+    private let start = ContinuousClock.now
+    /// Continuations that have ended since the start, and that were made before.
+    private var (endedCount, skippedCount) = (0, 0)
+    private var name = ""
+    private var lastShown: ContinuousClock.Instant?
+
+    init(count: Int, isQuiet: Bool) {
+        self.count = count
+        line = TerminalLine(isQuiet: isQuiet)
+    }
+
+    func begin(_ size: Int, _ order: Int) {
+        name = "\(endedCount + skippedCount + 1) of \(count)  batch size \(size)  order \(order)"
+        lastShown = nil
+    }
+
+    func show(_ part: Double) {
+        let now = ContinuousClock.now
+        let interval: Duration = line.isTerminal ? .milliseconds(100) : .seconds(60)
+        guard lastShown.map({ now - $0 >= interval }) ?? line.isTerminal else { return }
+        lastShown = now
+        let done = Double(endedCount) + min(part, 1)
+        let left = (now - start) / .seconds(1) / max(done, 1e-9) * (Double(count - skippedCount) - done)
+        line.show("\(name)  \(Int(min(part, 1) * 100)) %  \(TerminalLine.time(left)) left")
+    }
+
+    func end(_ result: BranchResult, wasMadeBefore: Bool) {
+        if wasMadeBefore { skippedCount += 1 } else { endedCount += 1 }
+        let outcome = result.loss.map { "loss \(decimal($0, 4))" } ?? "diverged"
+        line.print("\(name)  \(outcome)\(wasMadeBefore ? ", made before" : "")")
+    }
+
+    func finish(_ text: String) { line.print(text) }
+}

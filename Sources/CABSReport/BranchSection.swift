@@ -1,0 +1,78 @@
+import CABSTraining
+import Foundation
+
+/// Continuations from one state by several batch sizes, as a part of a page.
+struct BranchSection {
+    let setting: Branching.Setting
+    let table: BranchTable
+    /// Sets the figure's file apart from those of other branches.
+    let number: Int
+
+    /// The losses by batch size; nothing where fewer than two sizes have one.
+    var figure: Figure? {
+        let points = table.sizes.compactMap { size in
+            Spread(size.losses).map { Curve.Point(x: Double(size.batchSize), y: $0) }
+        }
+        return Figure(
+            name: "branch-\(number)", title: "Loss by batch size",
+            caption:
+                "Loss on the same training examples after \(words(setting.exampleCount)) more examples, against the batch size; bars reach "
+                + "from the lowest order of the examples to the highest.",
+            x: .init(label: "batch size (examples)", scale: .powersOfTwo, tics: points.map(\.x)),
+            y: .init(label: "loss"),
+            series: [
+                .init(
+                    name: "loss", style: RulePalette([("loss", .cabs)])["loss"], curve: Curve(points), marks: .bars)
+            ])
+    }
+
+    private func words(_ count: Int) -> String { CABSReport.number(Double(count)) }
+
+    func parts(_ figure: HTML?) -> [HTML] {
+        let rate = setting.scaling.map { "follows the batch (\($0.rawValue)) from" } ?? "is"
+        return [
+            HTML("h2", "\(setting.model) on \(setting.dataset), branched after \(words(setting.stepCount)) steps"),
+            HTML(
+                "p", [("class", "muted")],
+                "Each batch size went on from the same state, \(setting.from), over \(words(setting.exampleCount)) examples, in "
+                    + "\(table.sizes.map(\.results.count).max() ?? 0) orders. The learning rate \(rate) "
+                    + "\(CABSReport.number(setting.learningRate, digits: 6))"
+                    + (setting.scaling == nil ? "." : " at a batch of \(setting.batchSize).")),
+            HTML("p", critical),
+            figure.map { HTML("div", [("class", "figures")], [$0]) }, sizes,
+            HTML("h3", "What was predicted there"), predictions,
+        ].compactMap(\.self)
+    }
+
+    private var critical: String {
+        guard let found = table.critical(tolerance: setting.tolerance) else {
+            return "No batch size went on without diverging."
+        }
+        let orders = table.criticalByOrder(tolerance: setting.tolerance).map(\.batchSize)
+        let range =
+            orders.count > 1 ? ", order by order from \(words(orders.min()!)) to \(words(orders.max()!))" : ""
+        return
+            "The largest batch size that does no harm, its loss within \(CABSReport.number(setting.tolerance)) of those of all smaller "
+            + "ones: \(words(found.batchSize))\(found.isLargestTried ? " or more" : "")\(range)."
+    }
+
+    private var sizes: HTML {
+        .table(
+            ["batch size", "learning rate", "mean loss", "lowest", "highest", "test accuracy"],
+            table.sizes.map { size in
+                func text(_ value: Double?) -> String { value.map { CABSReport.number($0) } ?? "diverged" }
+                return [
+                    words(size.batchSize), CABSReport.number(size.results[0].learningRate), text(size.meanLoss),
+                    text(size.losses.min()), text(size.losses.max()),
+                    size.meanTestAccuracy.map { CABSReport.number($0) } ?? "",
+                ]
+            })
+    }
+
+    private var predictions: HTML {
+        let noise = setting.noise.noiseScale?.text ?? "unknown: ‖g‖² cannot be told from 0"
+        return .table(
+            ["", "batch size"],
+            [["noise scale T/‖g‖²", noise]] + setting.forecasts.map { [$0.rule, words($0.batchSize)] })
+    }
+}

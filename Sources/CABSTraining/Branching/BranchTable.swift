@@ -1,0 +1,114 @@
+import Foundation
+
+/// One continuation: what came of a batch size in one order of the examples.
+public struct BranchResult: Sendable, Hashable {
+    /// The batch size.
+    public let batchSize: Int
+    /// The seed of the order.
+    public let order: Int
+    /// The learning rate.
+    public let learningRate: Double
+    /// The number of steps.
+    public let steps: Int?
+    /// The loss on the training examples evaluated; nothing where the continuation diverged.
+    public let loss: Double?
+    /// The loss on the test examples.
+    public let testLoss: Double?
+    /// The part of the test examples that are classified correctly; nothing where values are predicted.
+    public let testAccuracy: Double?
+
+    static let columns = ["batch_size", "order", "learning_rate", "steps", "loss", "test_loss", "test_accuracy"]
+
+    /// The values in the order of ``columns``; what there is not, is empty.
+    var line: String {
+        func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+        return [
+            "\(batchSize)", "\(order)", "\(learningRate)", steps.map(String.init) ?? "", text(loss), text(testLoss),
+            text(testAccuracy),
+        ].joined(separator: ",")
+    }
+}
+
+extension BranchResult {
+    /// Reads a line of `branches.csv`; nothing where it is none.
+    init?(line: Substring) {
+        let values = line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        guard values.count == Self.columns.count, let size = Int(values[0]), let order = Int(values[1]),
+            let rate = Double(values[2])
+        else { return nil }
+        self.init(
+            batchSize: size, order: order, learningRate: rate, steps: Int(values[3]), loss: Double(values[4]),
+            testLoss: Double(values[5]), testAccuracy: Double(values[6]))
+    }
+}
+
+/// The continuations of a branch by batch size, and the largest size that does no harm.
+public struct BranchTable: Sendable, Hashable {
+    /// By batch size, the smallest first.
+    public let sizes: [Size]
+
+    /// The continuations of one batch size.
+    public struct Size: Sendable, Hashable {
+        /// The batch size.
+        public let batchSize: Int
+        /// Its continuations, by order.
+        public let results: [BranchResult]
+
+        /// The losses of those that did not diverge.
+        public var losses: [Double] { results.compactMap(\.loss) }
+        /// Their mean; nothing where a continuation diverged.
+        public var meanLoss: Double? {
+            losses.count == results.count ? losses.reduce(0, +) / Double(losses.count) : nil
+        }
+        /// The mean accuracy on the test examples, where there is one.
+        public var meanTestAccuracy: Double? {
+            let values = results.compactMap(\.testAccuracy)
+            return values.isEmpty || values.count < results.count ? nil : values.reduce(0, +) / Double(values.count)
+        }
+    }
+
+    init(_ results: [BranchResult]) {
+        sizes = Dictionary(grouping: results, by: \.batchSize).sorted { $0.key < $1.key }.map { size, results in
+            Size(batchSize: size, results: results.sorted { $0.order < $1.order })
+        }
+    }
+
+    /// A batch size that does no harm.
+    public struct Critical: Sendable, Hashable {
+        /// The largest one.
+        public let batchSize: Int
+        /// Whether it is the largest that was tried, so that larger ones may do no harm either.
+        public let isLargestTried: Bool
+    }
+
+    /// The critical batch size: the largest that ends with a mean loss of no more than any smaller one's and a tolerance (Merrill et al.
+    /// 2025, arXiv 2505.23971).
+    ///
+    /// - Returns: Nothing where there are no continuations, or those of the smallest size diverged.
+    public func critical(tolerance: Double) -> Critical? {
+        critical(sizes.map { ($0.batchSize, $0.meanLoss) }, tolerance)
+    }
+
+    /// The same in each order by itself.
+    public func criticalByOrder(tolerance: Double) -> [Critical] {
+        let orders = Set(sizes.flatMap(\.results).map(\.order)).sorted()
+        return orders.compactMap { order in
+            let losses = sizes.compactMap { size in
+                size.results.first { $0.order == order }.map { (size.batchSize, $0.loss) }
+            }
+            return losses.count == sizes.count ? critical(losses, tolerance) : nil
+        }
+    }
+
+    private func critical(_ losses: [(size: Int, loss: Double?)], _ tolerance: Double) -> Critical? {
+        var best = Double.infinity
+        var largest: Int?
+        for (size, loss) in losses {
+            guard let loss else { continue }
+            // Rounding of equal losses does no harm.
+            if loss <= best + tolerance { largest = size }
+            best = min(best, loss)
+        }
+        return largest.map { Critical(batchSize: $0, isLargestTried: $0 == losses.last?.size) }
+    }
+}

@@ -1,0 +1,233 @@
+import CABS
+import CABSData
+import CABSNetwork
+import Foundation
+
+/// A folder of continuations from one state of a run: `branch.json` with what they have in common, and `branches.csv` with a line for each.
+///
+/// A continuation that has ended is never made again; others begin anew where they were interrupted.
+public struct Branching: Sendable {
+    /// The folder.
+    public let url: URL
+    /// What the continuations have in common.
+    public let setting: Setting
+    private let point: BranchPoint?
+    private let lock: RunLock?
+
+    /// What continuations have in common.
+    public struct Setting: Sendable, Hashable, Codable {
+        /// The run or checkpoint, as it was named.
+        public let from: String
+        /// The data set.
+        public let dataset: String
+        /// The model's name.
+        public let model: String
+        /// The number of updates made before.
+        public let stepCount: Int
+        /// The size that the next batch was to have: learning rates follow the batch relative to it.
+        public let batchSize: Int
+        /// The learning rate at that size.
+        public let learningRate: Double
+        /// How the learning rate follows the batch size, if it does.
+        public let scaling: RateScaling?
+        /// How many examples each continuation goes.
+        public let exampleCount: Int
+        /// On how many training examples it is evaluated.
+        public let evaluatedCount: Int
+        /// By how much a loss may exceed that of smaller batches and do no harm.
+        public var tolerance: Double
+        /// The loss, and the noise of the gradient, before.
+        public let loss: Estimate
+        /// The noise of the gradient before.
+        public let noise: GradientNoise
+        /// What rules would choose there.
+        public let forecasts: [RuleForecast]
+    }
+
+    /// What is asked for.
+    public struct Request: Sendable {
+        /// How many examples each continuation goes; an epoch where not given.
+        public var exampleCount: Int?
+        /// The learning rate at the run's own batch size; that of its next step where not given.
+        public var learningRate: Double?
+        /// How the learning rate follows the batch size.
+        public var scaling: RateScaling?
+        /// On how many training examples to measure before, and to evaluate after.
+        public var evaluatedCount = 8192
+        /// By how much a loss may exceed that of smaller batches and do no harm.
+        public var tolerance = 0.01
+
+        /// Creates a request of the defaults.
+        public init() {}
+    }
+
+    private static let settingName = "branch.json"
+    private var settingFile: URL { url.appending(path: Self.settingName) }
+    private var resultsFile: URL { url.appending(path: "branches.csv") }
+
+    /// Whether a folder is one of continuations.
+    public static func isOne(_ url: URL) -> Bool {
+        FileManager.default.fileExists(atPath: url.appending(path: settingName).path)
+    }
+
+    /// Makes the folder, or takes one up again.
+    ///
+    /// - Parameters:
+    ///   - point: Where continuations branch off.
+    ///   - name: What it is called.
+    ///   - request: What is asked for.
+    ///   - url: The folder.
+    /// - Throws: ``TrainingError`` where the folder holds something else, or continuations of another kind, or what is asked for is out of range.
+    public init(
+        _ point: BranchPoint, named name: String, _ request: Request, in url: URL
+    ) throws {
+        try Self.check(request, point)
+        let earlier = Self.isOne(url) ? try Self.setting(in: url) : nil
+        if earlier == nil, let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path),
+            !contents.isEmpty
+        {
+            throw TrainingError.outputExists(path: url.path)
+        }
+        do {
+            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        } catch {
+            throw TrainingError.unwritable(path: url.path, reason: error.localizedDescription)
+        }
+        (self.url, self.point, lock) = (url, point, try RunLock(url))
+        let found = try Setting(point, named: name, request)
+        if let earlier { try found.check(continues: earlier) }
+        setting = found
+        do {
+            try DurableFile.write(JSONFile.data(of: found), to: settingFile)
+        } catch let error as EncodingError {
+            throw TrainingError.unwritable(path: settingFile.path, reason: "\(error)")
+        }
+    }
+
+    /// Opens a folder to read.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)``.
+    public init(existing url: URL) throws {
+        (self.url, setting, point, lock) = (url, try Self.setting(in: url), nil, nil)
+    }
+
+    private static func setting(in url: URL) throws -> Setting {
+        let file = url.appending(path: settingName)
+        guard let data = try? Data(contentsOf: file), let setting = try? JSONFile.decode(Setting.self, from: data)
+        else { throw TrainingError.unreadable(path: file.path, reason: "it is not of cabs branch") }
+        return setting
+    }
+
+    private static func check(_ request: Request, _ point: BranchPoint) throws {
+        let rate = request.learningRate ?? point.learningRate
+        guard rate > 0, rate.isFinite else {
+            throw TrainingError.contradiction(
+                "the learning rate there is \(rate), at which nothing goes on; add --learning-rate")
+        }
+        guard request.exampleCount ?? 1 >= 1 else {
+            throw TrainingError.notPositive(option: "number of examples", value: Double(request.exampleCount!))
+        }
+        guard request.tolerance >= 0, request.tolerance.isFinite else {
+            throw TrainingError.negative(option: "tolerance", value: request.tolerance)
+        }
+    }
+
+    /// The continuations that have ended.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where their file is damaged.
+    public func results() throws(TrainingError) -> [BranchResult] {
+        guard FileManager.default.fileExists(atPath: resultsFile.path) else { return [] }
+        guard let text = try? String(contentsOf: resultsFile, encoding: .utf8) else {
+            throw .unreadable(path: resultsFile.path, reason: "it is no text")
+        }
+        return try text.split(separator: "\n").dropFirst().map { line throws(TrainingError) in
+            guard let result = BranchResult(line: line) else {
+                throw .unreadable(path: resultsFile.path, reason: "\"\(line)\" is no continuation's line")
+            }
+            return result
+        }
+    }
+
+    /// The continuations that have ended, by batch size.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where their file is damaged.
+    public func table() throws(TrainingError) -> BranchTable { BranchTable(try results()) }
+
+    /// Goes on by batches of one size in one order, unless that was done before.
+    ///
+    /// - Parameters:
+    ///   - batchSize: The batch size.
+    ///   - order: The seed of the order of examples.
+    ///   - onStep: Told after each step which part is done; whether to stop is what it says.
+    /// - Returns: What came of it, and whether it was done before.
+    /// - Throws: `CancellationError` where it stopped as it was asked to, and what training and writing throw.
+    public func make(
+        batchSize: Int, order: Int, onStep: (Double) -> Bool = { _ in false }
+    ) async throws -> (result: BranchResult, wasMadeBefore: Bool) {
+        var results = try results()
+        if let found = results.first(where: { $0.batchSize == batchSize && $0.order == order }) { return (found, true) }
+        try BatchSizeRule.requirePossible(batchSize, "batch-sizes")
+        let point = point!
+        let rate =
+            setting.learningRate * (setting.scaling?.factor(batchSize: batchSize, first: setting.batchSize) ?? 1)
+        let end = try await point.end(
+            batchSize: batchSize, learningRate: rate, orderSeed: UInt64(order), exampleCount: setting.exampleCount,
+            evaluated: Self.evaluated(setting.evaluatedCount, point.data), onStep: onStep)
+        let result = BranchResult(
+            batchSize: batchSize, order: order, learningRate: rate, steps: end?.stepCount,
+            loss: end?.evaluation.meanLoss, testLoss: end?.test.meanLoss,
+            testAccuracy: point.data.predictsValues ? nil : end?.test.accuracy)
+        results.append(result)
+        let lines = [BranchResult.columns.joined(separator: ",")] + results.map(\.line)
+        try DurableFile.write(Data((lines.joined(separator: "\n") + "\n").utf8), to: resultsFile)
+        return (result, false)
+    }
+
+    /// The training examples to evaluate on, the same for all.
+    private static func evaluated(_ count: Int, _ data: TrainingData) throws -> [Int] {
+        var order = try ExampleOrder(.shuffled(seed: 0), exampleCount: data.training.count)
+        return order.next(min(count, data.training.count))
+    }
+}
+
+extension Branching.Setting {
+    /// Measures what there is at the branch point.
+    fileprivate init(
+        _ point: BranchPoint, named name: String, _ request: Branching.Request
+    ) throws {
+        let network = try Network(
+            point.model, loss: point.loss, workerCount: point.workerCount, parameters: point.tensors.parameters)
+        let measured = try GradientMeasurement(
+            of: network, on: point.data, exampleCount: request.evaluatedCount, seed: 0,
+            stepCount: point.progress.stepCount, rule: nil)
+        let rate = request.learningRate ?? point.learningRate
+        let update = point.optimizer.optimizer(.constant(rate), weightDecay: 0).update
+        self.init(
+            from: name, dataset: point.data.name, model: point.modelName, stepCount: point.progress.stepCount,
+            batchSize: point.batchSize, learningRate: rate, scaling: request.scaling,
+            exampleCount: request.exampleCount ?? point.data.training.count, evaluatedCount: measured.exampleCount,
+            tolerance: request.tolerance, loss: measured.loss, noise: measured.noise,
+            forecasts: try RuleForecast.all(
+                measured, learningRate: rate * update.effectiveRateFactor, followsGradient: update.followsGradient,
+                initialLoss: point.initialLoss, lossFloor: point.data.lossFloor))
+    }
+
+    /// Checks that continuations made before are of the same kind.
+    fileprivate func check(continues earlier: Branching.Setting) throws {
+        let facts: [(String, String, String)] = [
+            ("branch of", "\(earlier.from) at step \(earlier.stepCount)", "\(from) at step \(stepCount)"),
+            ("examples", "\(earlier.exampleCount)", "\(exampleCount)"),
+            ("learning-rate", "\(earlier.learningRate)", "\(learningRate)"),
+            ("scale-rate", earlier.scaling?.rawValue ?? "none", scaling?.rawValue ?? "none"),
+            ("evaluated examples", "\(earlier.evaluatedCount)", "\(evaluatedCount)"),
+        ]
+        if let (what, before, now) = facts.first(where: { $0.1 != $0.2 }) {
+            throw TrainingError.resumesDifferently(what: what, before: before, now: now)
+        }
+        // Another processor rounds differently; other parameters have another loss.
+        guard abs(earlier.loss.value - loss.value) <= 1e-4 * abs(loss.value) else {
+            throw TrainingError.resumesDifferently(
+                what: "loss at the branch point of", before: "\(earlier.loss.value)", now: "\(loss.value)")
+        }
+    }
+}
