@@ -155,7 +155,7 @@ struct RuleCurves {
             })
     }
 
-    var batchSize: Curve { steps { Double($0.batchSize) } }
+    var batchSize: Curve { steps { $0.batchSize } }
 
     /// What the rule asks for, with two standard errors to either side; of several runs the means of both.
     var askedFor: Curve {
@@ -215,7 +215,7 @@ struct RuleCurves {
         Curve(
             averaging: runs.map { run in
                 run.records.compactMap { record in
-                    value(record).map { Curve.Sample(extent: 1, x: Double(record.step), values: [$0]) }
+                    value(record).map { Curve.Sample(extent: record.stepCount, x: Double(record.step), values: [$0]) }
                 }
             })
     }
@@ -225,7 +225,7 @@ struct RuleCurves {
         runs.map { run in
             run.records.compactMap { record in
                 guard let x = horizontal.value(of: record), let values = values(record) else { return nil }
-                return Curve.Sample(extent: Double(record.batchSize), x: x, values: values)
+                return Curve.Sample(extent: record.exampleExtent, x: x, values: values)
             }
         }
     }

@@ -22,7 +22,7 @@ struct EstimatorFigure {
 
     /// Reads the comparisons of a run; damaged lines are left out, and a file that is not there has none.
     init(_ run: ReportedRun) {
-        let data = (try? Data(contentsOf: run.directory.estimatorsFile)) ?? Data()
+        let data = run.directory.flatMap { try? Data(contentsOf: $0.estimatorsFile) } ?? Data()
         lines = data.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONDecoder().decode(Line.self, from: $0) }
     }
 

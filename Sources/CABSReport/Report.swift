@@ -51,7 +51,7 @@ public struct Report: Sendable {
     func write(with gnuplot: Gnuplot) throws {
         let groups = RunGroup.groups(of: collection.runs)
         let palette = RulePalette(
-            collection.runs.map { ($0.rule, Self.rule($0.options.batchSize ?? "cabs")) }
+            collection.runs.map { ($0.rule, $0.batchSizeRule) }
                 + collection.runs.flatMap(\.shadows).map { ($0, Self.rule($0)) })
         if let figureFolder {
             do {

@@ -62,7 +62,7 @@ struct ReportPage {
             ("test loss", summary?.testAccuracy == nil ? summary?.testLoss.map { number($0) } : nil),
             ("training loss", summary?.trainingLoss.map { number($0) }),
             ("steps", summary.map { number(Double($0.steps)) }),
-            ("epochs", summary.map { number($0.epochs, digits: 3) }),
+            ("epochs", summary.flatMap { $0.epochs.isFinite ? number($0.epochs, digits: 3) : nil }),
             ("training time", summary.map { "\(number($0.trainingSeconds, digits: 3)) s" }),
         ]
         return Self.tiles(all.compactMap { name, value in value.map { (name, $0) } })
@@ -109,7 +109,7 @@ struct ReportPage {
 
     /// What was found out about a run, beside its course.
     private func findings(of run: ReportedRun) -> [HTML] {
-        let divergence = run.status == .diverged ? run.directory.divergence() : nil
+        let divergence = run.status == .diverged ? run.directory?.divergence() : nil
         return (divergence.map { DivergenceSection(divergence: $0).parts } ?? [])
             + (run.measurement.map { MeasurementSection(measurement: $0).parts } ?? [])
             + (run.confusion.map { ConfusionSection(confusion: $0).parts } ?? [])

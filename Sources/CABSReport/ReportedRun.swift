@@ -20,8 +20,9 @@ struct ReportedRun: Sendable {
     let confusion: Confusion?
     /// How noisy its gradients were found to be, where that was asked for.
     let measurement: GradientMeasurement?
-    /// Its folder.
-    let directory: RunDirectory
+    /// Its folder; nothing where only its line and curve are kept.
+    let directory: RunDirectory?
+    private let curve: [RunCurve.Point]
 
     /// Reads a run's folder.
     ///
@@ -35,7 +36,18 @@ struct ReportedRun: Sendable {
         confusion = try directory.confusion()
         measurement = try directory.measurement()
         self.rule = rule ?? options.batchSize ?? BatchSizeRule.cabs.name
-        self.directory = directory
+        (self.directory, curve) = (directory, [])
+    }
+
+    /// Takes a run of a grid of which only the results and curves are kept.
+    init(_ run: PublishedGrid.Run) {
+        var options = TrainingOptions()
+        options.dataset = DatasetName(rawValue: run.summary.dataset)
+        options.model = try? ModelConfiguration(name: run.summary.model)
+        options.batchSize = (try? BatchSizeRule(run.rule))?.name
+        (options.learningRate, options.seed) = (run.learningRate, run.seed)
+        (self.options, rule, summary) = (options, run.rule, run.summary)
+        (confusion, measurement, directory, curve) = (nil, nil, nil, run.curve)
     }
 
     var status: Status {
@@ -44,6 +56,12 @@ struct ReportedRun: Sendable {
         case .diverged: .diverged
         case nil: .unfinished
         }
+    }
+
+    /// The run's batch-size rule; nothing where only a name of the grid's own is kept.
+    var batchSizeRule: BatchSizeRule? {
+        let name = directory == nil ? options.batchSize : options.batchSize ?? BatchSizeRule.cabs.name
+        return name.flatMap { try? BatchSizeRule($0) }
     }
 
     /// The status in words.
@@ -55,7 +73,7 @@ struct ReportedRun: Sendable {
 
     /// What went wrong, in a sentence, where the run diverged.
     var divergenceText: String {
-        guard let found = directory.divergence() else { return "The run diverged." }
+        guard let found = directory?.divergence() else { return "The run diverged." }
         let place = "at step \(found.step)"
         if let parameter = found.parameter {
             return "The run diverged: the gradient of \(parameter) was not finite \(place)."
@@ -84,7 +102,9 @@ struct ReportedRun: Sendable {
     }
 
     /// The run's steps, as far as they were written.
-    func records() -> [StepRecord] { StepRecord.read(directory.metricsFile) }
+    func records() -> [StepRecord] {
+        directory.map { StepRecord.read($0.metricsFile) } ?? StepRecord.records(of: curve)
+    }
 }
 
 /// The runs that paths name.
@@ -123,9 +143,15 @@ struct RunCollection: Sendable {
             let begun = comparison.runs.filter {
                 FileManager.default.fileExists(atPath: comparison.directory(of: $0).configurationFile.path)
             }
-            guard !begun.isEmpty else { throw ReportError.nothingToReport(path: path) }
-            runs += try begun.map { try ReportedRun(comparison.directory(of: $0), rule: $0.rule) }
-            pendingCount += comparison.runs.count - begun.count
+            guard begun.isEmpty else {
+                runs += try begun.map { try ReportedRun(comparison.directory(of: $0), rule: $0.rule) }
+                pendingCount += comparison.runs.count - begun.count
+                return
+            }
+            guard PublishedGrid.isOne(url) else { throw ReportError.nothingToReport(path: path) }
+            runs += try PublishedGrid.runs(in: url).map(ReportedRun.init)
+        } else if PublishedGrid.isOne(url) {
+            runs += try PublishedGrid.runs(in: url).map(ReportedRun.init)
         } else if Branching.isOne(url) {
             branches.append(try Branching(existing: url))
         } else if holds("config.yaml") {

@@ -109,7 +109,8 @@ struct ResultTables {
                 ] + (hasValidation ? [cell(4, .largest, \.validationAccuracy)] : []) + [
                     cell(4, .smallest, \.testLoss), cell(4, .largest, \.testAccuracy),
                     cell(3, .smallest, \.trainingSeconds),
-                    Cell(HTML("code", "cabs train --config \(configuration(of: run))"), isWord: true),
+                    configuration(of: run).map { Cell(HTML("code", "cabs train --config \($0)"), isWord: true) }
+                        ?? Cell("its options were not kept", isWord: true),
                 ]
             )
         }
@@ -164,9 +165,9 @@ struct ResultTables {
             ])
     }
 
-    /// The path of a run's configuration from the page's folder, as a shell takes it.
-    private func configuration(of run: ReportedRun) -> String {
-        ShellWord.quoted(relativePath(of: run.directory.configurationFile, from: folder))
+    /// The path of a run's configuration from the page's folder, as a shell takes it; nothing where it was not kept.
+    private func configuration(of run: ReportedRun) -> String? {
+        run.directory.map { ShellWord.quoted(relativePath(of: $0.configurationFile, from: folder)) }
     }
 }
 

@@ -1,10 +1,11 @@
 import CABS
+import CABSTraining
 import Foundation
 
 /// One line of `metrics.jsonl`, as far as reports need it.
 struct StepRecord: Decodable {
     let step: Int
-    let batchSize: Int
+    let batchSize: Double
     let loss: Double?
     let secondMoment: Double?
     let gradientSquaredNorm: Double?
@@ -21,6 +22,11 @@ struct StepRecord: Decodable {
     let accuracy: Double?
     /// What the rules that watch would have chosen for the next step, by name.
     let shadow: [String: Int]?
+
+    /// How many steps the record stands for, of which it has the means.
+    private(set) var stepCount = 1.0
+    /// How many examples these had.
+    var exampleExtent: Double { stepCount * batchSize }
 
     private enum CodingKeys: String, CodingKey {
         case step, loss, examples, shadow, accuracy
@@ -39,8 +45,28 @@ struct StepRecord: Decodable {
     var statistics: StepStatistics? {
         guard let loss, let secondMoment, let gradientSquaredNorm else { return nil }
         return StepStatistics(
-            exampleCount: batchSize, meanLoss: loss, secondMoment: secondMoment,
+            exampleCount: Int(batchSize), meanLoss: loss, secondMoment: secondMoment,
             gradientSquaredNorm: gradientSquaredNorm)
+    }
+
+    /// What is left of a run's steps where only its curve is kept: a record for each part of the run.
+    static func records(of curve: [RunCurve.Point]) -> [StepRecord] {
+        var (steps, examples) = (0.0, 0)
+        return curve.map { point in
+            let stepCount = Double(point.examples - examples) / point.batchSize
+            steps += stepCount
+            examples = point.examples
+            return StepRecord(point, lastStep: Int(steps.rounded()) - 1, stepCount: stepCount)
+        }
+    }
+
+    private init(_ point: RunCurve.Point, lastStep: Int, stepCount: Double) {
+        step = max(lastStep, 0)
+        (batchSize, self.stepCount) = (point.batchSize, stepCount)
+        (loss, examples, trainingSeconds) = (point.loss, point.examples, point.trainingSeconds)
+        (testAccuracy, testLoss) = (point.testAccuracy, point.testLoss)
+        (secondMoment, gradientSquaredNorm, rawBatchSize, rawBatchSizeStandardError) = (nil, nil, nil, nil)
+        (nextBatchSize, accuracy, shadow) = (nil, nil, nil)
     }
 
     /// Reads a file of metrics. Lines that are damaged, such as the last of a run that was killed, are left out; a file that is

@@ -79,6 +79,52 @@ import Testing
         #expect(html.contains("\(worst.caption); training example \(worst.example)"))
     }
 
+    @Test func `results and curves alone are enough for the figures of a grid`() async throws {
+        let folder = try TemporaryFolder()
+        let whole = folder.url.appending(path: "whole")
+        var constant = TrainingOptions()
+        constant.batchSize = "constant:8"
+        var grid = ComparisonGrid(
+            rules: [.init("cabs"), .init(name: "a, b", options: constant)], learningRates: [0.1, 0.2])
+        var options = TrainingOptions()
+        (options.dataset, options.workers, options.steps, options.evaluations) = (.digits, 1, 60, 3)
+        grid.options = options
+        let comparison = try Comparison(grid, in: whole)
+        for run in comparison.runs { try await comparison.make(run) }
+        try comparison.writeResults()
+        let kept = folder.url.appending(path: "kept")
+        try FileManager.default.createDirectory(at: kept, withIntermediateDirectories: true)
+        for name in ["results.csv", "curves"] {
+            try FileManager.default.copyItem(at: whole.appending(path: name), to: kept.appending(path: name))
+        }
+        let (full, all) = try Self.report([whole.path], in: folder.url)
+        let (html, figures) = try Self.report([kept.path], in: kept)
+        #expect(
+            figures
+                == all.subtracting([
+                    "batch-size-asked-for", "variance", "gradient-squared-norm", "noise-scale",
+                ]) && figures.count > 5)
+        // The tables have the same numbers; only what repeats a run is not known any more.
+        func cells(_ html: String) throws -> [Substring] {
+            html.matches(of: try Regex("<td[^>]*>([^<]*)<", as: (Substring, Substring).self)).map(\.1)
+                .filter { !$0.isEmpty && !$0.hasPrefix("its options") }
+        }
+        #expect(try cells(html) == cells(full))
+        // Losses and sizes by parts are means of the same steps.
+        let runs = try (RunCollection([whole.path]).runs, RunCollection([kept.path]).runs)
+        for (run, published) in zip(runs.0, runs.1) {
+            #expect(run.rule == published.rule && run.seed == published.seed)
+            let (steps, parts) = (run.records(), published.records())
+            #expect(steps.last?.step == parts.last?.step && steps.last?.examples == parts.last?.examples)
+            func mean(_ records: [StepRecord]) -> Double {
+                records.reduce(0) { $0 + ($1.loss ?? .nan) * $1.exampleExtent } / Double(records.last?.examples ?? 0)
+            }
+            #expect(abs(mean(steps) - mean(parts)) < 1e-9)
+        }
+        try Data("dataset,model\n1,2\n".utf8).write(to: kept.appending(path: "results.csv"))
+        #expect(throws: TrainingError.self) { _ = try RunCollection([kept.path]) }
+    }
+
     @Test func `a branch stands on the page with its figure`() async throws {
         let folder = try TemporaryFolder()
         let run = try TrainingRun(Self.options { $0.steps = 20 }, output: folder.url.appending(path: "run"))
@@ -175,7 +221,7 @@ import Testing
     @Test func `a run that diverged is told of without figures`() throws {
         let folder = try TemporaryFolder()
         let run = try folder.writeRun("run", learningRate: 1e30, status: "diverged")
-        let (html, figures) = try Self.report([run.directory.url.path], in: folder.url)
+        let (html, figures) = try Self.report([#require(run.directory).url.path], in: folder.url)
         #expect(figures.isEmpty && html.contains("The run diverged"))
     }
 }

@@ -34,13 +34,15 @@ import Testing
     }
 
     /// Four inputs, five hidden values, three classes.
-    private static let model: Model = try! Model(input: .vector(4), seed: 3) {
-        Dense(units: 5)
-        Tanh()
-        Dense(units: 3)
+    private static func model() throws -> Model {
+        try Model(input: .vector(4), seed: 3) {
+            Dense(units: 5)
+            Tanh()
+            Dense(units: 3)
+        }
     }
 
-    private static func network() throws -> Network { try Network(model, workerCount: 1) }
+    private static func network() throws -> Network { try Network(model(), workerCount: 1) }
 
     /// One example's loss and gradient, by parameter, by the chain rule.
     private struct Example {

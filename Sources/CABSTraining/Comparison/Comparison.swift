@@ -160,7 +160,13 @@ public struct Comparison: Sendable {
         return results
     }
 
-    private func curveFile(of run: ComparisonGrid.Run) -> URL { url.appending(path: "curves/\(run.identifier).csv") }
+    /// The table of results.
+    static let resultsFileName = "results.csv"
+
+    /// Where a run's curve is, in the folder.
+    static func curvePath(_ identifier: String) -> String { "curves/\(identifier).csv" }
+
+    private func curveFile(of run: ComparisonGrid.Run) -> URL { url.appending(path: Self.curvePath(run.identifier)) }
 
     /// Writes `results.csv`, and a curve of each run that has none yet: ``RunCurve``.
     ///
@@ -179,7 +185,7 @@ public struct Comparison: Sendable {
         }
         let lines = [GridResult.columns.joined(separator: ",")] + (try results().map(\.line))
         try DurableFile.write(
-            Data((lines.joined(separator: "\n") + "\n").utf8), to: url.appending(path: "results.csv"))
+            Data((lines.joined(separator: "\n") + "\n").utf8), to: url.appending(path: Self.resultsFileName))
     }
 }
 
@@ -209,12 +215,9 @@ public struct GridResult: Sendable {
     /// The values in the order of ``columns``, in quotation marks where a name needs them (RFC 4180).
     var line: String {
         func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
-        func quoted(_ name: String) -> String {
-            guard name.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return name }
-            return "\"\(name.replacing("\"", with: "\"\""))\""
-        }
         return [
-            summary.dataset, quoted(summary.model), quoted(rule), text(configuration.options.learningRate),
+            summary.dataset, CSVText.quoted(summary.model), CSVText.quoted(rule),
+            text(configuration.options.learningRate),
             "\(configuration.options.seed ?? 0)", summary.status.rawValue, "\(summary.steps)", "\(summary.examples)",
             text(summary.steps > 0 ? Double(summary.examples) / Double(summary.steps) : nil),
             summary.nextBatchSize.map(String.init) ?? "", text(summary.trainingLoss), text(summary.validationLoss),

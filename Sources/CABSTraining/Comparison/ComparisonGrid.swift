@@ -232,12 +232,19 @@ public struct ComparisonGrid: Sendable, Codable {
             all = overridden
         }
         let configuration = try TrainingConfiguration(all, isShared: isShared)
-        let parts = [
-            configuration.dataset.rawValue, configuration.model.name, rule.name, "\(learningRate.shortest)", "\(seed)",
-        ]
-        let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-")
         return Run(
-            identifier: parts.map { String($0.map { allowed.contains($0) ? $0 : "-" }) }.joined(separator: "_"),
+            identifier: Self.identifier(
+                dataset: configuration.dataset.rawValue, model: configuration.model.name, rule: rule.name,
+                learningRate: learningRate, seed: seed),
             rule: rule.name, configuration: configuration)
+    }
+
+    /// The name of a run's folder, and of its curve.
+    static func identifier(
+        dataset: String, model: String, rule: String, learningRate: Double, seed: UInt64
+    ) -> String {
+        let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-")
+        return [dataset, model, rule, learningRate.shortest, "\(seed)"]
+            .map { String($0.map { allowed.contains($0) ? $0 : "-" }) }.joined(separator: "_")
     }
 }

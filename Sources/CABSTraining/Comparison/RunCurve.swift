@@ -4,9 +4,45 @@ import Foundation
 ///
 /// Each line is an equal part of the run's examples: up to which example and second it goes, the mean loss of its examples, each before the update that it
 /// had a part in, its mean batch size, and the last evaluation in it, if there was one. The mean of the losses is the area under the loss curve.
-enum RunCurve {
+public enum RunCurve {
     /// The largest number of lines.
     static let pointCount = 150
+
+    /// A line: a part of the run.
+    public struct Point: Sendable, Hashable {
+        /// Up to which example it goes.
+        public let examples: Int
+        /// Up to which second of training it goes.
+        public let trainingSeconds: Double
+        /// The mean loss of its examples; nothing where it was no number.
+        public let loss: Double?
+        /// Its mean batch size.
+        public let batchSize: Double
+        /// The loss on the test examples by the last evaluation in it, if there was one.
+        public let testLoss: Double?
+        /// The part of the test examples that were classified correctly then.
+        public let testAccuracy: Double?
+        /// The same by the average of the parameters.
+        public let averageTestAccuracy: Double?
+    }
+
+    /// Reads a curve; it has no points where there is no such file.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    static func points(in file: URL) throws(TrainingError) -> [Point] {
+        guard let text = try? String(contentsOf: file, encoding: .utf8) else { return [] }
+        return try CSVText.lines(text).dropFirst().map { values throws(TrainingError) in
+            guard values.count == columns.count, let examples = Int(values[0]), let seconds = Double(values[1]),
+                let size = Double(values[3]), size > 0
+            else {
+                throw .unreadable(
+                    path: file.path, reason: "\"\(values.joined(separator: ","))\" is no point of a curve")
+            }
+            return Point(
+                examples: examples, trainingSeconds: seconds, loss: Double(values[2]), batchSize: size,
+                testLoss: Double(values[4]), testAccuracy: Double(values[5]), averageTestAccuracy: Double(values[6]))
+        }
+    }
 
     private static let columns = [
         "examples", "training_seconds", "loss", "batch_size", "test_loss", "test_accuracy", "average_test_accuracy",

@@ -1,0 +1,103 @@
+import CABSData
+import Foundation
+
+/// What is left of a grid where only `results.csv` and `curves/` are kept: enough to draw it.
+public enum PublishedGrid {
+    /// One of its runs.
+    public struct Run: Sendable {
+        /// The rule, as the grid called it.
+        public let rule: String
+        /// The learning rate.
+        public let learningRate: Double
+        /// The seed.
+        public let seed: UInt64
+        /// What the run came to, as far as the table says.
+        public let summary: RunSummary
+        /// Its course; empty where there is no file of it.
+        public let curve: [RunCurve.Point]
+    }
+
+    /// Whether a folder is one.
+    public static func isOne(_ url: URL) -> Bool {
+        FileManager.default.fileExists(atPath: url.appending(path: Comparison.resultsFileName).path)
+    }
+
+    /// Reads a folder, by the table's columns.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the table or a curve is damaged.
+    public static func runs(in url: URL) throws(TrainingError) -> [Run] {
+        let file = url.appending(path: Comparison.resultsFileName)
+        guard let text = try? String(contentsOf: file, encoding: .utf8) else {
+            throw .unreadable(path: file.path, reason: "it is no text")
+        }
+        var lines = CSVText.lines(text)[...]
+        let columns = lines.popFirst() ?? []
+        return try lines.map { values throws(TrainingError) in
+            let row = Dictionary(zip(columns, values)) { first, _ in first }
+            guard values.count == columns.count, let run = try Run(row, in: url) else {
+                throw .unreadable(
+                    path: file.path, reason: "\"\(values.joined(separator: ","))\" is no run of a grid")
+            }
+            return run
+        }
+    }
+}
+
+extension PublishedGrid.Run {
+    fileprivate init?(_ row: [String: String], in url: URL) throws(TrainingError) {
+        func number(_ column: String) -> Double? { row[column].flatMap(Double.init) }
+        guard let dataset = row["dataset"], let model = row["model"], let rule = row["rule"],
+            let rate = number("learning_rate"), let seed = row["seed"].flatMap({ UInt64($0) }),
+            let status = row["status"].flatMap(RunSummary.Status.init), let steps = row["steps"].flatMap({ Int($0) }),
+            let examples = row["examples"].flatMap({ Int($0) }), let seconds = number("training_seconds")
+        else { return nil }
+        (self.rule, learningRate, self.seed) = (rule, rate, seed)
+        summary = RunSummary(
+            status: status, dataset: dataset, model: model, steps: steps, examples: examples, epochs: .nan,
+            seconds: seconds, trainingSeconds: seconds, examplesPerSecond: Double(examples) / max(seconds, 1e-9),
+            firstBatchSize: nil, nextBatchSize: row["next_batch_size"].flatMap { Int($0) }, firstLoss: nil,
+            trainingLoss: number("training_loss"), validationLoss: number("validation_loss"),
+            validationAccuracy: number("validation_accuracy"), testLoss: number("test_loss"),
+            testAccuracy: number("test_accuracy"), averageValidationLoss: nil, averageValidationAccuracy: nil,
+            averageTestLoss: number("average_test_loss"), averageTestAccuracy: number("average_test_accuracy"),
+            rewinds: row["rewinds"].flatMap { Int($0) }, finalLearningRate: number("final_learning_rate"))
+        let identifier = ComparisonGrid.identifier(
+            dataset: dataset, model: model, rule: rule, learningRate: rate, seed: seed)
+        curve = try RunCurve.points(in: url.appending(path: Comparison.curvePath(identifier)))
+    }
+}
+
+/// Text with values between commas, quoted where they need it (RFC 4180).
+enum CSVText {
+    /// A value as it stands in a line, in quotation marks where it needs them.
+    static func quoted(_ value: String) -> String {
+        guard value.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return value }
+        return "\"\(value.replacing("\"", with: "\"\""))\""
+    }
+
+    /// The values by line. Empty lines are left out.
+    static func lines(_ text: String) -> [[String]] {
+        var lines: [[String]] = []
+        var (line, value) = ([String](), "")
+        var isQuoted = false
+        var rest = text[...]
+        func endLine() {
+            line.append(value)
+            if line != [""] { lines.append(line) }
+            (line, value) = ([], "")
+        }
+        while let character = rest.popFirst() {
+            switch character {
+            case "\"" where isQuoted && rest.first == "\"": value.append(rest.removeFirst())
+            case "\"": isQuoted.toggle()
+            case "," where !isQuoted:
+                line.append(value)
+                value = ""
+            case _ where character.isNewline && !isQuoted: endLine()
+            default: value.append(character)
+            }
+        }
+        endLine()
+        return lines
+    }
+}
