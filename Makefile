@@ -73,7 +73,7 @@ lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
 	python3 Benchmarks/tables.py --check
 	scripts/simulate-scaling --check
-	scripts/whole-trainings --check
+	scripts/experiment-tables --check
 	scripts/mutants --check
 
 format:

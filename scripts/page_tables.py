@@ -19,7 +19,7 @@ def update(pages, makers, source, command):
     stale = []
     for page in pages:
         text = page.read_text()
-        made = re.sub(r"<!-- table: ([\w ]+) -->\n(.*?)\n<!-- end of table -->", block, text, flags=re.DOTALL)
+        made = re.sub(r"<!-- table: ([\w ]+) -->\n((?:(?!<!-- end of table).)*?)\n?<!-- end of table -->", block, text, flags=re.DOTALL)
         if made != text:
             stale.append(page.name)
             if not sys.argv[1:]:
