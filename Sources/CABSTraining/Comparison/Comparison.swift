@@ -24,7 +24,7 @@ public struct Comparison: Sendable {
     ///   - url: The folder.
     ///   - team: The ranks that make each run together, where there are several: all must give the same grid.
     /// - Throws: ``TrainingError`` where the folder holds something else or cannot be written, or where a run in it that bears the
-    ///   name of one of the grid had other options; and what ``ComparisonGrid/runs()`` throws.
+    ///   name of one of the grid had other options; and what ``ComparisonGrid/runs(isShared:)`` throws.
     public init(_ grid: ComparisonGrid, in url: URL, team: RankTeam? = nil) throws {
         (self.url, self.team) = (url, team)
         guard team.isFirst else {
@@ -56,7 +56,7 @@ public struct Comparison: Sendable {
 
     /// Opens a folder that a grid has been run in, to read. Nothing is written.
     ///
-    /// - Throws: ``TrainingError`` where there is no grid or it is damaged; and what ``ComparisonGrid/runs()`` throws.
+    /// - Throws: ``TrainingError`` where there is no grid or it is damaged; and what ``ComparisonGrid/runs(isShared:)`` throws.
     public init(existing url: URL) throws {
         (self.url, team) = (url, nil)
         runs = try ComparisonGrid(contentsOf: url.appending(path: Self.gridFileName)).runs()

@@ -129,7 +129,7 @@ public struct ComparisonGrid: Sendable, Codable {
 
     /// All runs, in the order in which they are made: seed by seed, so that an unfinished grid has all rules.
     ///
-    /// - Throws: What ``TrainingConfiguration/init(_:)`` throws, and ``TrainingError/contradiction(_:)`` for a grid without
+    /// - Throws: What ``TrainingConfiguration/init(_:isShared:)`` throws, and ``TrainingError/contradiction(_:)`` for a grid without
     ///   runs, with two that are the same, or with two budgets.
     ///
     /// - Parameter isShared: Whether several ranks make each run, each with a number of workers of its own where none is given.
