@@ -49,7 +49,7 @@ struct MeasurementTable {
             measurement.layers.map { layer in
                 [
                     layer.name, text(layer.noise.covarianceTrace), text(layer.noise.gradientSquaredNorm),
-                    text(layer.noise.noiseScale),
+                    layer.noise.noiseScale?.text ?? "unknown",
                 ]
             })
     }
