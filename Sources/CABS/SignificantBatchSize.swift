@@ -43,7 +43,8 @@ public struct SignificantBatchSize: Sendable, Hashable, Codable {
     ///   - statistics: What the step measured. After a single example, which says nothing of a variance, the size moves in any case.
     mutating func follow(_ raw: Double, standardError: Double, after statistics: StepStatistics) {
         let isKnown = significance > 0 && statistics.exampleCount > 1
-        if isKnown, abs(raw - Double(current)) <= significance * standardError { return }
+        // An infinite size, of a loss at its floor, has no error to speak of.
+        if isKnown, raw.isFinite, abs(raw - Double(current)) <= significance * standardError { return }
         current = bounds.batchSize(nearestTo: statistics.leavingSingleExample(raw))
     }
 }

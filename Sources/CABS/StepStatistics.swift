@@ -26,7 +26,8 @@ public struct StepStatistics: Sendable, Hashable, Codable {
     /// The standard error of ``secondMoment``: with sᵢ = ‖gᵢ‖² and s their mean, `√(Σᵢ (sᵢ − s)² / (m (m − 1)))`. Nothing where it is not known,
     /// as from a single example.
     ///
-    /// That of ``withinBatchVariance`` is the same but for the error of ``gradientSquaredNorm``, which is smaller by a factor of about m.
+    /// That of ``withinBatchVariance`` is nearly the same where noise outweighs the gradient. Where the gradient is the larger part of
+    /// every example's, the errors of the two moments go together and nearly cancel in their difference, whose own is then smaller.
     public let secondMomentStandardError: Double?
 
     /// Creates the statistics of one step.
@@ -39,6 +40,13 @@ public struct StepStatistics: Sendable, Hashable, Codable {
         self.secondMoment = secondMoment
         self.gradientSquaredNorm = gradientSquaredNorm
         self.secondMomentStandardError = secondMomentStandardError
+    }
+
+    /// The same statistics with a standard error of the second moment.
+    public func with(secondMomentStandardError: Double?) -> StepStatistics {
+        StepStatistics(
+            exampleCount: exampleCount, meanLoss: meanLoss, secondMoment: secondMoment,
+            gradientSquaredNorm: gradientSquaredNorm, secondMomentStandardError: secondMomentStandardError)
     }
 
     /// The trace ξ of the within-batch covariance of the per-example gradients,

@@ -66,6 +66,7 @@ struct BranchCommand: AsyncParsableCommand {
             throw ValidationError("\(orders) orders are not possible; use 1 to 10000")
         }
         let branching = try checkingUsage { try self.branching() }
+        try checkingUsage { try branching.check(batchSizes: sizes) }
         Interruption.install()
         let display = BranchDisplay(count: sizes.count * orders, isQuiet: quiet)
         for order in 0..<orders {

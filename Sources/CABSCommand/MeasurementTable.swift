@@ -44,13 +44,14 @@ struct MeasurementTable {
     }
 
     private var layers: [String] {
-        table(
-            ["layer", "T", "|g|^2", "noise scale"],
+        let hasCoupling = measurement.coupling != nil
+        return table(
+            ["layer", "T", "|g|^2", "noise scale"] + (hasCoupling ? ["part of CABS's"] : []),
             measurement.layers.map { layer in
                 [
                     layer.name, text(layer.noise.covarianceTrace), text(layer.noise.gradientSquaredNorm),
                     layer.noise.noiseScale?.text ?? "unknown",
-                ]
+                ] + (hasCoupling ? [layer.coupling?.batchSize.text ?? ""] : [])
             })
     }
 

@@ -42,13 +42,15 @@ struct MeasurementSection {
     }
 
     private var layers: HTML {
-        .table(
-            ["layer", "T", "‖g‖²", "noise scale"],
+        let hasCoupling = measurement.coupling != nil
+        return .table(
+            ["layer", "T", "‖g‖²", "noise scale"] + (hasCoupling ? ["its part of CABS's size", "of α‖g‖²/F"] : []),
             measurement.layers.map { layer in
-                [
+                let coupling = layer.coupling.map { [$0.batchSize.text, $0.polyakSteps.text] }
+                return [
                     layer.name, layer.noise.covarianceTrace.text, layer.noise.gradientSquaredNorm.text,
-                    layer.noise.noiseScale?.text ?? Self.unknown,
-                ]
+                    layer.noise.noiseScale?.text ?? "unknown",
+                ] + (hasCoupling ? coupling ?? ["", ""] : [])
             })
     }
 

@@ -135,6 +135,13 @@ struct RunCollection: Sendable {
         }
     }
 
+    /// Takes the runs of a grid of which only results and curves are kept.
+    private mutating func addPublished(_ url: URL, _ path: String) throws {
+        let published = PublishedGrid.isOne(url) ? try PublishedGrid.runs(in: url) : []
+        guard !published.isEmpty else { throw ReportError.nothingToReport(path: path) }
+        runs += published.map(ReportedRun.init)
+    }
+
     private mutating func add(_ path: String) throws {
         let url = URL(userPath: path)
         func holds(_ name: String) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: name).path) }
@@ -148,10 +155,9 @@ struct RunCollection: Sendable {
                 pendingCount += comparison.runs.count - begun.count
                 return
             }
-            guard PublishedGrid.isOne(url) else { throw ReportError.nothingToReport(path: path) }
-            runs += try PublishedGrid.runs(in: url).map(ReportedRun.init)
+            try addPublished(url, path)
         } else if PublishedGrid.isOne(url) {
-            runs += try PublishedGrid.runs(in: url).map(ReportedRun.init)
+            try addPublished(url, path)
         } else if Branching.isOne(url) {
             branches.append(try Branching(existing: url))
         } else if holds("config.yaml") {

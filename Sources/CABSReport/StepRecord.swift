@@ -74,8 +74,9 @@ struct StepRecord: Decodable {
     static func read(_ file: URL) -> [StepRecord] {
         guard let data = try? Data(contentsOf: file) else { return [] }
         let decoder = JSONDecoder()
+        let sizes = 1...0x1p40
         return data.split(separator: UInt8(ascii: "\n")).compactMap { line in
-            guard let record = try? decoder.decode(StepRecord.self, from: line), record.batchSize > 0 else {
+            guard let record = try? decoder.decode(StepRecord.self, from: line), sizes.contains(record.batchSize) else {
                 return nil
             }
             return record

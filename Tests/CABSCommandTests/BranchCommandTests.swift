@@ -18,7 +18,7 @@ import Testing
             #expect(first.output.hasPrefix("mlp on digits, after 20 steps: loss "), "\(first.output)")
             for words in [
                 "512 examples on, learning rate 0.2 for all", "cabs would choose", "noise-scale would choose",
-                "adadamp:",
+                "adadamp would",
             ] {
                 #expect(first.output.contains(words), "\(words): \(first.output)")
             }
@@ -54,7 +54,8 @@ import Testing
         (["out", "b", "--batch-sizes", "16"], "give two sizes or more"),
         (["out", "b", "--batch-sizes", "16,16"], "each once"), (["out", "b", "--batch-sizes", "16,x"], "\"x\" is not"),
         (["out", "b", "--batch-sizes", "16,32", "--orders", "0"], "0 orders"),
-        (["out", "b", "--batch-sizes", "16,32", "--examples", "0"], "must be a positive number"),
+        (["out", "b", "--batch-sizes", "16,32", "--examples", "0"], "from 1 to"),
+        (["out", "b", "--batch-sizes", "16,600", "--examples", "500"], "at most the 500 examples"),
         (["out", "b", "--batch-sizes", "16,32", "--learning-rate", "0"], "add --learning-rate"),
         (["out", "b", "--batch-sizes", "16,32", "--tolerance=-1"], "must be 0 or more"),
         (["out", "out", "--batch-sizes", "16,32"], "exists already"),

@@ -55,6 +55,14 @@ import Testing
             let parts =
                 #"[{"batch_size": 4, "gradient_squared_norm": 3}, {"batch_size": 4, "gradient_squared_norm": 5}]"#
             let common = #""loss": 0.25, "learning_rate": 0.5, "gradient_squared_norm": 2"#
+            // With a significance the error of the second moment is read, from micro-batches too.
+            let significant = ["--minimum-batch-size", "1", "--smoothing", "0", "--significant", "2"]
+            let without = try Self.run(significant, ["{\(common), \"microbatches\": \(parts)}"], in: folder)
+            #expect(without.code != 0 && without.errors.contains("second_moment_standard_error"), "\(without.errors)")
+            let wide = try Self.run(
+                significant, ["{\(common), \"microbatches\": \(parts), \"second_moment_standard_error\": 100}"],
+                in: folder)
+            #expect(try Self.sizes(wide.output) == [1], "\(wide.errors)")
             let micro = try Self.run(
                 ["--minimum-batch-size", "1", "--smoothing", "0"], ["{\(common), \"microbatches\": \(parts)}"],
                 in: folder)

@@ -105,6 +105,13 @@ import Testing
         }
     }
 
+    @Test func `at the floor the batch goes to its bound, whatever the significance`() throws {
+        var policy = try CoupledAdaptiveBatchSize(bounds: 4...512, smoothingFactor: 0, lossFloor: 0.5, significance: 3)
+        let statistics = StepStatistics(
+            exampleCount: 10, meanLoss: 0.4, secondMoment: 2, gradientSquaredNorm: 1, secondMomentStandardError: 0.5)
+        #expect(policy.observe(statistics, learningRate: 0.1).nextBatchSize == 512)
+    }
+
     @Test func `a single example moves the batch on, whatever the significance`() throws {
         var policy = try CoupledAdaptiveBatchSize(bounds: 1...512, significance: 3)
         let decision = policy.observe(

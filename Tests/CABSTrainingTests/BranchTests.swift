@@ -116,10 +116,18 @@ import Testing
         #expect(table.critical(tolerance: 0) == .init(batchSize: 32, isLargestTried: false))
         #expect(table.critical(tolerance: 1) == .init(batchSize: 256, isLargestTried: true))
         #expect(table.criticalByOrder(tolerance: 0.01).map(\.batchSize) == [64, 128])
-        // One that diverged does harm; where the smallest did, larger ones are judged among themselves.
+        // One that diverged does harm, and so do all beyond it.
         #expect(Self.table([16: [0.5], 32: [nil]]).critical(tolerance: 0.1)?.batchSize == 16)
-        #expect(Self.table([16: [nil], 32: [0.5]]).critical(tolerance: 0.1)?.batchSize == 32)
+        #expect(Self.table([16: [0.5], 32: [nil], 64: [0.5]]).critical(tolerance: 0.1)?.batchSize == 16)
+        #expect(Self.table([16: [nil], 32: [0.5]]).critical(tolerance: 0.1) == nil)
         #expect(Self.table([16: [nil]]).critical(tolerance: 0.1) == nil)
+    }
+
+    @Test func `sizes are compared over the orders that all of them have`() {
+        let table = Self.table([16: [0.5, 0.6, 0.9], 32: [0.5, 0.7]])
+        #expect(table.sizes.map { $0.results.count } == [2, 2])
+        #expect(table.sizes[0].meanLoss == 0.55)
+        #expect(Self.table([:]).sizes.isEmpty)
     }
 
     // MARK: What rules would choose
@@ -131,10 +139,17 @@ import Testing
         let sizes = Dictionary(uniqueKeysWithValues: found.map { ($0.rule, $0.batchSize) })
         // α T (1 − 1/m) / F; T/‖∇F‖²; a norm test where S/m = θ² ‖g‖² with the batch's own norm, ‖∇F‖² + T/m; m₀ F₀/F.
         #expect(sizes["cabs"] == 39 && sizes["noise-scale"] == 200)
-        #expect(sizes["adadamp:2"] == 64)
+        #expect(sizes["adadamp"] == 64)
         let test = try #require(sizes["norm-test:0.9"])
         #expect(abs(Double(test) - 200 * (1 - 0.81) / 0.81) < 2)
         #expect(abs(Double(try #require(sizes["simigrad:0.5"])) - 400) < 60)
+        var options = TrainingOptions()
+        (options.initialBatchSize, options.factor, options.lossFloor) = (8, 2, 0.25)
+        let own = try RuleForecast.all(
+            measurement, learningRate: 0.5, followsGradient: true, initialLoss: 2, options, lossFloor: 0)
+        // c α T (1 − 1/m) / (F − F*), and m₀ (F₀ − F*)/(F − F*).
+        #expect(own.first { $0.rule == "cabs" }?.batchSize == 159)
+        #expect(own.first { $0.rule == "adadamp" }?.batchSize == 56)
         #expect(sizes["geometric:1.1"] == nil && sizes["step:2:20"] == nil)
         let underAdam = try RuleForecast.all(
             measurement, learningRate: 0.5, followsGradient: false, initialLoss: nil, lossFloor: 0)
@@ -195,6 +210,46 @@ import Testing
         #expect(throws: TrainingError.self) { _ = try make(request) }
         try Data("batch_size\n1,2\n".utf8).write(to: url.appending(path: "branches.csv"))
         #expect(throws: TrainingError.self) { _ = try Branching(existing: url).results() }
+    }
+
+    @Test func `a rate that followed the batch is the next step's, and rules read the one before`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        let options = ResumeTests.options {
+            ($0.batchSize, $0.factor, $0.shadow, $0.compareEstimators) = ("geometric:2", nil, nil, nil)
+            ($0.steps, $0.scaleRate, $0.learningRate) = (4, .linear, 0.01)
+        }
+        try await ResumeTests.run(options, in: url)
+        let point = try BranchPoint(at: url)
+        let size = point.batchSize
+        #expect(size > 16 && abs(point.learningRate - 0.01 * Double(size) / 4) < 1e-12)
+        var request = Branching.Request()
+        (request.scaling, request.evaluatedCount, request.exampleCount) = (.linear, 64, 2 * size)
+        let branching = try Branching(point, named: "run", request, in: folder.url.appending(path: "branch"))
+        let made = try await branching.make(batchSize: size, order: 0)
+        #expect(abs(made.result.learningRate - point.learningRate) < 1e-12)
+        let unscaled = try RuleForecast.all(
+            GradientMeasurement(
+                of: Network(point.model, loss: point.loss, workerCount: 1, parameters: point.tensors.parameters),
+                on: point.data, exampleCount: 64, seed: 0, stepCount: nil, rule: nil),
+            learningRate: 0.01, followsGradient: true, initialLoss: point.initialLoss, point.ruleOptions, lossFloor: 0)
+        #expect(branching.setting.forecasts.map(\.rule) == unscaled.map(\.rule))
+        for (a, b) in zip(branching.setting.forecasts, unscaled) { #expect(abs(a.batchSize - b.batchSize) <= 1) }
+    }
+
+    @Test func `a folder that was begun and not set up is no obstacle, sizes that do not fit are`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "branch")
+        let point = try Quadratic.point(learningRate: 0.05, batchSize: 16)
+        var request = Branching.Request()
+        (request.exampleCount, request.evaluatedCount) = (64, 3)
+        #expect(throws: TrainingError.self) { _ = try Branching(point, named: "q", request, in: url) }
+        request.evaluatedCount = 64
+        let branching = try Branching(point, named: "q", request, in: url)
+        #expect(throws: TrainingError.self) { try branching.check(batchSizes: [16, 65]) }
+        await #expect(throws: TrainingError.self) { _ = try await branching.make(batchSize: 65, order: 0) }
+        request.exampleCount = .max
+        #expect(throws: TrainingError.self) { _ = try Branching(point, named: "q", request, in: url) }
     }
 
     @Test func `the state goes on as the run would: same size, rate and order, same parameters`() async throws {

@@ -81,6 +81,36 @@ import Testing
         }
     }
 
+    /// Inputs that differ from draw to draw: what is told of an example is of the draw that broke.
+    private struct Drifting: Dataset {
+        let inputShape = ExampleShape.vector(2)
+        let targetCount = 2
+        let count = 64
+
+        func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
+            input = [Float(index % 7), Float(draw % 64)]
+            target = [Float(index % 2), Float(1 - index % 2)]
+        }
+    }
+
+    @Test func `examples that dominate are measured as they were drawn`() async throws {
+        let trainer = try Trainer(
+            model: Model(input: .vector(2), seed: 0) { Dense(units: 2) },
+            data: TrainingData(name: "own", training: Drifting(), test: Drifting()), optimizer: SGD(learningRate: 1e-9),
+            batchSize: ConstantBatchSize(32), lossBound: 1e-3, workerCount: 1)
+        let error = await #expect(throws: TrainingError.self) { _ = try await trainer.step() }
+        guard case .diverged(let divergence) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        let batch = try #require(divergence.batch)
+        for found in batch.dominating {
+            let norm = try #require(found.example.gradientNorm)
+            let alone = found.parameters.reduce(0) { $0 + ($1.gradientSquaredNorm ?? .nan) }
+            #expect(abs(alone.squareRoot() - norm) < 1e-4 * norm)
+        }
+    }
+
     /// The example that is no number leads, and the file can be read.
     @Test func `an example that is not finite dominates`() async throws {
         var inputs = (0..<64).map { Float($0 % 7) / 7 }

@@ -132,6 +132,11 @@ import Testing
             let (loss, _, norm) = Self.quantities($0)
             return 0.5 * norm / (loss - 0.1)
         }
+        for layer in found.layers {
+            Self.expect(layer.coupling?.batchSize, groups, "part of the batch size, \(layer.name)") {
+                2 * 0.5 * Self.quantities($0, layer.name).trace / (Self.quantities($0).loss - 0.1 + 0.01)
+            }
+        }
         let noises = [("", found.noise)] + found.layers.map { ($0.name, $0.noise) }
         #expect(noises.map(\.0) == ["", "dense1", "dense2"])
         for (prefix, noise) in noises {

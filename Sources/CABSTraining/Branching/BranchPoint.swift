@@ -15,8 +15,12 @@ public struct BranchPoint: Sendable {
     public let progress: TrainingProgress
     /// The size that its next batch was to have.
     public let batchSize: Int
-    /// The learning rate that its next step was to have, before what follows the batch size.
+    /// The learning rate that its next step was to have.
     public let learningRate: Double
+    /// What of ``learningRate`` followed the batch size, which rules do not read: 1 where nothing did.
+    var rateFactor = 1.0
+    /// The options of rules that the run had, with its loss floor.
+    var ruleOptions = TrainingOptions()
     /// The mean loss of the first tenth of the run's first epoch, where that is on record.
     var initialLoss: Double?
     let loss: Loss
@@ -72,9 +76,10 @@ public struct BranchPoint: Sendable {
         }
         let evaluation = try await trainer.evaluate(trainingExamples: evaluated)
         guard evaluation.meanLoss.isFinite else { return nil }
+        let test = try await trainer.evaluate()
+        if let failure = data.training.failure ?? data.test.failure { throw failure }
         return End(
-            stepCount: await trainer.progress.stepCount - progress.stepCount, evaluation: evaluation,
-            test: try await trainer.evaluate())
+            stepCount: await trainer.progress.stepCount - progress.stepCount, evaluation: evaluation, test: test)
     }
 }
 
@@ -101,7 +106,9 @@ extension BranchPoint {
         let checkpoint =
             try url.isFolder ? directory.checkpoints.newest(onDamage: onDamage) : Checkpoint(contentsOf: url)
         try self.init(TrainingConfiguration(stored.overridden(by: given).options), checkpoint)
-        initialLoss = EarlyLoss.mean(in: directory.metricsFile, exampleCount: max(1, (data.training.count + 9) / 10))
+        initialLoss =
+            initialLoss
+            ?? EarlyLoss.mean(in: directory.metricsFile, exampleCount: max(1, (data.training.count + 9) / 10))
     }
 
     private init(_ configuration: TrainingConfiguration, _ checkpoint: Checkpoint) throws {
@@ -112,13 +119,21 @@ extension BranchPoint {
             throw TrainingError.resumesDifferently(
                 what: "data of", before: "\(checkpoint.state.data)", now: "\(fingerprint)")
         }
+        let batchSize = checkpoint.state.trainer.batchSize
+        let first = try configuration.rule.makePolicy(options, for: data).initialBatchSize
+        let factor = options.scaleRate?.factor(batchSize: batchSize, first: first) ?? 1
         self.init(
             model: try configuration.makeModel(for: data), modelName: configuration.model.name, data: data,
             progress: stage.progress,
-            batchSize: checkpoint.state.trainer.batchSize,
-            learningRate: stage.learningRate(of: configuration.optimizer), loss: options.loss!,
+            batchSize: batchSize,
+            learningRate: stage.learningRate(of: configuration.optimizer) * factor, loss: options.loss!,
             optimizer: try OptimizerName(options.optimizer!), weightDecay: options.weightDecay!,
             lossBound: options.lossBound!, gradientBound: options.gradientBound ?? .infinity,
             tensors: checkpoint.tensors, workerCount: options.workers)
+        rateFactor = factor
+        ruleOptions.initialBatchSize = first
+        (ruleOptions.smoothing, ruleOptions.factor) = (options.smoothing, options.factor)
+        (ruleOptions.epsilon, ruleOptions.lossFloor) = (options.epsilon, options.lossFloor)
+        if case .adaDamp(let loss?) = configuration.rule { initialLoss = loss }
     }
 }

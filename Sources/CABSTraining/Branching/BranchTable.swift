@@ -67,9 +67,16 @@ public struct BranchTable: Sendable, Hashable {
         }
     }
 
+    /// Puts results together, as far as they can be compared: of the orders that all sizes have gone through, and of the sizes that have gone through
+    /// the first order at least.
     init(_ results: [BranchResult]) {
-        sizes = Dictionary(grouping: results, by: \.batchSize).sorted { $0.key < $1.key }.map { size, results in
-            Size(batchSize: size, results: results.sorted { $0.order < $1.order })
+        let first = results.map(\.order).min()
+        let bySize = Dictionary(grouping: results, by: \.batchSize).filter { $0.value.contains { $0.order == first } }
+        let orders = bySize.values.map { Set($0.map(\.order)) }.reduce(nil as Set<Int>?) { $0?.intersection($1) ?? $1 }
+        sizes = bySize.sorted { $0.key < $1.key }.map { size, results in
+            Size(
+                batchSize: size,
+                results: results.filter { orders?.contains($0.order) ?? false }.sorted { $0.order < $1.order })
         }
     }
 
@@ -82,9 +89,9 @@ public struct BranchTable: Sendable, Hashable {
     }
 
     /// The critical batch size: the largest that ends with a mean loss of no more than any smaller one's and a tolerance (Merrill et al.
-    /// 2025, arXiv 2505.23971).
+    /// 2025, arXiv 2505.23971). Nothing from the smallest size on that diverged counts.
     ///
-    /// - Returns: Nothing where there are no continuations, or those of the smallest size diverged.
+    /// - Returns: Nothing where there are no continuations, or one of the smallest size diverged.
     public func critical(tolerance: Double) -> Critical? {
         critical(sizes.map { ($0.batchSize, $0.meanLoss) }, tolerance)
     }
@@ -104,8 +111,7 @@ public struct BranchTable: Sendable, Hashable {
         var best = Double.infinity
         var largest: Int?
         for (size, loss) in losses {
-            guard let loss else { continue }
-            // Rounding of equal losses does no harm.
+            guard let loss else { break }
             if loss <= best + tolerance { largest = size }
             best = min(best, loss)
         }

@@ -83,8 +83,9 @@ public struct Branching: Sendable {
     ) throws {
         try Self.check(request, point)
         let earlier = Self.isOne(url) ? try Self.setting(in: url) : nil
+        // A lock alone is what a call has left that did not get as far as its setting.
         if earlier == nil, let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path),
-            !contents.isEmpty
+            contents.contains(where: { $0 != RunLock.fileName })
         {
             throw TrainingError.outputExists(path: url.path)
         }
@@ -124,8 +125,8 @@ public struct Branching: Sendable {
             throw TrainingError.contradiction(
                 "the learning rate there is \(rate), at which nothing goes on; add --learning-rate")
         }
-        guard request.exampleCount ?? 1 >= 1 else {
-            throw TrainingError.notPositive(option: "number of examples", value: Double(request.exampleCount!))
+        if let count = request.exampleCount, !(1...1 << 50).contains(count) {
+            throw TrainingError.invalidOption(option: "examples", value: "\(count)", allowed: "from 1 to \(1 << 50)")
         }
         guard request.tolerance >= 0, request.tolerance.isFinite else {
             throw TrainingError.negative(option: "tolerance", value: request.tolerance)
@@ -153,6 +154,20 @@ public struct Branching: Sendable {
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where their file is damaged.
     public func table() throws(TrainingError) -> BranchTable { BranchTable(try results()) }
 
+    /// Checks that sizes can be compared: a batch must fit into what a continuation goes.
+    ///
+    /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)``.
+    public func check(batchSizes: [Int]) throws(TrainingError) {
+        for size in batchSizes {
+            try BatchSizeRule.requirePossible(size, "batch-sizes")
+            guard size <= setting.exampleCount else {
+                throw .invalidOption(
+                    option: "batch-sizes", value: "\(size)",
+                    allowed: "at most the \(setting.exampleCount) examples that each continuation goes")
+            }
+        }
+    }
+
     /// Goes on by batches of one size in one order, unless that was done before.
     ///
     /// - Parameters:
@@ -166,7 +181,7 @@ public struct Branching: Sendable {
     ) async throws -> (result: BranchResult, wasMadeBefore: Bool) {
         var results = try results()
         if let found = results.first(where: { $0.batchSize == batchSize && $0.order == order }) { return (found, true) }
-        try BatchSizeRule.requirePossible(batchSize, "batch-sizes")
+        try check(batchSizes: [batchSize])
         let point = point!
         let rate =
             setting.learningRate * (setting.scaling?.factor(batchSize: batchSize, first: setting.batchSize) ?? 1)
@@ -208,14 +223,15 @@ extension Branching.Setting {
             exampleCount: request.exampleCount ?? point.data.training.count, evaluatedCount: measured.exampleCount,
             tolerance: request.tolerance, loss: measured.loss, noise: measured.noise,
             forecasts: try RuleForecast.all(
-                measured, learningRate: rate * update.effectiveRateFactor, followsGradient: update.followsGradient,
-                initialLoss: point.initialLoss, lossFloor: point.data.lossFloor))
+                measured, learningRate: rate / point.rateFactor * update.effectiveRateFactor,
+                followsGradient: update.followsGradient, initialLoss: point.initialLoss, point.ruleOptions,
+                lossFloor: point.data.lossFloor))
     }
 
     /// Checks that continuations made before are of the same kind.
     fileprivate func check(continues earlier: Branching.Setting) throws {
         let facts: [(String, String, String)] = [
-            ("branch of", "\(earlier.from) at step \(earlier.stepCount)", "\(from) at step \(stepCount)"),
+            ("branch after steps:", "\(earlier.stepCount)", "\(stepCount)"),
             ("examples", "\(earlier.exampleCount)", "\(exampleCount)"),
             ("learning-rate", "\(earlier.learningRate)", "\(learningRate)"),
             ("scale-rate", earlier.scaling?.rawValue ?? "none", scaling?.rawValue ?? "none"),

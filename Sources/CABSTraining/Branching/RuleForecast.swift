@@ -42,24 +42,30 @@ public struct RuleForecast: Sendable, Hashable, Codable {
 }
 
 extension RuleForecast {
-    /// What every rule that adapts by measurements would choose at a branch point, between 1 and the largest size of a run.
+    /// What every rule that adapts by measurements would choose at a branch point, between 1 and a million or so.
     ///
-    /// - Parameter initialLoss: The loss at the beginning of training, by which AdaDamp goes; without it that rule is left out.
+    /// - Parameters:
+    ///   - learningRate: The effective learning rate that rules read.
+    ///   - initialLoss: The loss at the beginning of training, by which AdaDamp goes; without it that rule is left out.
+    ///   - given: The rules' options; a first batch of 16 where they name none.
+    ///   - lossFloor: The smallest reachable loss, unless the options say another.
     static func all(
         _ measurement: GradientMeasurement, learningRate: Double, followsGradient: Bool, initialLoss: Double?,
-        lossFloor: Double
+        _ given: TrainingOptions = TrainingOptions(), lossFloor: Double
     ) throws -> [RuleForecast] {
-        var options = TrainingOptions()
-        (options.minimumBatchSize, options.maximumBatchSize) = (1, 1 << 20)
-        (options.initialBatchSize, options.lossFloor) = (16, lossFloor)
+        var options = given
+        let largest = 1 << 20
+        (options.minimumBatchSize, options.maximumBatchSize) = (1, largest)
+        options.initialBatchSize = min(options.initialBatchSize ?? 16, largest)
+        let lossFloor = options.lossFloor ?? lossFloor
         return try BatchSizeRule.adaptive.compactMap { rule in
-            var rule = rule
+            var complete = rule
             if case .adaDamp = rule {
                 guard let initialLoss, initialLoss > lossFloor else { return nil }
-                rule = .adaDamp(initialLoss: initialLoss)
+                complete = .adaDamp(initialLoss: initialLoss)
             }
             guard followsGradient || !rule.assumesGradientDescent else { return nil }
-            let policy = try rule.makePolicy(options, examplesPerEpoch: 1)
+            let policy = try complete.makePolicy(options, examplesPerEpoch: 1, lossFloor: lossFloor)
             return RuleForecast(rule, policy, measurement, learningRate: learningRate)
         }
     }

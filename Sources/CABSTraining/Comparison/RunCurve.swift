@@ -33,7 +33,7 @@ public enum RunCurve {
         guard let text = try? String(contentsOf: file, encoding: .utf8) else { return [] }
         return try CSVText.lines(text).dropFirst().map { values throws(TrainingError) in
             guard values.count == columns.count, let examples = Int(values[0]), let seconds = Double(values[1]),
-                let size = Double(values[3]), size > 0
+                let size = Double(values[3]), (1...0x1p40).contains(size), (0...1 << 60).contains(examples)
             else {
                 throw .unreadable(
                     path: file.path, reason: "\"\(values.joined(separator: ","))\" is no point of a curve")

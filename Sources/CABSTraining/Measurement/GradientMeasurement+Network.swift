@@ -45,7 +45,8 @@ extension GradientMeasurement {
         noise = GradientNoise(whole)
         coupling = rule.flatMap { Coupling($0, whole) }
         layers = network.model.parameters.map(\.name).layers.map { name, parameters in
-            Layer(name: name, noise: GradientNoise(found.moments(of: parameters)))
+            let moments = found.moments(of: parameters)
+            return Layer(name: name, noise: GradientNoise(moments), coupling: rule.flatMap { Coupling($0, moments) })
         }
         losses = Distribution(of: found.losses)
         gradientNorms = Distribution(of: found.squaredNorms.map { $0.squareRoot() })
@@ -61,7 +62,7 @@ extension GradientMeasurement {
                 }
             } ?? []
         let examined = ExaminedExamples(
-            examples: examples, losses: found.losses, squaredNorms: found.squaredNorms, labels: labels)
+            examples: examples, losses: found.losses, squaredNorms: found.squaredNorms, labels: labels, firstDraw: 0)
         (largestLosses, largestGradients) = (
             try examined.measured(examined.largest(Self.listedCount, by: \.losses), in: data, of: network),
             try examined.measured(examined.largest(Self.listedCount, by: \.squaredNorms), in: data, of: network)

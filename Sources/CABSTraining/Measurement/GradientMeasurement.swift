@@ -50,6 +50,8 @@ public struct GradientMeasurement: Sendable, Hashable, Codable {
         public let name: String
         /// The noise in its gradient.
         public let noise: GradientNoise
+        /// Its part in ``GradientMeasurement/coupling``: over all layers the parts add up to the whole.
+        public let coupling: Coupling?
     }
 
     /// One class's part.

@@ -50,6 +50,8 @@ struct ExaminedExamples {
     let squaredNorms: [Double]
     /// Their classes; nothing where values are predicted.
     let labels: [Int]?
+    /// The number of examples drawn before the first of them, from which random changes follow.
+    let firstDraw: UInt64
 
     /// The places of the examples with the largest values, the largest first; values that are no numbers count as infinite.
     func largest(_ count: Int, by values: KeyPath<ExaminedExamples, [Double]>) -> [Int] {
@@ -72,16 +74,17 @@ struct ExaminedExamples {
             picture: data.training.picture(at: examples[place])?.png)
     }
 
+    /// One of the examples by itself, drawn as it was among the others.
+    func alone(_ place: Int, in data: TrainingData) -> DatasetBatch {
+        DatasetBatch(data.training, indices: [examples[place]], firstDraw: firstDraw + UInt64(place))
+    }
+
     /// Several of the examples, with what a network takes them for.
     ///
     /// - Throws: What the network throws.
     func measured(_ places: [Int], in data: TrainingData, of network: Network) throws -> [MeasuredExample] {
-        let outputs = try network.outputs(
-            for: DatasetBatch(data.training, indices: places.map { examples[$0] })
-        ).outputs
-        let outputCount = data.training.targetCount
-        return places.enumerated().map { rank, place in
-            measured(place, in: data, output: outputs[(rank * outputCount)..<((rank + 1) * outputCount)])
+        try places.map { place in
+            measured(place, in: data, output: try network.outputs(for: alone(place, in: data)).outputs[...])
         }
     }
 }

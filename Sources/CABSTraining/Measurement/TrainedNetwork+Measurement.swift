@@ -12,6 +12,11 @@ extension TrainedNetwork {
     public func measurement(
         exampleCount: Int = 8192, seed: UInt64 = 0, learningRate: Double? = nil
     ) throws -> GradientMeasurement {
+        guard learningRate == nil || configuration.optimizer.update.followsGradient else {
+            throw TrainingError.contradiction(
+                "learning-rate is for CABS's batch size, which assumes a step along the gradient; Adam does not make one"
+            )
+        }
         let data = try configuration.loadData(for: storedInput)
         let network = try network(for: configuration.makeModel(for: data), estimator: .exact)
         return try GradientMeasurement(

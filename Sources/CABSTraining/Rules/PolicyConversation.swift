@@ -112,7 +112,10 @@ public struct PolicyConversation: Sendable {
                         "its microbatches are \(moments.microbatchCount) with \(moments.exampleCount) of \(batchSize) "
                         + "examples; give all of the batch, 2 or more")
             }
-            return (moments.statistics(meanLoss: loss, gradientSquaredNorm: squaredNorm), learningRate)
+            return (
+                moments.statistics(meanLoss: loss, gradientSquaredNorm: squaredNorm)
+                    .with(secondMomentStandardError: line.secondMomentStandardError), learningRate
+            )
         }
         let secondMoment = try value(
             line.secondMoment ?? line.variance.map { $0 + squaredNorm }, "second_moment, variance or microbatches")

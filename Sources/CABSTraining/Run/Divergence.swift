@@ -111,16 +111,14 @@ extension Divergence.Batch {
         parameters = report.parameters.map(Divergence.Parameter.init)
         let examined = ExaminedExamples(
             examples: batch.indices, losses: report.exampleLosses, squaredNorms: report.exampleSquaredNorms,
-            labels: data.trainingLabels(of: batch.indices))
+            labels: data.trainingLabels(of: batch.indices), firstDraw: batch.firstDraw)
         let places = examined.largest(
             Divergence.dominatingCount, by: report.exampleSquaredNorms.isEmpty ? \.losses : \.squaredNorms)
         dominating = try places.map { place in
-            // Drawn as it was in the batch, and measured by itself.
-            let alone = DatasetBatch(
-                data.training, indices: [batch.indices[place]], firstDraw: batch.firstDraw + UInt64(place))
-            return Divergence.DominatingExample(
+            Divergence.DominatingExample(
                 example: examined.measured(place, in: data),
-                parameters: try network.gradient(of: alone).report.parameters.map(Divergence.Parameter.init))
+                parameters: try network.gradient(of: examined.alone(place, in: data)).report.parameters
+                    .map(Divergence.Parameter.init))
         }
     }
 }

@@ -4,6 +4,9 @@ import Foundation
 ///
 /// The system lets go of the lock when the process ends, however it ends, so a lock is never stale.
 final class RunLock: Sendable {
+    /// The file that is locked, in the folder.
+    static let fileName = "lock"
+
     private let descriptor: Int32
 
     /// Locks a folder.
@@ -11,7 +14,7 @@ final class RunLock: Sendable {
     /// - Throws: ``TrainingError/inUse(path:by:)`` where another process has it, ``TrainingError/unwritable(path:reason:)`` where
     ///   the folder cannot be written.
     init(_ folder: URL) throws(TrainingError) {
-        let path = folder.appending(path: "lock").path
+        let path = folder.appending(path: Self.fileName).path
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw .unwritable(path: path, reason: String(cString: strerror(errno)))

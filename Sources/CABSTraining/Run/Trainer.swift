@@ -167,8 +167,7 @@ public actor Trainer {
                 Divergence(
                     step: before.stepCount, loss: report.statistics.meanLoss,
                     parameter: report.firstUnsoundParameter, learningRate: learningRate, batchSize: batch.count,
-                    examples: batch.indices, batch: try Divergence.Batch(batch, report, in: data, of: network),
-                    recentSteps: recentSteps))
+                    examples: batch.indices, batch: try takeApart(batch, report), recentSteps: recentSteps))
         }
         recentSteps.append(Divergence.Step(before.stepCount, report, learningRate: learningRate))
         recentSteps.removeFirst(max(0, recentSteps.count - Divergence.recentStepCount))
@@ -190,6 +189,16 @@ public actor Trainer {
         return TrainingStep(
             index: before.stepCount, learningRate: learningRate, effectiveLearningRate: effectiveRate, report: report,
             decision: decision, progress: progress, notice: together, predictsValues: data.predictsValues)
+    }
+
+    /// What there is to tell of a batch whose step was not made. That it was not is what counts, so what goes wrong here is passed over, but
+    /// for the communication of several ranks, which must stay together.
+    private func takeApart(_ batch: DatasetBatch, _ report: StepReport) throws -> Divergence.Batch? {
+        do {
+            return try Divergence.Batch(batch, report, in: data, of: network)
+        } catch  where ranks == nil {
+            return nil
+        }
     }
 
     /// Takes the parameters after a step on so many examples into their average.
