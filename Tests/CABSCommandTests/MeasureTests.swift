@@ -55,6 +55,11 @@ import Testing
                 let result = try CommandTests.run(["measure", "out", "--examples", "64"], in: folder)
                 #expect(result.code == 0 && !result.output.contains("CABS"), "\(result.output)\(result.errors)")
                 #expect(try run.directory.measurement()?.coupling == nil)
+                let given = try CommandTests.run(
+                    ["measure", "out", "--examples", "64", "--learning-rate", "0.1"], in: folder)
+                let isAdam = options.contains("adam")
+                #expect((given.code != 0) == isAdam && given.errors.contains("along the gradient") == isAdam)
+                #expect(given.output.contains("CABS") != isAdam)
                 try FileManager.default.removeItem(at: run.directory.url)
             }
         }
