@@ -19,11 +19,18 @@ struct BranchSection {
                 "Loss on the same training examples after \(words(setting.exampleCount)) more examples, against the batch size; bars reach "
                 + "from the lowest order of the examples to the highest.",
             x: .init(label: "batch size (examples)", scale: .powersOfTwo, tics: points.map(\.x)),
-            y: .init(label: "loss"),
+            // Where some sizes break, the others must still be told apart.
+            y: .init(label: "loss", scale: spansDecades(points) ? .logarithmic : .linear),
             series: [
                 .init(
                     name: "loss", style: RulePalette([("loss", .cabs)])["loss"], curve: Curve(points), marks: .bars)
             ])
+    }
+
+    private func spansDecades(_ points: [Curve.Point]) -> Bool {
+        let lows = points.map(\.y.low)
+        guard let low = lows.min(), low > 0, let high = points.map(\.y.high).max() else { return false }
+        return high > 10 * low
     }
 
     private func words(_ count: Int) -> String { CABSReport.number(Double(count)) }

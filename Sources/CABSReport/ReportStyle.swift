@@ -44,6 +44,7 @@ enum ReportStyle {
         .histogram { display: flex; align-items: flex-end; gap: 2px; height: 7rem; }
         .histogram span { flex: 1; min-height: 1px; background: var(--muted); border-radius: 2px 2px 0 0; }
         section > .scroll, section > figure { margin-bottom: 1.1rem; }
+        .figures + .scroll { margin-top: 1.1rem; }
         .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
         table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
         th, td { padding: .42rem .75rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }
