@@ -11,6 +11,16 @@ public struct Estimate: Sendable, Hashable, Codable {
         self.standardError = standardError
     }
 
+    /// The mean of values that were drawn one by one, `Σ xᵢ/n`, with the standard error `√(Σ (xᵢ − x̄)² / (n (n − 1)))`; nothing where there
+    /// are fewer than two.
+    public init?(meanOf values: some Collection<Double>) {
+        guard values.count > 1 else { return nil }
+        let count = Double(values.count)
+        let mean = values.reduce(0, +) / count
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        self.init(value: mean, standardError: (squares / (count * (count - 1))).squareRoot())
+    }
+
     /// Whether the value lies more than two standard errors above zero.
     public var isClearlyPositive: Bool { value > 2 * standardError }
 }

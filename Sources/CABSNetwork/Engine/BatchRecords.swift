@@ -106,11 +106,12 @@ final class BatchRecords: @unchecked Sendable {
                 name: names[index], secondMoment: measures ? squaredNorms / count : .nan,
                 gradientSquaredNorm: isTraining ? gradientSquaredNorm : .nan)
         }
-        let secondMoment = measures ? sum(squaredNorms, exampleCount) / count : .nan
         let statistics = StepStatistics(
-            exampleCount: exampleCount, meanLoss: meanLoss, secondMoment: secondMoment,
+            exampleCount: exampleCount, meanLoss: meanLoss,
+            secondMoment: measures ? sum(squaredNorms, exampleCount) / count : .nan,
             gradientSquaredNorm: parameters.reduce(0) { $0 + $1.gradientSquaredNorm },
-            secondMomentStandardError: measures ? standardError(ofMean: secondMoment) : nil)
+            secondMomentStandardError: measures
+                ? Estimate(meanOf: UnsafeBufferPointer(start: squaredNorms, count: exampleCount))?.standardError : nil)
         return StepReport(
             statistics: statistics,
             correctCount: (0..<workerCount).reduce(0) { $0 + correctCounts[$1] },
@@ -120,15 +121,6 @@ final class BatchRecords: @unchecked Sendable {
                 ? Array(UnsafeBufferPointer(start: squaredNorms, count: exampleCount)) : [],
             isSound: isSound,
             phaseSeconds: phaseMeans())
-    }
-
-    /// The standard error of the mean of the squared norms; nothing of a single one.
-    private func standardError(ofMean mean: Double) -> Double? {
-        guard exampleCount > 1 else { return nil }
-        let squares = UnsafeBufferPointer(start: squaredNorms, count: exampleCount).reduce(0.0) {
-            $0 + ($1 - mean) * ($1 - mean)
-        }
-        return (squares / (Double(exampleCount) * Double(exampleCount - 1))).squareRoot()
     }
 
     private func phaseMeans() -> [StepPhase: Double] {

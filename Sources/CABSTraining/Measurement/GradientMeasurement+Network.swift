@@ -87,18 +87,6 @@ extension GradientMeasurement.Coupling {
     }
 }
 
-extension Estimate {
-    /// The mean of values that were drawn one by one, `Σ xᵢ/n`, with the standard error `√(Σ (xᵢ − x̄)² / (n (n − 1)))`; nothing where there
-    /// are fewer than two.
-    init?(meanOf values: [Double]) {
-        guard values.count > 1 else { return nil }
-        let count = Double(values.count)
-        let mean = values.reduce(0, +) / count
-        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-        self.init(value: mean, standardError: (squares / (count * (count - 1))).squareRoot())
-    }
-}
-
 /// The gradients of groups of examples, as far as the statistics need them.
 private struct GroupGradients {
     let groupCount: Int
