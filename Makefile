@@ -41,14 +41,15 @@ bench: bootstrap
 	swift build -c release --product cabs
 	python3 Benchmarks/bench.py $(OPTIONS)
 
-# Runs the grids of Examples/experiments, hours, and brings results and figures to docs/experiments; quick: minutes, to experiments/quick.
+# Runs grids of Examples/experiments, make experiments GRIDS="mnist-authors", and brings results and figures to docs/experiments; all of them
+# where none is named, days; quick: minutes, to experiments/quick.
 experiments: bootstrap
 	swift build -c release --product cabs
-	scripts/experiments
+	scripts/experiments $(GRIDS)
 
 experiments-quick: bootstrap
 	swift build -c release --product cabs
-	scripts/experiments quick
+	scripts/experiments quick $(GRIDS)
 
 # Kills a run at 100 random moments and resumes it each time.
 crashtest: bootstrap

@@ -19,10 +19,15 @@ def update(pages, makers, source, command):
     stale = []
     for page in pages:
         text = page.read_text()
-        made = re.sub(r"<!-- table: ([\w ]+) -->\n((?:(?!<!-- end of table).)*?)\n?<!-- end of table -->", block, text, flags=re.DOTALL)
+        made = re.sub(r"<!-- table: ([\w -]+) -->\n((?:(?!<!-- end of table).)*?)\n?<!-- end of table -->", block, text, flags=re.DOTALL)
         if made != text:
             stale.append(page.name)
             if not sys.argv[1:]:
                 page.write_text(made)
     if stale and sys.argv[1:]:
         sys.exit(f"{' and '.join(stale)}: not what {source} gives; run {command}")
+
+
+def table(head, lines):
+    """A table of Markdown."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])
