@@ -9,7 +9,6 @@ final class BranchDisplay {
     /// Continuations that have ended since the start, and that were made before.
     private var (endedCount, skippedCount) = (0, 0)
     private var name = ""
-    private var lastShown: ContinuousClock.Instant?
 
     init(count: Int, isQuiet: Bool) {
         self.count = count
@@ -18,16 +17,13 @@ final class BranchDisplay {
 
     func begin(_ size: Int, _ order: Int) {
         name = "\(endedCount + skippedCount + 1) of \(count)  batch size \(size)  order \(order)"
-        lastShown = nil
+        line.postpone()
     }
 
     func show(_ part: Double) {
-        let now = ContinuousClock.now
-        let interval: Duration = line.isTerminal ? .milliseconds(100) : .seconds(60)
-        guard lastShown.map({ now - $0 >= interval }) ?? line.isTerminal else { return }
-        lastShown = now
+        guard line.isDue(every: .seconds(60)) else { return }
         let done = Double(endedCount) + min(part, 1)
-        let left = (now - start) / .seconds(1) / max(done, 1e-9) * (Double(count - skippedCount) - done)
+        let left = (ContinuousClock.now - start) / .seconds(1) / max(done, 1e-9) * (Double(count - skippedCount) - done)
         line.show("\(name)  \(Int(min(part, 1) * 100)) %  \(TerminalLine.time(left)) left")
     }
 

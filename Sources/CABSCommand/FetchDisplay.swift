@@ -8,7 +8,6 @@ final class FetchDisplay: Sendable {
         let line = TerminalLine()
         /// When the current file's first bytes came, and how many it had by then.
         var start: (file: String, time: ContinuousClock.Instant, bytes: Int)?
-        var lastShown: ContinuousClock.Instant?
     }
 
     private let state = Mutex(State())
@@ -28,12 +27,10 @@ final class FetchDisplay: Sendable {
         let now = ContinuousClock.now
         guard let start = state.start, start.file == file else {
             state.start = (file, now, bytes)
-            state.lastShown = now
+            state.line.postpone()
             return
         }
-        let interval: Duration = state.line.isTerminal ? .milliseconds(100) : .seconds(60)
-        guard let last = state.lastShown, now - last >= interval else { return }
-        state.lastShown = now
+        guard state.line.isDue(every: .seconds(60)) else { return }
         let rate = Double(bytes - start.bytes) / ((now - start.time) / .seconds(1))
         var parts = [file, "\(megabytes(bytes)) MB"]
         if let expected, expected > 0 {

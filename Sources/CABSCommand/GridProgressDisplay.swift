@@ -6,13 +6,11 @@ import Foundation
 final class GridProgressDisplay {
     private let runCount: Int
     private let line: TerminalLine
-    private let clock = ContinuousClock()
     private let start = ContinuousClock.now
     private var skippedCount = 0
     /// Runs that have ended since the start.
     private var endedCount = 0
     private var current: (run: ComparisonGrid.Run, number: Int)?
-    private var lastShown: ContinuousClock.Instant?
 
     init(_ runCount: Int, isQuiet: Bool) {
         self.runCount = runCount
@@ -27,16 +25,12 @@ final class GridProgressDisplay {
             line.print("\(skippedCount) of \(runCount) runs were made before")
         }
         current = (run, skippedCount + endedCount + 1)
-        lastShown = nil
+        line.postpone()
     }
 
     func show(_ event: TrainingRun.Event) {
         if case .damagedCheckpoint(let error) = event { printWarning("\(error); taking the checkpoint before") }
-        guard let current, case .step(let step, _) = event else { return }
-        let now = clock.now
-        let interval: Duration = line.isTerminal ? .milliseconds(100) : .seconds(60)
-        guard lastShown.map({ now - $0 >= interval }) ?? line.isTerminal else { return }
-        lastShown = now
+        guard let current, case .step(let step, _) = event, line.isDue(every: .seconds(60)) else { return }
         let part = current.run.configuration.length.fractionCompleted(step.progress)
         line.show(
             [
@@ -64,7 +58,7 @@ final class GridProgressDisplay {
 
     /// From the runs made since the start; runs are alike in length.
     private func secondsLeft(partOfRun part: Double) -> Double {
-        let elapsed = (clock.now - start) / .seconds(1)
+        let elapsed = (ContinuousClock.now - start) / .seconds(1)
         let done = Double(endedCount) + min(part, 1)
         return elapsed / max(done, 1e-9) * (Double(runCount - skippedCount) - done)
     }

@@ -6,8 +6,6 @@ import Foundation
 final class ProgressDisplay {
     private let length: TrainingLength
     private let output: TerminalLine
-    private let clock = ContinuousClock()
-    private var lastShown: ContinuousClock.Instant?
     private var averageLoss: ExponentialAverage?
     private var averageAccuracy: ExponentialAverage?
     private var lossCurve = Sparkline()
@@ -68,10 +66,7 @@ final class ProgressDisplay {
             if let accuracy = step.accuracy { average(&averageAccuracy, accuracy) }
             lossCurve.add(step.loss)
             batchSizeCurve.add(Double(step.batchSize))
-            let now = clock.now
-            let interval: Duration = output.isTerminal ? .milliseconds(100) : .seconds(5)
-            guard lastShown.map({ now - $0 >= interval }) ?? true else { return }
-            lastShown = now
+            guard output.isDue(every: .seconds(5)) else { return }
             output.show(line(for: step, seconds: seconds))
         case .checkpoint:
             break

@@ -8,6 +8,7 @@ final class TerminalLine {
     private let isQuiet: Bool
     /// Whether the cursor stands in a line that renews itself.
     private var isInLine = false
+    private var lastDue: ContinuousClock.Instant?
 
     /// - Parameter isQuiet: Whether nothing is shown.
     init(isQuiet: Bool = false) {
@@ -16,6 +17,17 @@ final class TerminalLine {
 
     /// Whether lines can renew themselves.
     var isTerminal: Bool { width != nil }
+
+    /// Whether a line is due that shows how far something has come: ten times a second on a terminal, elsewhere once in an interval.
+    func isDue(every interval: Duration) -> Bool {
+        let now = ContinuousClock.now
+        if let lastDue, now - lastDue < (isTerminal ? .milliseconds(100) : interval) { return false }
+        lastDue = now
+        return true
+    }
+
+    /// Makes the next line due only after an interval: what begins has not come far.
+    func postpone() { lastDue = .now }
 
     /// Shows a line that the next one may replace.
     func show(_ text: String) {

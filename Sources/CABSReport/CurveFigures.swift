@@ -95,7 +95,8 @@ struct CurveFigures {
                 name: "\(rule.rule) (decides)", style: palette[rule.rule],
                 curve: rule.nextBatchSize { $0.nextBatchSize })
             return Horizontal.steps.figure(
-                rules.count > 1 ? "shadows-\(fileName(rule.rule))" : "shadows", "What other rules would have chosen",
+                rules.count > 1 ? "shadows-\(FileName.part(rule.rule))" : "shadows",
+                "What other rules would have chosen",
                 "Batch sizes that watching rules would have chosen from the same measurements, beside \(rule.rule), "
                     + "which decides, against the number of steps. The norm test and Big Batch compare noise with the squared gradient norm of "
                     + "the batch that was drawn, which holds noise itself: where that batch is small they ask for less than where they "

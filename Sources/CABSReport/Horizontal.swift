@@ -52,9 +52,3 @@ enum Horizontal {
         return Figure(name: name, title: title, caption: caption, x: .init(label: unit.label), y: y, series: scaled)
     }
 }
-
-/// A name as a part of a file's name.
-func fileName(_ name: String) -> String {
-    let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-")
-    return String(name.map { allowed.contains($0) ? $0 : "-" })
-}

@@ -66,7 +66,8 @@ public struct Report: Sendable {
             if group.runs.count == 1, let figure = EstimatorFigure(group.runs[0]).figure { figures.append(figure) }
             if groups.count > 1 {
                 for index in figures.indices {
-                    figures[index].name = "\(fileName(group.dataset))-\(fileName(group.model))-\(figures[index].name)"
+                    figures[index].name =
+                        "\(FileName.part(group.dataset))-\(FileName.part(group.model))-\(figures[index].name)"
                 }
             }
             return ReportSection(

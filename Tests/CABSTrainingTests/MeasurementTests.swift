@@ -33,6 +33,19 @@ import Testing
         }
     }
 
+    /// Has points by the draw, whichever example is asked for: what random changes of examples go by.
+    private struct PointsByDraw: Dataset {
+        let points: Points
+        let inputShape = ExampleShape.vector(4)
+        let targetCount = 3
+        var count: Int { points.inputs.count }
+
+        func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
+            input = points.inputs[Int(draw)].map(Float.init)
+            target = (0..<3).map { $0 == points.labels[Int(draw)] ? 1 : 0 }
+        }
+    }
+
     /// Four inputs, five hidden values, three classes.
     private static func model() throws -> Model {
         try Model(input: .vector(4), seed: 3) {
@@ -111,6 +124,19 @@ import Testing
         }
         #expect(isClose(estimate?.value, value, abs(value)), "\(name)", sourceLocation: sourceLocation)
         #expect(isClose(estimate?.standardError, error, error), "error of \(name)", sourceLocation: sourceLocation)
+    }
+
+    @Test func `each example is changed by a draw of its own, counted over all groups`() throws {
+        let points = Points(150, seed: 1)
+        let set = PointsByDraw(points: points)
+        let network = try Self.network()
+        let found = try GradientMeasurement(
+            of: network, on: try TrainingData(name: "points by draw", training: set, test: set), exampleCount: 100,
+            seed: 9, stepCount: nil, rule: nil)
+        let examples = Self.examples(Points(points, drawing: Array(0..<100)), try network.parameters())
+        let groups = (0..<32).map { Array(examples[($0 * 100 / 32)..<(($0 + 1) * 100 / 32)]) }
+        Self.expect(found.loss, groups, "loss") { Self.quantities($0).loss }
+        Self.expect(found.noise.covarianceTrace, groups, "trace") { Self.quantities($0).trace }
     }
 
     @Test func `all that is measured is what the chain rule in Float64 gives`() throws {

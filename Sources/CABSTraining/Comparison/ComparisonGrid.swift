@@ -243,8 +243,6 @@ public struct ComparisonGrid: Sendable, Codable {
     static func identifier(
         dataset: String, model: String, rule: String, learningRate: Double, seed: UInt64
     ) -> String {
-        let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-")
-        return [dataset, model, rule, learningRate.shortest, "\(seed)"]
-            .map { String($0.map { allowed.contains($0) ? $0 : "-" }) }.joined(separator: "_")
+        [dataset, model, rule, learningRate.shortest, "\(seed)"].map(FileName.part).joined(separator: "_")
     }
 }
