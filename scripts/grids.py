@@ -20,9 +20,9 @@ def spread(values, digits):
     return text if len(values) == 1 else f"{text} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def loss_after(examples, points):
-    """The loss at the point of a curve that is nearest."""
-    return float(min(points, key=lambda point: abs(int(point["examples"]) - examples))["loss"])
+def nearest(points, examples):
+    """The point of a curve that is nearest to so many examples."""
+    return min(points, key=lambda point: abs(int(point["examples"]) - examples))
 
 
 class Grid:
@@ -59,7 +59,7 @@ class Grid:
         run = {
             "accuracy": float(row["test_accuracy"]), "average accuracy": float(row["average_test_accuracy"]),
             "test loss": float(row["test_loss"]), "area": mean(float(point["loss"]) for point in points),
-            "mean batch": float(row["mean_batch_size"]), "last loss": float(row["training_loss"]), "next batch": int(row["next_batch_size"]),
+            "mean batch": float(row["mean_batch_size"]), "next batch": int(row["next_batch_size"]),
             "examples": int(row["examples"]), "points": points,
         }  # fmt: skip
         for name, is_reached in self.targets.items():
@@ -156,31 +156,18 @@ class Grid:
                 f"{max(means) - min(means):.3f}", f"{max(averages) - min(averages):.3f}"]))  # fmt: skip
         return table(head, [line for _, line in sorted(lines)])
 
-    def estimators(self):
-        """CABS by the approximated variance, less CABS by the exact one at the same rates and seeds."""
+    def less_cabs(self, rule):
+        """A variant of CABS, less CABS at the same rates and seeds."""
         head = ["rate", "pairs", "last parameters", "their average", "mean training loss of the run", "mean batch"]
         lines = []
         for rate in self.rates:
             cells = [
-                self.difference("cabs-approximated", rate, "cabs", rate, key, digits)
+                self.difference(rule, rate, "cabs", rate, key, digits)
                 for key, digits in (("accuracy", 3), ("average accuracy", 3), ("area", 3), ("mean batch", 1))
             ]
             if cells[0][1] > 0:
                 lines.append([f"{rate:g}", f"{cells[0][1]}"] + [text for text, _ in cells])
         return table(head, lines) if lines else "No run has ended."
-
-    def by_rate(self):
-        """A line for each rule: its accuracies at each rate, and more at the best one."""
-        head = ["rule"] + [f"{rate:g}" for rate in self.rates] + ["at its best: lowest and highest, training loss at the end, mean batch"]
-        lines = []
-        for rule in self.by_accuracy(self.rules, self.best_rate):
-            best = self.best_rate(rule)
-            accuracies = [run["accuracy"] for run in self.of(rule, best).values()]
-            lines.append([rule] + [
-                f"{self.middle(rule, rate, 'accuracy'):.3f}{self.failed(rule, rate)}" if self.of(rule, rate) else self.failed(rule, rate)[2:]
-                for rate in self.rates
-            ] + [f"{min(accuracies):.3f} to {max(accuracies):.3f}, {self.middle(rule, best, 'last loss'):.3f}, {self.middle(rule, best, 'mean batch'):.0f}"])  # fmt: skip
-        return table(head, lines)
 
     def by_examples(self):
         """A line for each run of one rate and seed: losses after as many examples as each of the runs had."""
@@ -189,6 +176,6 @@ class Grid:
         head = ["rule", "examples", *(f"training loss after {length:,}" for length in lengths), "last parameters", "their average", "next batch"]
         lines = []
         for rule, run in sorted(runs.items(), key=lambda item: item[1]["examples"]):
-            losses = [f"{loss_after(length, run['points']):.3f}" if length <= run["examples"] else "" for length in lengths]
+            losses = [f"{float(nearest(run['points'], length)['loss']):.3f}" if length <= run["examples"] else "" for length in lengths]
             lines.append([rule, f"{run['examples']:,}", *losses, f"{run['accuracy']:.3f}", f"{run['average accuracy']:.3f}", f"{run['next batch']}"])
         return table(head, lines)
