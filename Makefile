@@ -69,7 +69,7 @@ soak: bootstrap
 	swift build -c release --product cabs
 	scripts/soak
 
-# Formatting, whether the pages' tables are those of Benchmarks/results, and whether every fault of Tests/mutants.txt has its place.
+# Formatting, whether the pages' tables are those of the files that they come from, and whether every fault of Tests/mutants.txt has its place.
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
 	python3 Benchmarks/tables.py --check

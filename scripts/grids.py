@@ -1,6 +1,7 @@
 """Comparisons that ended: the files of docs/experiments/NAME, and the tables that pages have of them."""
 
 import csv
+import sys
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, stdev
@@ -23,6 +24,17 @@ def spread(values, digits):
 def nearest(points, examples):
     """The point of a curve that is nearest to so many examples."""
     return min(points, key=lambda point: abs(int(point["examples"]) - examples))
+
+
+def loss_before(points, examples):
+    """The mean loss of the last tenth before so many examples."""
+    return mean(float(point["loss"]) for point in points if 0.9 * examples < int(point["examples"]) <= examples)
+
+
+def signed(value, digits):
+    """With its sign, but for what is zero to so many digits."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 class Grid:
@@ -53,13 +65,13 @@ class Grid:
         }
 
     def run(self, row):
-        if row["status"] != "finished" or row["rewinds"] not in ("", "0"):
+        if row["status"] != "finished" or row["rewinds"] != "0":
             return None
         points = self.curve(row)
         run = {
             "accuracy": float(row["test_accuracy"]), "average accuracy": float(row["average_test_accuracy"]),
             "test loss": float(row["test_loss"]), "area": mean(float(point["loss"]) for point in points),
-            "mean batch": float(row["mean_batch_size"]), "next batch": int(row["next_batch_size"]),
+            "mean batch": float(row["mean_batch_size"]), "next batch": row["next_batch_size"],
             "examples": int(row["examples"]), "points": points,
         }  # fmt: skip
         for name, is_reached in self.targets.items():
@@ -91,10 +103,17 @@ class Grid:
         return spread([run[key] for run in self.of(rule, rate).values()], digits)
 
     def best_rate(self, rule):
-        """By the seeds that ran at all of the rule's rates: another seed at one of them must not decide."""
+        """By the seeds that ended at all of the rule's rates, as `cabs report` chooses: another seed at one of them must not decide."""
         found = {rate: runs for rate in self.rates if (runs := self.of(rule, rate))}
-        shared = set.intersection(*(set(runs) for runs in found.values()))
+        shared = self.shared_seeds(rule, found)
         return max(found, key=lambda rate: mean(found[rate][seed]["accuracy"] for seed in shared))
+
+    def shared_seeds(self, rule, rates):
+        """The seeds that ended at all of these rates."""
+        seeds = set.intersection(*(set(self.of(rule, rate)) for rate in rates)) if rates else set()
+        if not seeds:
+            sys.exit(f"{self.folder}: no seed of {rule} ended at all of the rates {list(rates)}")
+        return sorted(seeds)
 
     def by_accuracy(self, rules, rate):
         """The rules with runs at a rate, the best first: at that rate, or the one that the function says."""
@@ -126,33 +145,36 @@ class Grid:
         pairs = [a[seed][key] - b[seed][key] for seed in sorted(a.keys() & b.keys())]
         if not pairs:
             return None, 0
-        text = f"{mean(pairs):+.{digits}f}"
+        text = signed(mean(pairs), digits)
         if len(pairs) > 1:
             reach = STUDENT[len(pairs) - 1] * stdev(pairs) / len(pairs) ** 0.5
-            text += f" ({mean(pairs) - reach:+.{digits}f} to {mean(pairs) + reach:+.{digits}f})"
-        return text.replace("-", "−"), len(pairs)
+            text += f" ({signed(mean(pairs) - reach, digits)} to {signed(mean(pairs) + reach, digits)})"
+        return text, len(pairs)
 
     def differences(self):
         """From CABS, each rule at its best rate, paired by seed."""
-        head = ["rule, at its best rate", "pairs", "last parameters", "their average", "mean training loss of the run"]
+        head = ["rule, at its best rate", "rates tried", "pairs", "last parameters", "their average", "mean training loss of the run"]
         own = self.best_rate("cabs")
         lines = []
         for rule in self.by_accuracy([rule for rule in self.rules if rule != "cabs"], self.best_rate):
             rate = self.best_rate(rule)
             cells = [self.difference(rule, rate, "cabs", own, key, 3) for key in ("accuracy", "average accuracy", "area")]
             if cells[0][1] > 0:
-                lines.append([f"{rule} at {rate:g}", f"{cells[0][1]}"] + [text for text, _ in cells])
+                tried = sum(bool(self.of(rule, rate)) for rate in self.rates)
+                lines.append([f"{rule} at {rate:g}", f"{tried}", f"{cells[0][1]}"] + [text for text, _ in cells])
         return f"Less CABS's at {own:g}, its best rate:\n\n" + table(head, lines)
 
     def sensitivity(self):
-        """The range over rates, of rules that ran at all of them, the least sensitive first."""
-        head = ["rule"] + [f"{rate:g}" for rate in self.rates] + ["range", "range of the average's"]
+        """The range over rates, of rules that ran at all of them, the least sensitive first; by the seeds that all of the rates have."""
+        head = ["rule", "seeds", *(f"{rate:g}" for rate in self.rates), "range", "range of the average's"]
         lines = []
         for rule in self.rules:
             if not all(self.of(rule, rate) for rate in self.rates):
                 continue
-            means, averages = ([self.middle(rule, rate, key) for rate in self.rates] for key in ("accuracy", "average accuracy"))
-            lines.append((max(means) - min(means), [rule] + [f"{value:.3f}" for value in means] + [
+            seeds = self.shared_seeds(rule, self.rates)
+            means, averages = (
+                [mean(self.of(rule, rate)[seed][key] for seed in seeds) for rate in self.rates] for key in ("accuracy", "average accuracy"))
+            lines.append((max(means) - min(means), [rule, f"{len(seeds)}"] + [f"{value:.3f}" for value in means] + [
                 f"{max(means) - min(means):.3f}", f"{max(averages) - min(averages):.3f}"]))  # fmt: skip
         return table(head, [line for _, line in sorted(lines)])
 
@@ -170,12 +192,14 @@ class Grid:
         return table(head, lines) if lines else "No run has ended."
 
     def by_examples(self):
-        """A line for each run of one rate and seed: losses after as many examples as each of the runs had."""
+        """A line for each rule, of one rate and seed: losses on the way, over the last tenth before as many examples as each of the runs had."""
         runs = {rule: run for rule in self.rules for run in self.of(rule, self.rates[0]).values()}
+        if len(runs) != len(self.runs):
+            sys.exit(f"{self.folder}: a table by examples is of one rate and seed, and of runs that ended")
         lengths = sorted({run["examples"] for run in runs.values()})
-        head = ["rule", "examples", *(f"training loss after {length:,}" for length in lengths), "last parameters", "their average", "next batch"]
+        head = ["rule", "examples", *(f"training loss at {length:,}" for length in lengths), "at its own end: last parameters", "their average", "next batch"]
         lines = []
         for rule, run in sorted(runs.items(), key=lambda item: item[1]["examples"]):
-            losses = [f"{float(nearest(run['points'], length)['loss']):.3f}" if length <= run["examples"] else "" for length in lengths]
-            lines.append([rule, f"{run['examples']:,}", *losses, f"{run['accuracy']:.3f}", f"{run['average accuracy']:.3f}", f"{run['next batch']}"])
+            losses = [f"{loss_before(run['points'], length):.3f}" if length <= run["examples"] else "" for length in lengths]
+            lines.append([rule, f"{run['examples']:,}", *losses, f"{run['accuracy']:.3f}", f"{run['average accuracy']:.3f}", run["next batch"]])
         return table(head, lines)

@@ -12,7 +12,10 @@ def update(pages, makers, source, command):
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(f"usage: {command} [--check]")
 
+    unused = set(makers)
+
     def block(match):
+        unused.discard(match[1])
         body = makers[match[1]]() if match[1] in makers else match[2]
         return f"<!-- table: {match[1]} -->\n{body}\n<!-- end of table -->"
 
@@ -24,6 +27,8 @@ def update(pages, makers, source, command):
             stale.append(page.name)
             if not sys.argv[1:]:
                 page.write_text(made)
+    if unused:
+        sys.exit(f"no page has the tables {', '.join(sorted(unused))}")
     if stale and sys.argv[1:]:
         sys.exit(f"{' and '.join(stale)}: not what {source} gives; run {command}")
 

@@ -21,7 +21,7 @@ final class BranchDisplay {
     }
 
     func show(_ part: Double) {
-        guard line.isDue(every: .seconds(60)) else { return }
+        guard line.takeTurn(every: .seconds(60)) else { return }
         let done = Double(endedCount) + min(part, 1)
         let left = (ContinuousClock.now - start) / .seconds(1) / max(done, 1e-9) * (Double(count - skippedCount) - done)
         line.show("\(name)  \(Int(min(part, 1) * 100)) %  \(TerminalLine.time(left)) left")

@@ -30,7 +30,7 @@ final class FetchDisplay: Sendable {
             state.line.postpone()
             return
         }
-        guard state.line.isDue(every: .seconds(60)) else { return }
+        guard state.line.takeTurn(every: .seconds(60)) else { return }
         let rate = Double(bytes - start.bytes) / ((now - start.time) / .seconds(1))
         var parts = [file, "\(megabytes(bytes)) MB"]
         if let expected, expected > 0 {

@@ -30,7 +30,7 @@ final class GridProgressDisplay {
 
     func show(_ event: TrainingRun.Event) {
         if case .damagedCheckpoint(let error) = event { printWarning("\(error); taking the checkpoint before") }
-        guard let current, case .step(let step, _) = event, line.isDue(every: .seconds(60)) else { return }
+        guard let current, case .step(let step, _) = event, line.takeTurn(every: .seconds(60)) else { return }
         let part = current.run.configuration.length.fractionCompleted(step.progress)
         line.show(
             [

@@ -66,7 +66,7 @@ final class ProgressDisplay {
             if let accuracy = step.accuracy { average(&averageAccuracy, accuracy) }
             lossCurve.add(step.loss)
             batchSizeCurve.add(Double(step.batchSize))
-            guard output.isDue(every: .seconds(5)) else { return }
+            guard output.takeTurn(every: .seconds(5)) else { return }
             output.show(line(for: step, seconds: seconds))
         case .checkpoint:
             break

@@ -8,7 +8,7 @@ final class TerminalLine {
     private let isQuiet: Bool
     /// Whether the cursor stands in a line that renews itself.
     private var isInLine = false
-    private var lastDue: ContinuousClock.Instant?
+    private var lastTurn: ContinuousClock.Instant?
 
     /// - Parameter isQuiet: Whether nothing is shown.
     init(isQuiet: Bool = false) {
@@ -18,16 +18,17 @@ final class TerminalLine {
     /// Whether lines can renew themselves.
     var isTerminal: Bool { width != nil }
 
-    /// Whether a line is due that shows how far something has come: ten times a second on a terminal, elsewhere once in an interval.
-    func isDue(every interval: Duration) -> Bool {
+    /// Whether it is time for a line that shows how far something has come, which the caller then shows: ten times a second on a terminal,
+    /// elsewhere once in an interval.
+    func takeTurn(every interval: Duration) -> Bool {
         let now = ContinuousClock.now
-        if let lastDue, now - lastDue < (isTerminal ? .milliseconds(100) : interval) { return false }
-        lastDue = now
+        if let lastTurn, now - lastTurn < (isTerminal ? .milliseconds(100) : interval) { return false }
+        lastTurn = now
         return true
     }
 
-    /// Makes the next line due only after an interval: what begins has not come far.
-    func postpone() { lastDue = .now }
+    /// Lets the interval to the next turn begin now: what begins has not come far.
+    func postpone() { lastTurn = .now }
 
     /// Shows a line that the next one may replace.
     func show(_ text: String) {

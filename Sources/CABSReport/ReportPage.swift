@@ -145,7 +145,7 @@ struct ReportPage {
 
     /// By what the best learning rates were chosen.
     private func selection(_ group: RunGroup) -> String {
-        let among = "over the seeds, among the rates at which the fewest runs diverged"
+        let among = "over the seeds that they share, among the rates at which the fewest runs diverged"
         if group.rules.allSatisfy({ $0.best == nil || $0.predictsValues }) {
             return "It has the lowest mean test loss at the end \(among)."
         }

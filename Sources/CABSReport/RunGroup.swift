@@ -28,7 +28,8 @@ struct RuleRuns: Sendable {
     struct Rate: Sendable {
         let learningRate: Double
         /// The runs that came to their length at this rate.
-        let finished: [RunSummary]
+        var finished: [RunSummary] { finishedBySeed.map(\.summary) }
+        fileprivate let finishedBySeed: [(seed: UInt64, summary: RunSummary)]
         /// How many diverged at it, those that went on at a smaller one included.
         let divergedCount: Int
 
@@ -41,7 +42,9 @@ struct RuleRuns: Sendable {
         grouped(runs) { $0.learningRate }.map { members in
             Rate(
                 learningRate: members[0].learningRate,
-                finished: members.filter { $0.status == .finished }.compactMap(\.summary),
+                finishedBySeed: members.filter { $0.status == .finished }.compactMap { run in
+                    run.summary.map { (run.seed, $0) }
+                },
                 divergedCount: members.filter { $0.status == .diverged || $0.status == .rewound }.count)
         }.sorted { $0.learningRate < $1.learningRate }
     }
@@ -66,17 +69,23 @@ struct RuleRuns: Sendable {
 
     /// The learning rate with the highest mean accuracy on validation examples, else on test examples, or the lowest mean test loss where
     /// values are predicted; the smaller of two that are equal. Only where runs diverged at every rate may they have at this one, and then as
-    /// few as at any.
+    /// few as at any. Means are over the seeds that finished at each of these rates, as another seed at one of them must not decide; over all
+    /// where the rates share none.
     var best: Rate? {
         let candidates = rates.filter { !$0.finished.isEmpty }
         func lost(_ rate: Rate) -> Double {
             Double(rate.divergedCount) / Double(rate.finished.count + rate.divergedCount)
         }
         guard let fewest = candidates.map(lost).min() else { return nil }
-        return candidates.filter { lost($0) == fewest }.reduce(nil) { (best: Rate?, rate) in
-            func mean(_ rate: Rate?) -> Double { rate?.statistics(quality)?.mean ?? -.infinity }
-            return best == nil || mean(rate) > mean(best) ? rate : best
+        let eligible = candidates.filter { lost($0) == fewest }
+        let shared = eligible.map { Set($0.finishedBySeed.map(\.seed)) }.reduce(nil) { (shared: Set<UInt64>?, seeds) in
+            shared?.intersection(seeds) ?? seeds
+        }!
+        func mean(_ rate: Rate) -> Double {
+            let counted = rate.finishedBySeed.filter { shared.isEmpty || shared.contains($0.seed) }
+            return Spread(counted.compactMap { quality($0.summary) })?.mean ?? -.infinity
         }
+        return eligible.reduce(eligible[0]) { mean($1) > mean($0) ? $1 : $0 }
     }
 
     /// The runs that curves are drawn of: those that finished at the best learning rate, or where none finished those at the

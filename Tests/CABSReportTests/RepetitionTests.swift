@@ -60,6 +60,19 @@ import Testing
         #expect(RuleRuns(rule: "cabs", runs: runs + others + [third]).best?.learningRate == 1)
     }
 
+    @Test func `seeds that only some rates have do not choose among rates`() throws {
+        let folder = try TemporaryFolder()
+        let runs = [
+            try folder.writeRun("a", learningRate: 0.1, seed: 0, accuracy: 0.7),
+            try folder.writeRun("b", learningRate: 0.1, seed: 1, accuracy: 0.9),
+            try folder.writeRun("c", learningRate: 0.2, seed: 0, accuracy: 0.75),
+        ]
+        #expect(RuleRuns(rule: "cabs", runs: runs).best?.learningRate == 0.2)
+        // Where none is shared, all count.
+        let other = try folder.writeRun("d", learningRate: 0.2, seed: 2, accuracy: 0.75)
+        #expect(RuleRuns(rule: "cabs", runs: [runs[0], runs[1], other]).best?.learningRate == 0.1)
+    }
+
     @Test func `a run that went back is none of the rate that it was given`() throws {
         let folder = try TemporaryFolder()
         let rewound = try folder.writeRun(

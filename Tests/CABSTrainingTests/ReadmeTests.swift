@@ -63,7 +63,7 @@ import Testing
 
     static let grids = examples.appending(path: "experiments")
 
-    /// The rules of each grid, by data set: what docs/experiments.md reports.
+    /// The grids that scripts/experiments runs, each named after its data set.
     @Test(arguments: try FileManager.default.contentsOfDirectory(atPath: grids.path))
     func `the grids of experiments are right, and each run's model fits its data`(name: String) throws {
         let runs = try ComparisonGrid(contentsOf: Self.grids.appending(path: name)).runs()
