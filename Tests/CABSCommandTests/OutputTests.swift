@@ -45,7 +45,7 @@ import Testing
 
     @Test func `a report may go to standard output, and leaves nothing beside it`() throws {
         try CommandTests.withFolder { folder in
-            try CommandTests.writeGnuplot(in: folder)
+            try CommandTests.linkGnuplot(in: folder)
             let result = try Self.shell(
                 "\(Self.training) >/dev/null; PATH=$PWD:$PATH cabs report out --output /dev/stdout | cat; ls -d /dev/stdout-figures",
                 in: folder)
@@ -57,7 +57,7 @@ import Testing
 
     @Test func `the command of a page in a folder behind a link works there`() throws {
         try CommandTests.withFolder { folder in
-            try CommandTests.writeGnuplot(in: folder)
+            try CommandTests.linkGnuplot(in: folder)
             let result = try Self.shell(
                 "\(Self.training) >/dev/null; mkdir -p deep/er; ln -s deep/er pages; PATH=$PWD:$PATH cabs report out --output pages/p.html "
                     + ">/dev/null; cd pages; c=$(grep -o 'cabs train --config [^<]*' p.html | head -1); eval \"$c --output again\"",

@@ -63,7 +63,7 @@ import Testing
             try written.write(to: confusion)
             let moved = try Picture(contentsOf: place.appending(path: "bright/wrong.png"))
             #expect(try Picture(contentsOf: file).pixels == moved.pixels)
-            try CommandTests.writeGnuplot(in: folder)
+            try CommandTests.linkGnuplot(in: folder)
             let report = try CommandTests.run(
                 ["report", "out", "--output", "page.html"], in: folder, environment: ["PATH": folder.path])
             #expect(report.code == 0, "\(report.errors)")
