@@ -40,10 +40,10 @@ def signed(value, digits):
 class Grid:
     """The runs of a comparison, by rule, learning rate and seed.
 
-    name: the folder's. epoch: the number of training examples. accuracy, loss: what tables count the epochs to. apart: rules that only
-    come in comparisons of their own."""
+    name: the folder's. epoch: the number of training examples, where epochs are counted. accuracy, loss: what tables count them to. apart:
+    rules that only come in comparisons of their own."""
 
-    def __init__(self, name, epoch, accuracy=None, loss=None, apart=()):
+    def __init__(self, name, epoch=None, accuracy=None, loss=None, apart=()):
         self.folder, self.epoch = FOLDER / name, epoch
         self.targets = {
             f"accuracy {accuracy}": lambda point: float(point["test_accuracy"] or 0) >= accuracy,
@@ -189,7 +189,7 @@ class Grid:
             ]
             if cells[0][1] > 0:
                 lines.append([f"{rate:g}", f"{cells[0][1]}"] + [text for text, _ in cells])
-        return table(head, lines) if lines else "No run has ended."
+        return table(head, lines)
 
     def by_examples(self):
         """A line for each rule, of one rate and seed: losses on the way, over the last tenth before as many examples as each of the runs had."""

@@ -22,9 +22,9 @@ final class BranchDisplay {
 
     func show(_ part: Double) {
         guard line.takeTurn(every: .seconds(60)) else { return }
-        let done = Double(endedCount) + min(part, 1)
-        let left = (ContinuousClock.now - start) / .seconds(1) / max(done, 1e-9) * (Double(count - skippedCount) - done)
-        line.show("\(name)  \(Int(min(part, 1) * 100)) %  \(TerminalLine.time(left)) left")
+        let left = TerminalLine.timeLeft(
+            since: start, done: Double(endedCount) + min(part, 1), of: count - skippedCount)
+        line.show("\(name)  \(Int(min(part, 1) * 100)) %  \(left)")
     }
 
     func end(_ result: BranchResult, wasMadeBefore: Bool) {

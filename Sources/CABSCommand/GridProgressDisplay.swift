@@ -36,7 +36,8 @@ final class GridProgressDisplay {
             [
                 "run \(current.number) of \(runCount)", Self.name(current.run), "\(Int(min(part, 1) * 100)) %",
                 "batch \(step.batchSize)", "loss \(decimal(step.loss, 3))",
-                "\(TerminalLine.time(secondsLeft(partOfRun: part))) left",
+                TerminalLine.timeLeft(
+                    since: start, done: Double(endedCount) + min(part, 1), of: runCount - skippedCount),
             ].joined(separator: "  "))
     }
 
@@ -55,13 +56,6 @@ final class GridProgressDisplay {
     }
 
     func finish(_ text: String) { line.print(text) }
-
-    /// From the runs made since the start; runs are alike in length.
-    private func secondsLeft(partOfRun part: Double) -> Double {
-        let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        let done = Double(endedCount) + min(part, 1)
-        return elapsed / max(done, 1e-9) * (Double(runCount - skippedCount) - done)
-    }
 
     private static func name(_ run: ComparisonGrid.Run) -> String {
         let options = run.configuration.options

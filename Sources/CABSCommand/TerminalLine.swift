@@ -62,6 +62,12 @@ final class TerminalLine {
         return Int(size.ws_col)
     }
 
+    /// How long it still takes, judged by the parts done since the start, which are alike in length.
+    static func timeLeft(since start: ContinuousClock.Instant, done: Double, of count: Int) -> String {
+        let elapsed = (ContinuousClock.now - start) / .seconds(1)
+        return "\(time(elapsed / max(done, 1e-9) * (Double(count) - done))) left"
+    }
+
     /// A duration as people write it.
     static func time(_ seconds: Double) -> String {
         let whole = seconds.isFinite ? Int(min(max(seconds, 0), 1e9).rounded()) : 0

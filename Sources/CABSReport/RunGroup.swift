@@ -78,9 +78,8 @@ struct RuleRuns: Sendable {
         }
         guard let fewest = candidates.map(lost).min() else { return nil }
         let eligible = candidates.filter { lost($0) == fewest }
-        let shared = eligible.map { Set($0.finishedBySeed.map(\.seed)) }.reduce(nil) { (shared: Set<UInt64>?, seeds) in
-            shared?.intersection(seeds) ?? seeds
-        }!
+        func seeds(_ rate: Rate) -> Set<UInt64> { Set(rate.finishedBySeed.map(\.seed)) }
+        let shared = eligible.reduce(seeds(eligible[0])) { $0.intersection(seeds($1)) }
         func mean(_ rate: Rate) -> Double {
             let counted = rate.finishedBySeed.filter { shared.isEmpty || shared.contains($0.seed) }
             return Spread(counted.compactMap { quality($0.summary) })?.mean ?? -.infinity
