@@ -1,34 +1,47 @@
-"""Tables of the pages that come from committed files: between `<!-- table: NAME -->` and `<!-- end of table -->`."""
+"""Tables and numbers of the pages that come from committed files: between `<!-- table: NAME -->` and `<!-- end of table -->`, and within
+a sentence between `<!-- value: NAME -->` and `<!-- end of value -->`."""
 
 import re
 import sys
 
+TABLE = re.compile(r"<!-- table: ([^\n]+?) -->\n((?:(?!<!-- end of table).)*?)\n?<!-- end of table -->", re.DOTALL)
+VALUE = re.compile(r"<!-- value: ([^\n]+?) -->(.*?)<!-- end of value -->", re.DOTALL)
+
+
+def without_made(text):
+    """A page's text without what comes from files."""
+    return VALUE.sub("", TABLE.sub("", text))
+
+
+def names_of_tables(page):
+    return [match[1] for match in TABLE.finditer(page.read_text())]
+
 
 def update(pages, makers, source, command):
-    """Writes the tables anew; with `--check` among the arguments it writes nothing, and ends with 1 where a page has others.
+    """Writes the tables and numbers anew; with `--check` among the arguments it writes nothing, and ends with 1 where a page has others.
 
-    pages: the pages' paths. makers: for each table's name what makes its text; tables of other names stay. source, command: what
-    the tables come from, and what writes them, for the message."""
+    pages: the pages' paths. makers: for each name what makes its text; what has other names stays. source, command: what they come from,
+    and what writes them, for the message."""
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(f"usage: {command} [--check]")
 
     unused = set(makers)
 
-    def block(match):
-        unused.discard(match[1])
-        body = makers[match[1]]() if match[1] in makers else match[2]
-        return f"<!-- table: {match[1]} -->\n{body}\n<!-- end of table -->"
+    def made(name, text):
+        unused.discard(name)
+        return makers[name]() if name in makers else text
 
     stale = []
     for page in pages:
-        text = page.read_text()
-        made = re.sub(r"<!-- table: ([\w -]+) -->\n((?:(?!<!-- end of table).)*?)\n?<!-- end of table -->", block, text, flags=re.DOTALL)
-        if made != text:
+        old = page.read_text()
+        new = TABLE.sub(lambda match: f"<!-- table: {match[1]} -->\n{made(match[1], match[2])}\n<!-- end of table -->", old)
+        new = VALUE.sub(lambda match: f"<!-- value: {match[1]} -->{made(match[1], match[2])}<!-- end of value -->", new)
+        if new != old:
             stale.append(page.name)
             if not sys.argv[1:]:
-                page.write_text(made)
+                page.write_text(new)
     if unused:
-        sys.exit(f"no page has the tables {', '.join(sorted(unused))}")
+        sys.exit(f"no page has {', '.join(sorted(unused))}")
     if stale and sys.argv[1:]:
         sys.exit(f"{' and '.join(stale)}: not what {source} gives; run {command}")
 

@@ -5,7 +5,7 @@ struct GnuplotScript {
     let text: String
 
     init(_ figure: Figure) {
-        var lines = Self.frame(height: 350 + 22 * Self.legendRowCount(figure.series.map(\.name)))
+        var lines = Self.frame(legendOf: figure.series)
         lines += Self.axis("x", figure.x, figure.series.flatMap { $0.curve.points.map(\.x) })
         lines += Self.axis("y", figure.y, figure.series.flatMap { $0.curve.points.flatMap { [$0.y.low, $0.y.high] } })
         if let low = Self.closeLow(figure) { lines.append("set yrange [\(low):*]") }
@@ -15,34 +15,50 @@ struct GnuplotScript {
             lines.append("EOD")
         }
         let bands = figure.series.enumerated().compactMap { Self.band($1, data: $0) }
-        // The legend in the order of the series, but thick lines over thin ones.
-        let legend = figure.series.map(Self.legendEntry)
+        // Thick lines over thin ones.
         let curves = figure.series.enumerated().sorted { $0.element.style.width < $1.element.style.width }
             .map { Self.line($0.element, data: $0.offset) }
-        lines.append("plot " + (legend + bands + curves).joined(separator: ", \\\n  "))
+        lines.append("plot " + (bands + curves).joined(separator: ", \\\n  "))
         text = lines.joined(separator: "\n") + "\n"
     }
 
+    // In pixels.
     private static let width = 560
+    private static let leftMargin = 88
+    private static let legendRowHeight = 22
 
-    private static func frame(height: Int) -> [String] {
-        [
+    /// All but axes and curves. The legend stands above, in the order of the series, in columns as wide as the longest name. It is placed here and
+    /// not by gnuplot, which guesses how wide names are and takes the room of a long legend from the curves.
+    private static func frame(legendOf series: [Figure.Series]) -> [String] {
+        let columnWidth = 50 + 8 * (series.map(\.name.count).max() ?? 0)
+        let columnCount = max(1, (width - leftMargin) / columnWidth)
+        let rowCount = (series.count + columnCount - 1) / columnCount
+        let height = 350 + legendRowHeight * rowCount
+        let head = [
             "set encoding utf8",
             "set terminal svg size \(width),\(height) font 'sans-serif,15' background '#ffffff' noenhanced",
             "set border 3 linecolor rgb '#999999'",
             "set grid linecolor rgb '#e3e3e3' linewidth 0.8",
             "set tics nomirror textcolor rgb '#333333'",
-            "set key tmargin left horizontal Left reverse noenhanced samplen 1.7 width -2 textcolor rgb '#222222'",
-            "set lmargin 10",
+            "unset key",
+            "set lmargin at screen \(place(leftMargin, of: width))",
             "set rmargin 2.5",
+            "set tmargin at screen \(place(height - legendRowHeight * rowCount - 14, of: height))",
         ]
+        let legend = series.enumerated().flatMap { index, series in
+            let x = leftMargin + columnWidth * (index % columnCount)
+            let y = place(height - legendRowHeight * (index / columnCount) - 16, of: height)
+            return [
+                "set arrow from screen \(place(x, of: width)),\(y) to screen \(place(x + 28, of: width)),\(y) nohead \(look(series.style))",
+                "set label \(quoted(series.name)) at screen \(place(x + 36, of: width)),\(y) left textcolor rgb '#222222'",
+            ]
+        }
+        return head + legend
     }
 
-    /// The legend stands above in columns as wide as the longest name.
-    private static func legendRowCount(_ names: [String]) -> Int {
-        let longest = names.map(\.count).max() ?? 0
-        let columns = max(1, (width - 70) / (longest * 8 + 50))
-        return (names.count + columns - 1) / columns
+    /// A number of pixels as a part of the figure.
+    private static func place(_ pixels: Int, of size: Int) -> Double {
+        (10_000 * Double(pixels) / Double(size)).rounded() / 10_000
     }
 
     private static func axis(_ name: String, _ axis: Figure.Axis, _ values: [Double]) -> [String] {
@@ -84,10 +100,6 @@ struct GnuplotScript {
         guard series.marks != .bars, series.curve.points.contains(where: { $0.y.low < $0.y.high }) else { return nil }
         return "$data\(index) using 1:3:4 with filledcurves linecolor rgb '\(series.style.color)' "
             + "fillstyle transparent solid 0.16 noborder notitle"
-    }
-
-    private static func legendEntry(_ series: Figure.Series) -> String {
-        "NaN with lines \(look(series.style)) title \(quoted(series.name))"
     }
 
     private static func line(_ series: Figure.Series, data index: Int) -> String {

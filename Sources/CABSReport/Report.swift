@@ -1,14 +1,17 @@
 import CABSTraining
 import Foundation
 
-/// A page about runs and comparisons, in one file of HTML, with its figures beside it as SVG.
+/// A page about runs and comparisons, in one file of HTML, with its figures beside it as SVG, and the tables of comparisons in Markdown.
 public struct Report: Sendable {
     /// The page.
     public let page: URL
     /// The folder of the figures: the page's name with `-figures` in place of `.html`; none where the page is a pipe or a device, which
     /// has no place beside it.
     public let figureFolder: URL?
+    /// The folder of the tables that compare rules, named alike; none where there is nothing to compare either.
+    public let tableFolder: URL?
     private let title: String
+    private let groups: [(group: RunGroup, tables: [TextTable])]
     private let collection: RunCollection
 
     /// Where the page goes if nothing else is said: into the folder where there is one, else to the current one.
@@ -24,23 +27,44 @@ public struct Report: Sendable {
     ///   - paths: Folders of runs, of comparisons and of branches.
     ///   - page: The page to write.
     ///   - title: Its title; the folder's name where not given.
-    /// - Throws: ``ReportError`` for folders that hold none of these; `TrainingError` for damaged files in them.
-    public init(_ paths: [String], page: URL, title: String? = nil) throws {
+    ///   - options: What the rules of comparisons are measured by.
+    /// - Throws: ``ReportError`` for folders that hold none of these, and a baseline that is not among the rules; `TrainingError` for damaged
+    ///   files in them.
+    public init(
+        _ paths: [String], page: URL, title: String? = nil, comparing options: ComparisonOptions = ComparisonOptions()
+    ) throws {
         collection = try RunCollection(paths)
+        groups = try Self.groups(of: collection.runs, options)
         self.page = page
         let stem =
             page.pathExtension == "html" ? page.deletingPathExtension().lastPathComponent : page.lastPathComponent
-        figureFolder =
-            if case .file = try OutputPlace(page) {
-                page.deletingLastPathComponent().appending(path: "\(stem)-figures")
-            } else {
-                nil
-            }
+        let isFile = if case .file = try OutputPlace(page) { true } else { false }
+        func place(_ kind: String) -> URL { page.deletingLastPathComponent().appending(path: "\(stem)-\(kind)") }
+        figureFolder = isFile ? place("figures") : nil
+        tableFolder = isFile && groups.contains { !$0.tables.isEmpty } ? place("tables") : nil
         self.title =
             title
             ?? (paths.count == 1
                 ? "Report on \(URL(userPath: paths[0]).standardizedFileURL.lastPathComponent)"
                 : "Report on \(collection.runs.count) runs")
+    }
+
+    /// The runs in groups, each with the tables that compare its rules, where there is more than one run.
+    private static func groups(
+        of runs: [ReportedRun], _ options: ComparisonOptions
+    ) throws(ReportError) -> [(RunGroup, [TextTable])] {
+        let groups = RunGroup.groups(of: runs)
+        let rules = groups.flatMap(\.rules).map(\.rule)
+        if let baseline = options.baseline, !rules.contains(baseline) {
+            throw .unknownBaseline(baseline, rules: rules)
+        }
+        return groups.map { group in
+            var tables = group.runs.count > 1 ? RuleComparison(group, options)?.tables ?? [] : []
+            if groups.count > 1 {
+                for index in tables.indices { tables[index].name = "\(group.fileName)-\(tables[index].name)" }
+            }
+            return (group, tables)
+        }
     }
 
     /// Draws the figures and writes everything.
@@ -49,30 +73,27 @@ public struct Report: Sendable {
     public func write() throws { try write(with: Gnuplot()) }
 
     func write(with gnuplot: Gnuplot) throws {
-        let groups = RunGroup.groups(of: collection.runs)
         let palette = RulePalette(
             collection.runs.map { ($0.rule, $0.batchSizeRule) }
                 + collection.runs.flatMap(\.shadows).map { ($0, Self.rule($0)) })
-        if let figureFolder {
+        for folder in [figureFolder, tableFolder].compactMap(\.self) {
             do {
-                try FileManager.default.createDirectory(at: figureFolder, withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             } catch {
-                throw ReportError.unwritable(path: figureFolder.path, reason: error.localizedDescription)
+                throw ReportError.unwritable(path: folder.path, reason: error.localizedDescription)
             }
         }
-        let sections = try groups.map { group in
+        let sections = try groups.map { group, tables in
             var figures =
                 CurveFigures(group, palette: palette).figures + SensitivityFigures(group, palette: palette).figures
             if group.runs.count == 1, let figure = EstimatorFigure(group.runs[0]).figure { figures.append(figure) }
             if groups.count > 1 {
                 for index in figures.indices {
-                    figures[index].name =
-                        "\(FileName.part(group.dataset))-\(FileName.part(group.model))-\(figures[index].name)"
+                    figures[index].name = "\(group.fileName)-\(figures[index].name)"
                 }
             }
             return ReportSection(
-                group: group,
-                figures: try figures.map { ($0, try draw($0, with: gnuplot)) })
+                group: group, figures: try figures.map { ($0, try draw($0, with: gnuplot)) }, tables: tables)
         }
         let branches = try collection.branches.enumerated().map { index, branching in
             let section = BranchSection(setting: branching.setting, table: try branching.table(), number: index + 1)
@@ -83,6 +104,11 @@ public struct Report: Sendable {
             palette: palette,
             folder: figureFolder?.deletingLastPathComponent() ?? URL(filePath: ".")
         ).html
+        if let tableFolder {
+            for table in groups.flatMap(\.tables) {
+                try Self.write(Data(table.markdown.utf8), to: tableFolder.appending(path: "\(table.name).md"))
+            }
+        }
         try Self.write(Data(html.utf8), to: page)
     }
 
@@ -105,8 +131,9 @@ public struct Report: Sendable {
     }
 }
 
-/// A group of runs with its figures as SVG.
+/// A group of runs with its figures as SVG, and the tables that compare its rules.
 struct ReportSection {
     let group: RunGroup
     let figures: [(figure: Figure, image: Data)]
+    let tables: [TextTable]
 }

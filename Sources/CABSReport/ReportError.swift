@@ -6,6 +6,8 @@ public enum ReportError: Error, Hashable, CustomStringConvertible {
     case notARun(path: String)
     /// A comparison none of whose runs has begun.
     case nothingToReport(path: String)
+    /// The rule that differences should be taken from is none of those that ran.
+    case unknownBaseline(String, rules: [String])
     /// gnuplot, which draws the figures, is not installed.
     case gnuplotMissing
     /// gnuplot refused a figure.
@@ -22,6 +24,9 @@ public enum ReportError: Error, Hashable, CustomStringConvertible {
         case .nothingToReport(let path):
             "no run in \(path) has begun; make them with: cabs compare \(ShellWord.quoted(path)) "
                 + "--config \(ShellWord.quoted("\(path)/grid.yaml"))"
+        case .unknownBaseline(let baseline, let rules):
+            "no run is of the rule \"\(baseline)\", from which differences should be taken; --baseline takes one of: "
+                + rules.joined(separator: ", ")
         case .gnuplotMissing:
             "gnuplot, which draws the figures, is not installed; install it with `apt-get install gnuplot-nox` or "
                 + "`brew install gnuplot`"

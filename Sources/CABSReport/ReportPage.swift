@@ -11,7 +11,7 @@ struct ReportPage {
     /// The page's folder.
     let folder: URL
 
-    /// The table of all runs is folded away where it has more lines.
+    /// Tables are folded away where they have more lines.
     private static let longTable = 12
 
     /// The whole file.
@@ -87,6 +87,7 @@ struct ReportPage {
         if !section.figures.isEmpty {
             parts += [HTML("h3", "Figures"), HTML("div", [("class", "figures")], section.figures.map(figure))]
         }
+        parts += section.tables.flatMap(comparison)
         parts.append(HTML("h3", isOne ? "Result" : "All runs"))
         let commands = HTML("p", [("class", "muted")], "Commands name files from the folder of this page.")
         if group.runs.count > Self.longTable {
@@ -105,6 +106,12 @@ struct ReportPage {
                     [HTML("summary", "All options"), HTML("div", [("class", "scroll")], [HTML("pre", options)])]))
         }
         return [HTML("section", parts)]
+    }
+
+    private func comparison(_ table: TextTable) -> [HTML] {
+        table.rows.count > Self.longTable
+            ? [HTML("details", [HTML("summary", table.title)] + table.parts)]
+            : [HTML("h3", table.title)] + table.parts
     }
 
     /// What was found out about a run, beside its course.

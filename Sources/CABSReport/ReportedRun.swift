@@ -29,14 +29,15 @@ struct ReportedRun: Sendable {
     /// - Parameters:
     ///   - directory: The folder.
     ///   - rule: The rule's name; the options' own where not given.
+    ///   - curve: Its curve, where that was written.
     /// - Throws: `TrainingError` where the configuration or the summary is damaged.
-    init(_ directory: RunDirectory, rule: String? = nil) throws {
+    init(_ directory: RunDirectory, rule: String? = nil, curve: [RunCurve.Point] = []) throws {
         options = try TrainingOptions(contentsOf: directory.configurationFile)
         summary = try directory.summary()
         confusion = try directory.confusion()
         measurement = try directory.measurement()
         self.rule = rule ?? options.batchSize ?? BatchSizeRule.cabs.name
-        (self.directory, curve) = (directory, [])
+        (self.directory, self.curve) = (directory, curve)
     }
 
     /// Takes a run of a grid of which only the results and curves are kept.
@@ -101,6 +102,12 @@ struct ReportedRun: Sendable {
         return text == "all" ? BatchSizeRule.adaptive.map(\.name) : text.split(separator: ",").map(String.init)
     }
 
+    /// The run's course; without points where its steps cannot be read.
+    func course() -> RunCourse {
+        guard curve.isEmpty, let directory else { return RunCourse(curve) }
+        return RunCourse((try? RunCurve.points(ofSteps: directory.metricsFile)) ?? [])
+    }
+
     /// The run's steps, as far as they were written.
     func records() -> [StepRecord] {
         directory.map { StepRecord.read($0.metricsFile) } ?? StepRecord.records(of: curve)
@@ -151,7 +158,10 @@ struct RunCollection: Sendable {
                 FileManager.default.fileExists(atPath: comparison.directory(of: $0).configurationFile.path)
             }
             guard begun.isEmpty else {
-                runs += try begun.map { try ReportedRun(comparison.directory(of: $0), rule: $0.rule) }
+                runs += try begun.map { run in
+                    try ReportedRun(
+                        comparison.directory(of: run), rule: run.rule, curve: comparison.writtenCurve(of: run))
+                }
                 pendingCount += comparison.runs.count - begun.count
                 return
             }

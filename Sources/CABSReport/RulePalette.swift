@@ -11,7 +11,7 @@ struct LineStyle: Sendable, Hashable {
 }
 
 /// The styles of all rules of a report, the same in every figure: CABS in red and thicker, constant batch sizes in blue, the darker
-/// the larger, all others in hues of their own that colour-blind people can tell apart.
+/// the larger, all others in hues of their own that colour-blind people can tell apart; names of which no rule is known in hues that are left.
 struct RulePalette: Sendable {
     private var styles: [String: LineStyle] = [:]
 
@@ -19,6 +19,8 @@ struct RulePalette: Sendable {
     ///   once.
     init(_ rules: [(name: String, rule: BatchSizeRule?)]) {
         let sizes = Set(rules.compactMap(\.rule).compactMap(Self.constantSize)).sorted()
+        let families = Set(rules.compactMap(\.rule).map(Self.family))
+        var spare = Self.spareFamilies.filter { !families.contains($0) }[...]
         var familyCounts: [String: Int] = [:]
         for (name, rule) in rules where styles[name] == nil {
             let color: RGB
@@ -28,7 +30,7 @@ struct RulePalette: Sendable {
                 color = Self.lightBlue.mixed(
                     with: Self.darkBlue, sizes.count > 1 ? Double(index) / Double(sizes.count - 1) : 0.5)
             } else {
-                family = rule.map { String($0.name.prefix { $0 != ":" }) } ?? ""
+                family = rule.map(Self.family) ?? spare.popFirst() ?? ""
                 color = Self.hues[family] ?? Self.grey
             }
             let count = familyCounts[family, default: 0]
@@ -43,6 +45,8 @@ struct RulePalette: Sendable {
         styles[name] ?? LineStyle(color: Self.grey.hexadecimal, width: 1.8, dash: 1)
     }
 
+    private static func family(_ rule: BatchSizeRule) -> String { String(rule.name.prefix { $0 != ":" }) }
+
     private static func constantSize(_ rule: BatchSizeRule) -> Int? {
         if case .constant(let size) = rule { size } else { nil }
     }
@@ -55,6 +59,9 @@ struct RulePalette: Sendable {
         "geometric": RGB(0x8C6D31), "step": RGB(0x4D4D4D), "cabs-per-second": RGB(0xB5367A), "adadamp": RGB(0x2A9DB5),
         "simigrad": RGB(0x7A9A01),
     ]
+
+    /// Whose hues go to names without a rule where they have none in the report, the most distinct first.
+    private static let spareFamilies = ["norm-test", "big-batch", "geometric", "simigrad", "noise-scale", "adadamp"]
 
     private struct RGB {
         let channels: [Double]

@@ -9,6 +9,9 @@ struct RunGroup: Sendable {
 
     var runs: [ReportedRun] { rules.flatMap(\.runs) }
 
+    /// What sets the files of this group apart from another's.
+    var fileName: String { "\(FileName.part(dataset))-\(FileName.part(model))" }
+
     /// Sorts runs into groups, in the order in which they come.
     static func groups(of runs: [ReportedRun]) -> [RunGroup] {
         grouped(runs) { [$0.dataset, $0.model] }.map { members in
@@ -28,8 +31,9 @@ struct RuleRuns: Sendable {
     struct Rate: Sendable {
         let learningRate: Double
         /// The runs that came to their length at this rate.
-        var finished: [RunSummary] { finishedBySeed.map(\.summary) }
-        fileprivate let finishedBySeed: [(seed: UInt64, summary: RunSummary)]
+        let finishedRuns: [ReportedRun]
+        /// What they came to.
+        var finished: [RunSummary] { finishedRuns.compactMap(\.summary) }
         /// How many diverged at it, those that went on at a smaller one included.
         let divergedCount: Int
 
@@ -42,9 +46,7 @@ struct RuleRuns: Sendable {
         grouped(runs) { $0.learningRate }.map { members in
             Rate(
                 learningRate: members[0].learningRate,
-                finishedBySeed: members.filter { $0.status == .finished }.compactMap { run in
-                    run.summary.map { (run.seed, $0) }
-                },
+                finishedRuns: members.filter { $0.status == .finished },
                 divergedCount: members.filter { $0.status == .diverged || $0.status == .rewound }.count)
         }.sorted { $0.learningRate < $1.learningRate }
     }
@@ -78,11 +80,11 @@ struct RuleRuns: Sendable {
         }
         guard let fewest = candidates.map(lost).min() else { return nil }
         let eligible = candidates.filter { lost($0) == fewest }
-        func seeds(_ rate: Rate) -> Set<UInt64> { Set(rate.finishedBySeed.map(\.seed)) }
+        func seeds(_ rate: Rate) -> Set<UInt64> { Set(rate.finishedRuns.map(\.seed)) }
         let shared = eligible.reduce(seeds(eligible[0])) { $0.intersection(seeds($1)) }
         func mean(_ rate: Rate) -> Double {
-            let counted = rate.finishedBySeed.filter { shared.isEmpty || shared.contains($0.seed) }
-            return Spread(counted.compactMap { quality($0.summary) })?.mean ?? -.infinity
+            let counted = rate.finishedRuns.filter { shared.isEmpty || shared.contains($0.seed) }
+            return Spread(counted.compactMap { $0.summary.flatMap(quality) })?.mean ?? -.infinity
         }
         return eligible.reduce(eligible[0]) { mean($1) > mean($0) ? $1 : $0 }
     }
@@ -112,6 +114,12 @@ struct Spread: Sendable, Hashable {
         mean = values.reduce(0, +) / Double(values.count)
         self.low = low
         self.high = high
+    }
+
+    /// The mean, with the smallest and largest in brackets where they can be told apart.
+    func text(_ number: (Double) -> String) -> String {
+        let (low, high) = (number(low), number(high))
+        return number(mean) + (low == high ? "" : " (\(low) to \(high))")
     }
 }
 

@@ -96,6 +96,36 @@ import Testing
         }
     }
 
+    @Test func `a comparison is measured by the rule and the targets that are asked for`() throws {
+        try Self.withFolder { folder in
+            let grid = [
+                "compare", "grid", "--dataset", "digits", "--steps", "5", "--rules", "constant:8,constant:16",
+                "--learning-rates", "0.1", "--seeds", "0,1", "--quiet",
+            ]
+            #expect(try Self.run(grid, in: folder).code == 0)
+            try Self.linkGnuplot(in: folder)
+            func report(_ options: [String]) throws -> Result {
+                try Self.run(["report", "grid"] + options, in: folder, environment: ["PATH": folder.path])
+            }
+            func table(_ name: String) throws -> String {
+                try String(contentsOf: folder.appending(path: "grid/report-tables/\(name).md"), encoding: .utf8)
+            }
+            let plain = try report([])
+            #expect(plain.output.hasSuffix("tables grid/report-tables\n"), "\(plain.errors)")
+            #expect(try table("differences").hasPrefix("Less constant:8 at 0.1,"))
+            let asked = try report([
+                "--baseline", "constant:16", "--target-accuracy", "0.001", "--target-loss", "1e-9",
+            ])
+            #expect(asked.code == 0, "\(asked.errors)")
+            #expect(try table("differences").hasPrefix("Less constant:16 at 0.1,"))
+            let costs = try table("costs")
+            #expect(costs.contains("to test accuracy 0.001") && costs.contains("to training loss 1e-09"))
+            #expect(costs.contains("| not reached | not reached |\n"))
+            let unknown = try report(["--baseline", "cabs"])
+            #expect(unknown.code == 1 && unknown.errors.contains("--baseline takes one of: constant:8, constant:16"))
+        }
+    }
+
     @Test func `without Fashion-MNIST the digits are taken`() throws {
         try Self.withFolder { folder in
             let run = try Self.run(["train", "--data", ".", "--steps", "2"], in: folder)
@@ -132,6 +162,8 @@ import Testing
         (["train", "--learning-rate", "fast"], "fast"),
         (["evaluate"], "path"),
         (["report"], "path"),
+        (["report", "here", "--target-accuracy", "76"], "from 0 to 1"),
+        (["report", "here", "--target-loss", "nan"], "is a number"),
         (["evaluate", "Package.swift"], "add --dataset and --model"),
         (["data", "fetch", "imagenet"], "imagenet"),
         (["data", "fetch", "mnist", "--from", "here"], "\"here\" is not an address"),

@@ -43,6 +43,12 @@ import Testing
         #expect(one["constant:16"].color == "#96c3e6" && one["constant:256"].color == "#0b3c78")
         let twice = try palette(["norm-test:0.5", "norm-test:0.9"])
         #expect(twice["norm-test:0.5"] != twice["norm-test:0.9"])
+        // Names of a grid's own, of which no rule is known.
+        let named = RulePalette(
+            [("cabs", BatchSizeRule.cabs), ("big-batch:1", try BatchSizeRule("big-batch:1"))]
+                + (0..<5).map { ("mine \($0)", nil) })
+        let colors = (["cabs", "big-batch:1"] + (0..<5).map { "mine \($0)" }).map { named[$0].color }
+        #expect(Set(colors).count == colors.count)
     }
 
     @Test func `logarithmic axes have round labels`() {
@@ -68,6 +74,21 @@ import Testing
         }
         #expect(try script([0.1, 0.75]).contains("set yrange [0.5:*]"))
         #expect(try !script([0.6, 0.75]).contains("yrange"))
+    }
+
+    @Test func `a long legend takes no room from the curves`() throws {
+        func script(_ count: Int, _ name: String) throws -> String {
+            let style = LineStyle(color: "#000000", width: 1, dash: 1)
+            let curve = Curve(try [0, 1].map { .init(x: $0, y: try #require(Spread([$0]))) })
+            let figure = Figure(
+                name: "a", title: "a", caption: "a", x: .init(label: "a"), y: .init(label: "a"),
+                series: (0..<count).map { .init(name: "\(name)\($0)", style: style, curve: curve) })
+            return try GnuplotScript(#require(figure)).text
+        }
+        // Eleven names of 19 letters stand in two columns, of a few letters in five.
+        #expect(try script(11, "constant-128-cosi-").contains("set terminal svg size 560,482 "))
+        #expect(try script(11, "cabs").contains("set terminal svg size 560,416 "))
+        #expect(try script(11, "cabs").matches(of: try Regex("set label 'cabs[0-9]+' at screen")).count == 11)
     }
 
     @Test func `gnuplot takes names as they stand`() {

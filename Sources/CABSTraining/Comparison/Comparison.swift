@@ -168,6 +168,13 @@ public struct Comparison: Sendable {
 
     private func curveFile(of run: ComparisonGrid.Run) -> URL { url.appending(path: Self.curvePath(run.identifier)) }
 
+    /// The curve that was written of a run; without points where none was.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    public func writtenCurve(of run: ComparisonGrid.Run) throws(TrainingError) -> [RunCurve.Point] {
+        try RunCurve.points(in: curveFile(of: run))
+    }
+
     /// Writes `results.csv`, and a curve of each run that has none yet: ``RunCurve``.
     ///
     /// - Throws: ``TrainingError``.
@@ -181,7 +188,8 @@ public struct Comparison: Sendable {
             } catch {
                 throw .unwritable(path: file.path, reason: error.localizedDescription)
             }
-            try DurableFile.write(Data(try RunCurve.text(of: directory(of: run).metricsFile).utf8), to: file)
+            let points = try RunCurve.points(ofSteps: directory(of: run).metricsFile)
+            try DurableFile.write(Data(RunCurve.text(points).utf8), to: file)
         }
         let lines = [GridResult.columns.joined(separator: ",")] + (try results().map(\.line))
         try DurableFile.write(

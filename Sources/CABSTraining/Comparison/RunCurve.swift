@@ -75,21 +75,21 @@ public enum RunCurve {
             stepCount += 1
         }
 
-        var text: String? {
+        var point: Point? {
             guard let last, exampleCount > 0 else { return nil }
-            func text(_ value: Double?) -> String { value.flatMap { $0.isFinite ? "\($0)" : nil } ?? "" }
-            return [
-                "\(last.examples)", text(last.trainingSeconds), text(lossSum / Double(exampleCount)),
-                text(Double(exampleCount) / Double(stepCount)), text(evaluation?.testLoss),
-                text(evaluation?.testAccuracy), text(evaluation?.averageTestAccuracy),
-            ].joined(separator: ",")
+            let loss = lossSum / Double(exampleCount)
+            return Point(
+                examples: last.examples, trainingSeconds: last.trainingSeconds, loss: loss.isFinite ? loss : nil,
+                batchSize: Double(exampleCount) / Double(stepCount), testLoss: evaluation?.testLoss,
+                testAccuracy: evaluation?.testAccuracy, averageTestAccuracy: evaluation?.averageTestAccuracy)
         }
     }
 
     /// The curve of a run's steps.
     ///
+    /// - Parameter metrics: The run's `metrics.jsonl`.
     /// - Throws: ``TrainingError/unreadable(path:reason:)``.
-    static func text(of metrics: URL) throws(TrainingError) -> String {
+    public static func points(ofSteps metrics: URL) throws(TrainingError) -> [Point] {
         let lines: [Line]
         do {
             let decoder = JSONDecoder()
@@ -106,6 +106,18 @@ public enum RunCurve {
             let part = Int(Double(line.examples - 1) / Double(total) * Double(pointCount))
             parts[min(part, pointCount - 1)].add(line)
         }
-        return ([columns.joined(separator: ",")] + parts.compactMap(\.text)).joined(separator: "\n") + "\n"
+        return parts.compactMap(\.point)
+    }
+
+    /// A file of these points.
+    static func text(_ points: [Point]) -> String {
+        func text(_ value: Double?) -> String { value.flatMap { $0.isFinite ? "\($0)" : nil } ?? "" }
+        let lines = points.map { point in
+            [
+                "\(point.examples)", text(point.trainingSeconds), text(point.loss), text(point.batchSize),
+                text(point.testLoss), text(point.testAccuracy), text(point.averageTestAccuracy),
+            ]
+        }
+        return ([columns] + lines).map { $0.joined(separator: ",") }.joined(separator: "\n") + "\n"
     }
 }

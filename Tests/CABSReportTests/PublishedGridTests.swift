@@ -3,8 +3,8 @@ import Testing
 
 @testable import CABSReport
 
-/// The figures of docs/experiments, beside what results and curves there give.
-@Suite struct PublishedFigureTests {
+/// The figures and tables of docs/experiments, beside what results and curves there give.
+@Suite struct PublishedGridTests {
     static let experiments = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "docs/experiments")
 
@@ -44,5 +44,21 @@ import Testing
             let (new, old) = (drawn.appending(path: name), published.appending(path: name))
             #expect(try Data(contentsOf: new) == Data(contentsOf: old), "\(grid)/\(name)")
         }
+    }
+
+    @Test(arguments: grids)
+    func `tables are what scripts/experiments figures makes`(grid: String) throws {
+        let published = Self.experiments.appending(path: grid)
+        let folder = try TemporaryFolder()
+        let report = try Report([published.path], page: folder.url.appending(path: "page.html"))
+        try report.write(with: PageTests.standIn())
+        func tables(_ folder: URL) throws -> [String: String] {
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            return try Dictionary(
+                uniqueKeysWithValues: names.map {
+                    ($0, try String(contentsOf: folder.appending(path: $0), encoding: .utf8))
+                })
+        }
+        #expect(try tables(#require(report.tableFolder)) == tables(published.appending(path: "tables")), "\(grid)")
     }
 }

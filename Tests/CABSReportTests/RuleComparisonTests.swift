@@ -1,0 +1,258 @@
+@testable import CABSTraining
+import Foundation
+import Testing
+
+@testable import CABSReport
+
+/// The tables that compare rules.
+@Suite struct RuleComparisonTests {
+    /// A run of a grid that is written down.
+    private struct Run {
+        let rule: String
+        let rate: Double
+        let seed: Int
+        var accuracy: Double? = nil
+        var average: Double? = nil
+        var testLoss = 0.5
+        var status = "finished"
+        var curve: [(examples: Int, seconds: Double, loss: Double?, batchSize: Double, accuracy: Double?)] = [
+            (500, 1, 0.4, 10, 0.6), (1000, 2, 0.2, 20, 0.7),
+        ]
+    }
+
+    /// Writes what is kept of a grid, and reads it as a report does.
+    private static func groups(_ runs: [Run], in folder: TemporaryFolder) throws -> [RunGroup] {
+        func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+        var lines = [
+            "dataset,model,rule,learning_rate,seed,status,steps,examples,training_loss,test_loss,test_accuracy,average_test_accuracy,"
+                + "rewinds,training_seconds"
+        ]
+        for run in runs {
+            let examples = run.curve.last?.examples ?? 0
+            lines.append(
+                "digits,mlp,\(run.rule),\(run.rate),\(run.seed),\(run.status),\(examples / 10),\(examples),0.25,\(run.testLoss),"
+                    + "\(text(run.accuracy)),\(text(run.average)),0,2")
+            let curve = run.curve.map {
+                "\($0.examples),\($0.seconds),\(text($0.loss)),\($0.batchSize),,\(text($0.accuracy)),"
+            }
+            let head = "examples,training_seconds,loss,batch_size,test_loss,test_accuracy,average_test_accuracy"
+            let name = run.rule.replacing(":", with: "-")
+            let rate = "\(run.rate)".replacing(".0", with: "")
+            _ = try folder.write(
+                ([head] + curve).joined(separator: "\n") + "\n",
+                as: "grid/curves/digits_mlp_\(name)_\(rate)_\(run.seed).csv")
+        }
+        _ = try folder.write(lines.joined(separator: "\n") + "\n", as: "grid/results.csv")
+        return RunGroup.groups(of: try RunCollection([folder.url.appending(path: "grid").path]).runs)
+    }
+
+    private static func table(
+        _ name: String, _ runs: [Run], _ options: ComparisonOptions = ComparisonOptions()
+    ) throws -> TextTable? {
+        let groups = try groups(runs, in: TemporaryFolder())
+        return try #require(RuleComparison(groups[0], options)).tables.first { $0.name == name }
+    }
+
+    @Test func `quantiles of Student's distribution`() {
+        // scipy.stats.t.ppf(0.975, n)
+        let quantiles = [
+            1: 12.706205, 2: 4.302653, 3: 3.182446, 4: 2.776445, 5: 2.570582, 6: 2.446912, 7: 2.364624, 8: 2.306004,
+            9: 2.262157, 10: 2.228139, 15: 2.131450, 30: 2.042272, 100: 1.983972,
+        ]
+        for (degreesOfFreedom, quantile) in quantiles {
+            let found = PairedDifference.studentQuantile(degreesOfFreedom: degreesOfFreedom)
+            #expect(abs(found - quantile) < 1e-4 * quantile, "\(degreesOfFreedom): \(found)")
+        }
+    }
+
+    @Test func `differences are of the seeds that both rules have`() throws {
+        let runs = [
+            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.70),
+            Run(rule: "constant:16", rate: 0.1, seed: 1, accuracy: 0.74),
+            Run(rule: "constant:16", rate: 0.1, seed: 2, accuracy: 0.75),
+            Run(rule: "constant:16", rate: 0.1, seed: 9, accuracy: 0.10),
+            Run(rule: "cabs", rate: 0.2, seed: 2, accuracy: 0.78),
+            Run(rule: "cabs", rate: 0.2, seed: 0, accuracy: 0.72),
+            Run(rule: "cabs", rate: 0.2, seed: 1, accuracy: 0.75),
+            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.71),
+            Run(rule: "step:2:4", rate: 0.1, seed: 1, accuracy: 0.80),
+        ]
+        // scipy.stats.ttest_rel of 0.70, 0.74, 0.75 and 0.72, 0.75, 0.78: −0.02, from −0.0448 to 0.0048.
+        let table = try #require(try Self.table("differences", runs))
+        #expect(
+            table.rows.map { Array($0.prefix(5)) } == [
+                ["step:2:4", "0.1", "1", "1", "+0.050"],
+                ["constant:16", "0.1", "1", "3", "−0.020 (−0.045 to +0.005)"],
+            ])
+        #expect(table.caption.hasPrefix("Less cabs at 0.2,"))
+        let equal = try #require(try Self.table("differences-at-equal-rates", runs))
+        #expect(equal.rows.map { Array($0.prefix(4)) } == [["constant:16", "0.1", "1", "−0.010"]])
+        var options = ComparisonOptions()
+        options.baseline = "step:2:4"
+        let other = try #require(try Self.table("differences", runs, options))
+        #expect(
+            other.rows.map { Array($0.prefix(5)) } == [
+                ["cabs", "0.2", "2", "1", "−0.050"], ["constant:16", "0.1", "1", "1", "−0.060"],
+            ])
+    }
+
+    @Test func `a rule's sensitivity is of the seeds that all of its rates have`() throws {
+        let runs = [
+            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.70, average: 0.80),
+            Run(rule: "cabs", rate: 0.1, seed: 1, accuracy: 0.90, average: 0.80),
+            Run(rule: "cabs", rate: 0.2, seed: 0, accuracy: 0.74, average: 0.81),
+            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.70),
+            Run(rule: "constant:16", rate: 0.2, seed: 0, accuracy: 0.71),
+            Run(rule: "noise-scale", rate: 0.1, seed: 0, accuracy: 0.70),
+            Run(rule: "noise-scale", rate: 0.2, seed: 1, accuracy: 0.70),
+        ]
+        let table = try #require(try Self.table("sensitivity", runs))
+        #expect(table.head == ["rule", "seeds", "at 0.1", "at 0.2", "range", "range of the average's"])
+        #expect(
+            table.rows == [
+                ["constant:16", "1", "0.700", "0.710", "0.010", "–"],
+                ["cabs", "1", "0.700", "0.740", "0.040", "0.010"],
+            ])
+        #expect(try Self.table("sensitivity", Array(runs.prefix(2))) == nil)
+    }
+
+    @Test func `results have a line for each rule and rate, those that broke among them`() throws {
+        let table = try #require(
+            try Self.table(
+                "results",
+                [
+                    Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
+                    Run(rule: "cabs", rate: 0.1, seed: 1, accuracy: 0.8),
+                    Run(rule: "cabs", rate: 0.1, seed: 2, status: "diverged"),
+                    Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.9),
+                    Run(rule: "constant:16", rate: 0.3, seed: 0, status: "diverged"),
+                ]))
+        #expect(
+            table.rows == [
+                ["constant:16", "0.1", "1", "0.900", "0.500", "0.300", "10.0"],
+                ["cabs", "0.1", "2, 1 diverged", "0.750 (0.700 to 0.800)", "0.500", "0.300", "10.0"],
+                ["constant:16", "0.3", "0, 1 diverged", "–", "–", "–", "–"],
+            ])
+    }
+
+    @Test func `examples and seconds are counted to a target`() throws {
+        let runs = [
+            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
+            Run(
+                rule: "cabs", rate: 0.1, seed: 1, accuracy: 0.7,
+                curve: [(500, 1, 0.3, 10, 0.7), (1000, 3, nil, 10, nil)]),
+            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6099, curve: [(1000, 4, 0.4, 16, 0.609)]),
+        ]
+        var options = ComparisonOptions()
+        (options.targetAccuracy, options.targetLoss) = (0.7, 0.35)
+        let table = try #require(try Self.table("costs", runs, options))
+        #expect(table.head.suffix(4).first == "examples to test accuracy 0.7")
+        #expect(
+            table.rows == [
+                ["cabs", "0.1", "2", "750 (500 to 1,000)", "2 (1 to 2)", "750 (500 to 1,000)", "2 (1 to 2)"],
+                ["constant:16", "0.1", "1", "not reached", "not reached", "not reached", "not reached"],
+            ])
+        (options.targetAccuracy, options.targetLoss) = (0.7, 0.25)
+        #expect(try Self.table("costs", runs, options)?.rows[0][5] == "not reached by 1 of 2")
+        // Half of the rules end at an accuracy of 0.65 and at a training loss of 0.25.
+        #expect(
+            try Self.table("costs", runs)?.head.suffix(4) == [
+                "examples to test accuracy 0.65", "seconds to test accuracy 0.65", "examples to training loss 0.25",
+                "seconds to training loss 0.25",
+            ])
+    }
+
+    @Test func `a course has means over the examples of its tenths`() throws {
+        let course = RunCourse(
+            [(300, 0.3, 0.9, 10.0), (1000, 1, 0.2, 40)].map { point($0.0, $0.1, $0.2, $0.3) })
+        func isClose(_ value: Double?, _ expected: Double) -> Bool { value.map { abs($0 - expected) < 1e-12 } ?? false }
+        #expect(isClose(course.meanLoss, 0.3 * 0.9 + 0.7 * 0.2) && isClose(course.meanLoss(after: 200, to: 400), 0.55))
+        // 100 examples by tens and 100 by forties are ten steps and two and a half.
+        #expect(isClose(course.meanBatchSize(after: 200, to: 400), 200 / 12.5))
+        #expect(course.meanLoss(after: 900, to: 1001) == nil && RunCourse([]).meanLoss == nil)
+        #expect(RunCourse([point(10, 1, nil, 10)]).meanLoss == nil)
+        let table = try #require(
+            try Self.table(
+                "course",
+                [
+                    Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 1),
+                    Run(rule: "cabs", rate: 0.1, seed: 1, accuracy: 1),
+                ]))
+        #expect(table.head.prefix(4) == ["rule", "", "to 100", "to 200"])
+        #expect(
+            table.rows == [
+                ["cabs", "loss"] + Array(repeating: "0.400", count: 5) + Array(repeating: "0.200", count: 5),
+                ["cabs", "batch size"] + Array(repeating: "10", count: 5) + Array(repeating: "20", count: 5),
+            ])
+    }
+
+    private func point(_ examples: Int, _ seconds: Double, _ loss: Double?, _ batchSize: Double) -> RunCurve.Point {
+        RunCurve.Point(
+            examples: examples, trainingSeconds: seconds, loss: loss, batchSize: batchSize, testLoss: nil,
+            testAccuracy: nil, averageTestAccuracy: nil)
+    }
+
+    @Test func `runs of unlike length stand beside each other at equal numbers of examples`() throws {
+        let short = Run(
+            rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6,
+            curve: [(540, 1, 0.8, 16, nil), (600, 1, 0.5, 16, nil)])
+        let long = Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7)
+        let table = try #require(try Self.table("equal-examples", [long, short]))
+        #expect(table.head.prefix(5) == ["rule", "learning rate", "examples", "loss at 600", "loss at 1,000"])
+        #expect(
+            table.rows.map { Array($0.prefix(6)) } == [
+                ["constant:16", "0.1", "600", "0.500", "–", "0.600"],
+                ["cabs", "0.1", "1,000", "0.200", "0.200", "0.700"],
+            ])
+        #expect(try Self.table("equal-examples", [long, Run(rule: "constant:16", rate: 0.1, seed: 0)]) == nil)
+    }
+
+    @Test func `where values are predicted the smaller loss is better`() throws {
+        let runs = [
+            Run(rule: "cabs", rate: 0.1, seed: 0, testLoss: 31.24),
+            Run(rule: "constant:16", rate: 0.1, seed: 0, testLoss: 30),
+        ]
+        let table = try #require(try Self.table("differences", runs))
+        #expect(table.head.suffix(2) == ["test loss", "mean training loss of the run"])
+        #expect(table.rows == [["constant:16", "0.1", "1", "1", "−1.2", "0.000"]])
+        #expect(try Self.table("results", runs)?.rows.map(\.[0]) == ["constant:16", "cabs"])
+    }
+
+    @Test func `columns keep three digits`() {
+        #expect(
+            [0.7, 9.9, 0.05, 31.4, 12345, 0.00123, 0, .infinity].map(Measure.decimals) == [3, 3, 3, 1, 0, 5, 3, 3])
+        #expect(fixed(-0.0004, decimals: 3, isSigned: true) == "0.000" && fixed(-12.34, decimals: 1) == "−12.3")
+    }
+
+    @Test func `names cannot break a table of Markdown`() {
+        let table = TextTable(name: "a", title: "a", caption: "a", head: ["rule"], rows: [["a|b <i> `c` \\"]])
+        #expect(table.markdown == "a\n\n| rule |\n| --- |\n| a\\|b \\<i\\> \\`c\\` \\\\ |\n")
+    }
+
+    @Test func `tables lie beside the page, and stand on it`() throws {
+        let folder = try TemporaryFolder()
+        let runs = [
+            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
+            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6),
+        ]
+        _ = try Self.groups(runs, in: folder)
+        let grid = folder.url.appending(path: "grid").path
+        let report = try Report([grid], page: folder.url.appending(path: "page.html"))
+        try report.write(with: PageTests.standIn())
+        let files = try FileManager.default.contentsOfDirectory(atPath: #require(report.tableFolder).path)
+        #expect(
+            Set(files) == ["differences.md", "differences-at-equal-rates.md", "costs.md", "course.md", "results.md"])
+        let html = try String(contentsOf: report.page, encoding: .utf8)
+        #expect(html.contains("Differences from cabs</h3>") && html.contains("<td>−0.100</td>"))
+        var options = ComparisonOptions()
+        options.baseline = "constant:32"
+        #expect(throws: ReportError.unknownBaseline("constant:32", rules: ["cabs", "constant:16"])) {
+            try Report([grid], page: report.page, comparing: options)
+        }
+        #expect(try Report([grid], page: URL(filePath: "/dev/stdout")).tableFolder == nil)
+        // A run alone is compared with nothing.
+        let run = try folder.writeRun("run", learningRate: 0.1)
+        let alone = try Report([#require(run.directory).url.path], page: folder.url.appending(path: "alone.html"))
+        #expect(alone.tableFolder == nil)
+    }
+}
