@@ -20,22 +20,24 @@ def names_of_tables(page):
 def update(pages, makers, source, command):
     """Writes the tables and numbers anew; with `--check` among the arguments it writes nothing, and ends with 1 where a page has others.
 
-    pages: the pages' paths. makers: for each name what makes its text; what has other names stays. source, command: what they come from,
-    and what writes them, for the message."""
+    pages: the pages' paths. makers: for each name what makes its text; tables of other names stay, numbers have none. source, command: what
+    they come from, and what writes them, for the message."""
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(f"usage: {command} [--check]")
 
     unused = set(makers)
 
-    def made(name, text):
+    def made(name, text=None):
         unused.discard(name)
+        if name not in makers and text is None:
+            sys.exit(f"nothing makes the number {name}")
         return makers[name]() if name in makers else text
 
     stale = []
     for page in pages:
         old = page.read_text()
         new = TABLE.sub(lambda match: f"<!-- table: {match[1]} -->\n{made(match[1], match[2])}\n<!-- end of table -->", old)
-        new = VALUE.sub(lambda match: f"<!-- value: {match[1]} -->{made(match[1], match[2])}<!-- end of value -->", new)
+        new = VALUE.sub(lambda match: f"<!-- value: {match[1]} -->{made(match[1])}<!-- end of value -->", new)
         if new != old:
             stale.append(page.name)
             if not sys.argv[1:]:

@@ -26,14 +26,21 @@ struct GnuplotScript {
     private static let width = 560
     private static let leftMargin = 88
     private static let legendRowHeight = 22
+    // Of most letters; few are wider.
+    private static let letterWidth = 8
 
     /// All but axes and curves. The legend stands above, in the order of the series, in columns as wide as the longest name. It is placed here and
     /// not by gnuplot, which guesses how wide names are and takes the room of a long legend from the curves.
     private static func frame(legendOf series: [Figure.Series]) -> [String] {
-        let columnWidth = 50 + 8 * (series.map(\.name.count).max() ?? 0)
+        let names = series.map { wrapped($0.name) }
+        let columnWidth = 50 + letterWidth * (names.joined().map(\.count).max() ?? 0)
         let columnCount = max(1, (width - leftMargin) / columnWidth)
-        let rowCount = (series.count + columnCount - 1) / columnCount
-        let height = 350 + legendRowHeight * rowCount
+        // A row is as high as the longest of its names.
+        let rows = stride(from: 0, to: names.count, by: columnCount).map { first in
+            names[first..<min(first + columnCount, names.count)].map(\.count).max() ?? 0
+        }
+        let legendHeight = legendRowHeight * rows.reduce(0, +)
+        let height = 350 + legendHeight
         let head = [
             "set encoding utf8",
             "set terminal svg size \(width),\(height) font 'sans-serif,15' background '#ffffff' noenhanced",
@@ -43,17 +50,34 @@ struct GnuplotScript {
             "unset key",
             "set lmargin at screen \(place(leftMargin, of: width))",
             "set rmargin 2.5",
-            "set tmargin at screen \(place(height - legendRowHeight * rowCount - 14, of: height))",
+            "set tmargin at screen \(place(height - legendHeight - 14, of: height))",
         ]
-        let legend = series.enumerated().flatMap { index, series in
+        let legend = series.indices.flatMap { index in
             let x = leftMargin + columnWidth * (index % columnCount)
-            let y = place(height - legendRowHeight * (index / columnCount) - 16, of: height)
+            let lineBefore = rows[..<(index / columnCount)].reduce(0, +)
+            func y(_ line: Int) -> Double { place(height - legendRowHeight * (lineBefore + line) - 16, of: height) }
             return [
-                "set arrow from screen \(place(x, of: width)),\(y) to screen \(place(x + 28, of: width)),\(y) nohead \(look(series.style))",
-                "set label \(quoted(series.name)) at screen \(place(x + 36, of: width)),\(y) left textcolor rgb '#222222'",
+                "set arrow from screen \(place(x, of: width)),\(y(0)) to screen \(place(x + 28, of: width)),\(y(0)) nohead "
+                    + look(series[index].style)
             ]
+                + names[index].enumerated().map { line, text in
+                    "set label \(quoted(text)) at screen \(place(x + 36, of: width)),\(y(line)) left textcolor rgb '#222222'"
+                }
         }
         return head + legend
+    }
+
+    /// A name in lines that fit the figure, broken between words where there are some.
+    private static func wrapped(_ name: String) -> [String] {
+        let most = (width - leftMargin - 36) / letterWidth
+        var (lines, rest) = ([String](), name[...])
+        while rest.count > most {
+            let head = rest.prefix(most)
+            let end = head.lastIndex(of: " ").map { head.index(after: $0) } ?? head.endIndex
+            lines.append(String(rest[..<end]))
+            rest = rest[end...]
+        }
+        return lines + [String(rest)]
     }
 
     /// A number of pixels as a part of the figure.

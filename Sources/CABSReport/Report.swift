@@ -54,17 +54,12 @@ public struct Report: Sendable {
         of runs: [ReportedRun], _ options: ComparisonOptions
     ) throws(ReportError) -> [(RunGroup, [TextTable])] {
         let groups = RunGroup.groups(of: runs)
-        let rules = groups.flatMap(\.rules).map(\.rule)
+        var rules: [String] = []
+        for rule in groups.flatMap(\.rules) where !rules.contains(rule.rule) { rules.append(rule.rule) }
         if let baseline = options.baseline, !rules.contains(baseline) {
             throw .unknownBaseline(baseline, rules: rules)
         }
-        return groups.map { group in
-            var tables = group.runs.count > 1 ? RuleComparison(group, options)?.tables ?? [] : []
-            if groups.count > 1 {
-                for index in tables.indices { tables[index].name = "\(group.fileName)-\(tables[index].name)" }
-            }
-            return (group, tables)
-        }
+        return groups.map { ($0, $0.runs.count > 1 ? RuleComparison($0, options)?.tables ?? [] : []) }
     }
 
     /// Draws the figures and writes everything.
@@ -88,9 +83,7 @@ public struct Report: Sendable {
                 CurveFigures(group, palette: palette).figures + SensitivityFigures(group, palette: palette).figures
             if group.runs.count == 1, let figure = EstimatorFigure(group.runs[0]).figure { figures.append(figure) }
             if groups.count > 1 {
-                for index in figures.indices {
-                    figures[index].name = "\(group.fileName)-\(figures[index].name)"
-                }
+                for index in figures.indices { figures[index].name = fileName(figures[index].name, of: group) }
             }
             return ReportSection(
                 group: group, figures: try figures.map { ($0, try draw($0, with: gnuplot)) }, tables: tables)
@@ -104,12 +97,28 @@ public struct Report: Sendable {
             palette: palette,
             folder: figureFolder?.deletingLastPathComponent() ?? URL(filePath: ".")
         ).html
-        if let tableFolder {
-            for table in groups.flatMap(\.tables) {
-                try Self.write(Data(table.markdown.utf8), to: tableFolder.appending(path: "\(table.name).md"))
+        try writeTables()
+        try Self.write(Data(html.utf8), to: page)
+    }
+
+    /// Writes each table into its file. What an earlier report had, and this one has not, goes.
+    private func writeTables() throws(ReportError) {
+        guard let tableFolder else { return }
+        for (group, tables) in groups {
+            for kind in TextTable.Kind.allCases {
+                let file = tableFolder.appending(path: "\(fileName(kind.rawValue, of: group)).md")
+                if let table = tables.first(where: { $0.kind == kind }) {
+                    try Self.write(Data(table.markdown.utf8), to: file)
+                } else {
+                    try? FileManager.default.removeItem(at: file)
+                }
             }
         }
-        try Self.write(Data(html.utf8), to: page)
+    }
+
+    /// The name of a file, with what sets it apart where there are several groups.
+    private func fileName(_ name: String, of group: RunGroup) -> String {
+        groups.count > 1 ? "\(group.fileName)-\(name)" : name
     }
 
     /// Draws a figure, also into its file.

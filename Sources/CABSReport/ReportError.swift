@@ -25,8 +25,8 @@ public enum ReportError: Error, Hashable, CustomStringConvertible {
             "no run in \(path) has begun; make them with: cabs compare \(ShellWord.quoted(path)) "
                 + "--config \(ShellWord.quoted("\(path)/grid.yaml"))"
         case .unknownBaseline(let baseline, let rules):
-            "no run is of the rule \"\(baseline)\", from which differences should be taken; --baseline takes one of: "
-                + rules.joined(separator: ", ")
+            "no run is of the rule \"\(baseline)\", from which differences should be taken; "
+                + (rules.isEmpty ? "leave --baseline out" : "--baseline takes one of: \(rules.joined(separator: ", "))")
         case .gnuplotMissing:
             "gnuplot, which draws the figures, is not installed; install it with `apt-get install gnuplot-nox` or "
                 + "`brew install gnuplot`"

@@ -156,7 +156,7 @@ struct ReportPage {
         if group.rules.allSatisfy({ $0.best == nil || $0.predictsValues }) {
             return "It has the lowest mean test loss at the end \(among)."
         }
-        if group.rules.allSatisfy({ $0.best == nil || $0.choosesByValidation }) {
+        if group.choosesByValidation {
             return
                 "It has the highest mean accuracy at the end on validation examples, which no run trains on, \(among)."
         }

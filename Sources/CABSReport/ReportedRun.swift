@@ -122,12 +122,15 @@ struct RunCollection: Sendable {
     private(set) var pendingCount = 0
     /// Continuations by several batch sizes.
     private(set) var branches: [Branching] = []
+    /// The folders of grids of which only results and curves are kept, by the places of their runs.
+    private var folders: [Int: String] = [:]
 
     /// Reads folders of runs, of comparisons and of branches.
     ///
     /// - Throws: ``ReportError`` for a folder that is none of these; `TrainingError` where a file in it is damaged.
     init(_ paths: [String]) throws {
         for path in paths { try add(path) }
+        setFoldersApart()
         try setApart()
     }
 
@@ -142,11 +145,26 @@ struct RunCollection: Sendable {
         }
     }
 
+    /// Names runs of which only results are kept by their folders, where two of these have the same run: they tell no options by which it might
+    /// be another one.
+    private mutating func setFoldersApart() {
+        let indices = Dictionary(grouping: folders.keys) { [runs[$0].dataset, runs[$0].model, runs[$0].rule] }
+        for group in indices.values {
+            let isRepeated = Set(group.map { [runs[$0].learningRate, Double(runs[$0].seed)] }).count < group.count
+            guard isRepeated else { continue }
+            for index in group { runs[index] = runs[index].named("\(runs[index].rule) (\(folders[index]!))") }
+        }
+    }
+
     /// Takes the runs of a grid of which only results and curves are kept.
     private mutating func addPublished(_ url: URL, _ path: String) throws {
         let published = PublishedGrid.isOne(url) ? try PublishedGrid.runs(in: url) : []
         guard !published.isEmpty else { throw ReportError.nothingToReport(path: path) }
-        runs += published.map(ReportedRun.init)
+        let name = url.standardizedFileURL.lastPathComponent
+        for run in published {
+            folders[runs.count] = name
+            runs.append(ReportedRun(run))
+        }
     }
 
     private mutating func add(_ path: String) throws {

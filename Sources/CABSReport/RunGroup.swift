@@ -9,6 +9,9 @@ struct RunGroup: Sendable {
 
     var runs: [ReportedRun] { rules.flatMap(\.runs) }
 
+    /// Whether the rules' best learning rates are chosen by examples held back from training.
+    var choosesByValidation: Bool { rules.allSatisfy { $0.best == nil || $0.choosesByValidation } }
+
     /// What sets the files of this group apart from another's.
     var fileName: String { "\(FileName.part(dataset))-\(FileName.part(model))" }
 

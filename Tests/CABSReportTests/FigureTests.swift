@@ -88,6 +88,14 @@ import Testing
         // Eleven names of 19 letters stand in two columns, of a few letters in five.
         #expect(try script(11, "constant-128-cosi-").contains("set terminal svg size 560,482 "))
         #expect(try script(11, "cabs").contains("set terminal svg size 560,416 "))
+        // Names that are wider than the figure stand in several lines.
+        let long = try script(2, String(repeating: "learning-rate-schedule cosine, ", count: 3))
+        #expect(long.contains("set terminal svg size 560,438 "))
+        #expect(
+            long.matches(of: try Regex("set label '([^']*)'", as: (Substring, Substring).self)).map(\.1) == [
+                "learning-rate-schedule cosine, learning-rate-schedule ", "cosine, learning-rate-schedule cosine, 0",
+                "learning-rate-schedule cosine, learning-rate-schedule ", "cosine, learning-rate-schedule cosine, 1",
+            ])
         #expect(try script(11, "cabs").matches(of: try Regex("set label 'cabs[0-9]+' at screen")).count == 11)
     }
 

@@ -21,14 +21,15 @@ import Testing
     }
 
     /// Writes what is kept of a grid, and reads it as a report does.
-    private static func groups(_ runs: [Run], in folder: TemporaryFolder) throws -> [RunGroup] {
+    private static func groups(_ runs: [Run], in folder: TemporaryFolder, as grid: String = "grid") throws -> [RunGroup]
+    {
         func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
         var lines = [
             "dataset,model,rule,learning_rate,seed,status,steps,examples,training_loss,test_loss,test_accuracy,average_test_accuracy,"
                 + "rewinds,training_seconds"
         ]
         for run in runs {
-            let examples = run.curve.last?.examples ?? 0
+            let examples = run.curve.last?.examples ?? 1000
             lines.append(
                 "digits,mlp,\(run.rule),\(run.rate),\(run.seed),\(run.status),\(examples / 10),\(examples),0.25,\(run.testLoss),"
                     + "\(text(run.accuracy)),\(text(run.average)),0,2")
@@ -40,17 +41,17 @@ import Testing
             let rate = "\(run.rate)".replacing(".0", with: "")
             _ = try folder.write(
                 ([head] + curve).joined(separator: "\n") + "\n",
-                as: "grid/curves/digits_mlp_\(name)_\(rate)_\(run.seed).csv")
+                as: "\(grid)/curves/digits_mlp_\(name)_\(rate)_\(run.seed).csv")
         }
-        _ = try folder.write(lines.joined(separator: "\n") + "\n", as: "grid/results.csv")
-        return RunGroup.groups(of: try RunCollection([folder.url.appending(path: "grid").path]).runs)
+        _ = try folder.write(lines.joined(separator: "\n") + "\n", as: "\(grid)/results.csv")
+        return RunGroup.groups(of: try RunCollection([folder.url.appending(path: grid).path]).runs)
     }
 
     private static func table(
         _ name: String, _ runs: [Run], _ options: ComparisonOptions = ComparisonOptions()
     ) throws -> TextTable? {
         let groups = try groups(runs, in: TemporaryFolder())
-        return try #require(RuleComparison(groups[0], options)).tables.first { $0.name == name }
+        return try #require(RuleComparison(groups[0], options)).tables.first { $0.kind.rawValue == name }
     }
 
     @Test func `quantiles of Student's distribution`() {
@@ -76,12 +77,13 @@ import Testing
             Run(rule: "cabs", rate: 0.2, seed: 1, accuracy: 0.75),
             Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.71),
             Run(rule: "step:2:4", rate: 0.1, seed: 1, accuracy: 0.80),
+            Run(rule: "step:2:4", rate: 0.4, seed: 1, status: "diverged"),
         ]
         // scipy.stats.ttest_rel of 0.70, 0.74, 0.75 and 0.72, 0.75, 0.78: −0.02, from −0.0448 to 0.0048.
         let table = try #require(try Self.table("differences", runs))
         #expect(
             table.rows.map { Array($0.prefix(5)) } == [
-                ["step:2:4", "0.1", "1", "1", "+0.050"],
+                ["step:2:4", "0.1", "2", "1", "+0.050"],
                 ["constant:16", "0.1", "1", "3", "−0.020 (−0.045 to +0.005)"],
             ])
         #expect(table.caption.hasPrefix("Less cabs at 0.2,"))
@@ -96,6 +98,40 @@ import Testing
             ])
     }
 
+    @Test func `what a difference cannot be taken of is said`() throws {
+        let runs = [
+            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7, average: 0.8),
+            Run(rule: "cabs", rate: 0.1, seed: 1, accuracy: 0.7, average: 0.8),
+            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.71, average: 0.8),
+            Run(rule: "constant:16", rate: 0.1, seed: 1, accuracy: 0.7104),
+            Run(rule: "constant:32", rate: 0.1, seed: 1),
+        ]
+        let table = try #require(try Self.table("differences", runs))
+        // From 0.00766 to 0.01274.
+        #expect(
+            table.rows.map { $0[3...5] } == [
+                ["2", "+0.010 (+0.008 to +0.013)", "0.000, 1 of 2"], ["1", "–", "–"],
+            ])
+        #expect(try Self.table("results", runs)?.rows.map { $0[4] } == ["0.800, 1 of 2", "0.800", "–"])
+        // A bound that is not zero does not look like it. scipy.stats: −0.00663, from −0.01334 to 0.00008.
+        let groups = try Self.groups(runs, in: TemporaryFolder())
+        let measure = try #require(Measure.averageAccuracy(of: RuleComparison(groups[0], .init())?.runs ?? []))
+        let close = try #require(PairedDifference([-0.0039, -0.0067, -0.0093]))
+        #expect(measure.text(close) == "−0.0066 (−0.0133 to +0.0001)")
+    }
+
+    @Test func `the area under the curve is of as many examples as all runs have`() throws {
+        let runs = [
+            Run(
+                rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7,
+                curve: [(500, 1, 0.9, 10, 0.6), (1000, 2, 0.1, 10, 0.7)]),
+            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.7, curve: [(500, 1, 0.8, 16, 0.6)]),
+        ]
+        let table = try #require(try Self.table("differences", runs))
+        #expect(table.head.last == "mean training loss to 500 examples" && table.rows[0].last == "−0.100")
+        #expect(try Self.table("results", runs)?.head.contains("mean training loss to 500 examples") == true)
+    }
+
     @Test func `a rule's sensitivity is of the seeds that all of its rates have`() throws {
         let runs = [
             Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.70, average: 0.80),
@@ -103,8 +139,15 @@ import Testing
             Run(rule: "cabs", rate: 0.2, seed: 0, accuracy: 0.74, average: 0.81),
             Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.70),
             Run(rule: "constant:16", rate: 0.2, seed: 0, accuracy: 0.71),
+            Run(rule: "constant:32", rate: 0.1, seed: 0, accuracy: 0.70),
+            Run(rule: "constant:32", rate: 0.2, seed: 0, accuracy: 0.70),
+            Run(rule: "constant:32", rate: 0.2, seed: 1, status: "diverged"),
+            Run(rule: "constant:64", rate: 0.1, seed: 0, accuracy: 0.70),
+            Run(rule: "constant:64", rate: 0.2, seed: 0, status: "diverged"),
+            Run(rule: "constant:64", rate: 0.2, seed: 1, status: "diverged"),
+            // A rate that few tried, and a rule that did not try all others.
+            Run(rule: "constant:16", rate: 0.4, seed: 0, status: "diverged"),
             Run(rule: "noise-scale", rate: 0.1, seed: 0, accuracy: 0.70),
-            Run(rule: "noise-scale", rate: 0.2, seed: 1, accuracy: 0.70),
         ]
         let table = try #require(try Self.table("sensitivity", runs))
         #expect(table.head == ["rule", "seeds", "at 0.1", "at 0.2", "range", "range of the average's"])
@@ -112,6 +155,8 @@ import Testing
             table.rows == [
                 ["constant:16", "1", "0.700", "0.710", "0.010", "–"],
                 ["cabs", "1", "0.700", "0.740", "0.040", "0.010"],
+                ["constant:32", "1, 1 diverged", "0.700", "0.700", "0.000", "–"],
+                ["constant:64", "1, 2 diverged", "0.700", "–", "–", "–"],
             ])
         #expect(try Self.table("sensitivity", Array(runs.prefix(2))) == nil)
     }
@@ -125,13 +170,13 @@ import Testing
                     Run(rule: "cabs", rate: 0.1, seed: 1, accuracy: 0.8),
                     Run(rule: "cabs", rate: 0.1, seed: 2, status: "diverged"),
                     Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.9),
-                    Run(rule: "constant:16", rate: 0.3, seed: 0, status: "diverged"),
+                    Run(rule: "constant:16", rate: 0.05, seed: 0, status: "diverged"),
                 ]))
         #expect(
             table.rows == [
+                ["constant:16", "0.05", "0, 1 diverged", "–", "–", "–", "–"],
                 ["constant:16", "0.1", "1", "0.900", "0.500", "0.300", "10.0"],
                 ["cabs", "0.1", "2, 1 diverged", "0.750 (0.700 to 0.800)", "0.500", "0.300", "10.0"],
-                ["constant:16", "0.3", "0, 1 diverged", "–", "–", "–", "–"],
             ])
     }
 
@@ -149,7 +194,7 @@ import Testing
         #expect(table.head.suffix(4).first == "examples to test accuracy 0.7")
         #expect(
             table.rows == [
-                ["cabs", "0.1", "2", "750 (500 to 1,000)", "2 (1 to 2)", "750 (500 to 1,000)", "2 (1 to 2)"],
+                ["cabs", "0.1", "2", "750 (500 to 1,000)", "1.5 (1 to 2)", "750 (500 to 1,000)", "1.5 (1 to 2)"],
                 ["constant:16", "0.1", "1", "not reached", "not reached", "not reached", "not reached"],
             ])
         (options.targetAccuracy, options.targetLoss) = (0.7, 0.25)
@@ -160,17 +205,48 @@ import Testing
                 "examples to test accuracy 0.65", "seconds to test accuracy 0.65", "examples to training loss 0.25",
                 "seconds to training loss 0.25",
             ])
+        #expect(
+            [0.07, 0.14, 0.671, 6172.65, 0.00123, 12].map(Targets.roundedUp) == [0.07, 0.14, 0.68, 6200, 0.0013, 12])
+    }
+
+    @Test func `what nobody measured is not called missed`() throws {
+        var options = ComparisonOptions()
+        (options.targetAccuracy, options.targetLoss) = (0.7, 0.3)
+        let runs = [
+            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.6, curve: []),
+            // An accuracy after the last step that the course does not have.
+            Run(
+                rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.7,
+                curve: [(500, 1, nil, 10, 0.6), (1000, 2, nil, 10, nil)]),
+        ]
+        #expect(
+            try Self.table("costs", runs, options)?.rows.map { Array($0[3...]) } == [
+                ["1,000", "2", "–", "–"], ["–", "–", "–", "–"],
+            ])
+        let values = [Run(rule: "cabs", rate: 0.1, seed: 0)].map { run in
+            var run = run
+            run.curve = [(1000, 2, 0.2, 10, nil)]
+            return run
+        }
+        #expect(
+            try Self.table("costs", values, options)?.head == [
+                "rule", "learning rate", "runs", "examples to training loss 0.3", "seconds to training loss 0.3",
+            ])
     }
 
     @Test func `a course has means over the examples of its tenths`() throws {
         let course = RunCourse(
             [(300, 0.3, 0.9, 10.0), (1000, 1, 0.2, 40)].map { point($0.0, $0.1, $0.2, $0.3) })
         func isClose(_ value: Double?, _ expected: Double) -> Bool { value.map { abs($0 - expected) < 1e-12 } ?? false }
-        #expect(isClose(course.meanLoss, 0.3 * 0.9 + 0.7 * 0.2) && isClose(course.meanLoss(after: 200, to: 400), 0.55))
+        #expect(
+            isClose(course.meanLoss(after: 0, to: 1000), 0.3 * 0.9 + 0.7 * 0.2)
+                && isClose(course.meanLoss(after: 200, to: 400), 0.55))
         // 100 examples by tens and 100 by forties are ten steps and two and a half.
         #expect(isClose(course.meanBatchSize(after: 200, to: 400), 200 / 12.5))
-        #expect(course.meanLoss(after: 900, to: 1001) == nil && RunCourse([]).meanLoss == nil)
-        #expect(RunCourse([point(10, 1, nil, 10)]).meanLoss == nil)
+        // A few examples less are an end all the same.
+        #expect(isClose(course.meanLoss(after: 900, to: 1010), 0.2) && course.meanLoss(after: 900, to: 1011) == nil)
+        #expect(RunCourse([]).meanLoss(after: 0, to: 0) == nil)
+        #expect(RunCourse([point(10, 1, nil, 10)]).meanLoss(after: 0, to: 10) == nil)
         let table = try #require(
             try Self.table(
                 "course",
@@ -219,14 +295,61 @@ import Testing
     }
 
     @Test func `columns keep three digits`() {
-        #expect(
-            [0.7, 9.9, 0.05, 31.4, 12345, 0.00123, 0, .infinity].map(Measure.decimals) == [3, 3, 3, 1, 0, 5, 3, 3])
+        let values = [[0.7], [9.9], [0.05], [31.4], [12345], [0.00123], [0], [.infinity], [0.5, 0.6, 150], []]
+        #expect(values.map { Measure.decimals(for: $0) } == [3, 3, 3, 1, 0, 5, 3, 3, 3, 3])
         #expect(fixed(-0.0004, decimals: 3, isSigned: true) == "0.000" && fixed(-12.34, decimals: 1) == "−12.3")
     }
 
     @Test func `names cannot break a table of Markdown`() {
-        let table = TextTable(name: "a", title: "a", caption: "a", head: ["rule"], rows: [["a|b <i> `c` \\"]])
-        #expect(table.markdown == "a\n\n| rule |\n| --- |\n| a\\|b \\<i\\> \\`c\\` \\\\ |\n")
+        let table = TextTable(
+            kind: .results, title: "a", caption: "of <b>", head: ["rule"], rows: [["a|b <i>\n`c` \\"]])
+        #expect(table.markdown == "of \\<b\\>\n\n| rule |\n| --- |\n| a\\|b \\<i\\> \\`c\\` \\\\ |\n")
+    }
+
+    @Test func `a rule that is missing, or never finished, is no baseline`() throws {
+        var options = ComparisonOptions()
+        options.baseline = "step:2:4"
+        let runs = [
+            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6),
+            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
+            Run(rule: "step:2:4", rate: 0.1, seed: 0, status: "diverged"),
+        ]
+        #expect(try Self.table("differences", runs, options)?.caption.hasPrefix("Less cabs at 0.1") == true)
+        let others = [
+            Run(rule: "constant:32", rate: 0.1, seed: 0, status: "diverged"), runs[0],
+            Run(rule: "constant:64", rate: 0.1, seed: 0, accuracy: 0.7),
+        ]
+        #expect(try Self.table("differences", others)?.caption.hasPrefix("Less constant:16 at 0.1") == true)
+    }
+
+    @Test func `grids of which results are left are not taken for repetitions`() throws {
+        let folder = try TemporaryFolder()
+        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 0)], in: folder, as: "a")
+        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "b")
+        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "c")
+        func rules(_ names: String...) throws -> [String] {
+            let runs = try RunCollection(names.map { folder.url.appending(path: $0).path }).runs
+            return RunGroup.groups(of: runs).flatMap(\.rules).map(\.rule)
+        }
+        #expect(try rules("a", "b") == ["cabs"] && rules("b", "c") == ["cabs (b)", "cabs (c)"])
+    }
+
+    @Test(arguments: ["1152921504606846976,1,0.5,16,,,", "900,1,0.5,16,,,\n800,2,0.5,16,,,", "-1,1,0.5,16,,,"])
+    func `a damaged curve is refused`(lines: String) throws {
+        let folder = try TemporaryFolder()
+        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 0)], in: folder)
+        _ = try folder.write("examples\n\(lines)\n", as: "grid/curves/digits_mlp_cabs_0.1_0.csv")
+        #expect(throws: TrainingError.self) { try RunCollection([folder.url.appending(path: "grid").path]) }
+    }
+
+    @Test(arguments: [(16, 1 << 60), (1 << 60, 32), (16, 8)])
+    func `damaged steps have no course`(size: Int, examples: Int) throws {
+        let folder = try TemporaryFolder()
+        func line(_ size: Int, _ examples: Int) -> String {
+            #"{"batch_size": \#(size), "loss": 1, "examples": \#(examples), "training_seconds": 1}"# + "\n"
+        }
+        let file = try folder.write(line(16, 16) + line(size, examples), as: "metrics.jsonl")
+        #expect(throws: TrainingError.self) { try RunCurve.points(ofSteps: file) }
     }
 
     @Test func `tables lie beside the page, and stand on it`() throws {
@@ -244,6 +367,10 @@ import Testing
             Set(files) == ["differences.md", "differences-at-equal-rates.md", "costs.md", "course.md", "results.md"])
         let html = try String(contentsOf: report.page, encoding: .utf8)
         #expect(html.contains("Differences from cabs</h3>") && html.contains("<td>−0.100</td>"))
+        // Tables of which there is nothing to say any more go.
+        _ = try folder.write("old", as: "page-tables/sensitivity.md")
+        try report.write(with: PageTests.standIn())
+        #expect(!FileManager.default.fileExists(atPath: folder.url.appending(path: "page-tables/sensitivity.md").path))
         var options = ComparisonOptions()
         options.baseline = "constant:32"
         #expect(throws: ReportError.unknownBaseline("constant:32", rules: ["cabs", "constant:16"])) {

@@ -37,8 +37,13 @@ struct ComparedRule: Sendable {
     /// The runs at the best learning rate.
     var bestRuns: [ComparedRun] { bestRate.map(runs(at:)) ?? [] }
 
-    /// The learning rates at which runs finished, ascending.
-    var rates: [Double] { Set(runs.map(\.learningRate)).sorted() }
+    /// The learning rates at which runs ended, ascending.
+    var rates: [Double] { Set(runs.map(\.learningRate) + divergedCounts.keys).sorted() }
+
+    /// How many runs finished at a learning rate, and how many did not, in words.
+    func counts(at rate: Double) -> String {
+        "\(runs(at: rate).count)" + (divergedCounts[rate].map { ", \($0) diverged" } ?? "")
+    }
 
     /// The seeds that finished at each of some learning rates.
     func seeds(at rates: [Double]) -> Set<UInt64> {

@@ -1,6 +1,8 @@
+import Foundation
+
 /// What the rules of a comparison are measured by.
 public struct ComparisonOptions: Sendable, Hashable {
-    /// The rule that differences are taken from; `cabs` where not given, or the first where there is no such rule.
+    /// The rule that differences are taken from; `cabs` where not given, or the first where that did not finish.
     public var baseline: String?
     /// The test accuracy to which examples and seconds are counted; where not given, what half of the rules end at, each at its best
     /// learning rate, rounded down to hundredths.
@@ -15,8 +17,12 @@ public struct ComparisonOptions: Sendable, Hashable {
 
 /// What runs are asked to come to.
 struct Targets: Sendable {
+    /// Nothing where no run has an accuracy.
     let accuracy: Double?
     let loss: Double?
+
+    // What rounding may leave of a decimal fraction times a power of ten.
+    private static let slack = 1e-9
 
     init(_ options: ComparisonOptions, _ rules: [ComparedRule]) {
         func median(_ value: (ComparedRun) -> Double?) -> Double? {
@@ -24,18 +30,18 @@ struct Targets: Sendable {
             guard !values.isEmpty else { return nil }
             return (values[values.count / 2] + values[(values.count - 1) / 2]) / 2
         }
-        accuracy =
-            options.targetAccuracy ?? median { $0.summary.testAccuracy }.map { ($0 * 100).rounded(.down) / 100 }
+        accuracy = median { $0.summary.testAccuracy }.map { middle in
+            options.targetAccuracy ?? (middle * 100 + Self.slack).rounded(.down) / 100
+        }
         loss = options.targetLoss ?? median { $0.summary.trainingLoss }.map(Self.roundedUp)
     }
 
     /// Up to two significant digits.
-    private static func roundedUp(_ value: Double) -> Double {
+    static func roundedUp(_ value: Double) -> Double {
         guard value > 0 else { return value }
-        // Powers of ten above one only, which are exact.
-        var (scaled, places) = (value, 0)
-        while scaled < 10 { (scaled, places) = (scaled * 10, places + 1) }
-        guard places > 0 else { return value.rounded(.up) }
-        return scaled.rounded(.up) / (0..<places).reduce(1.0) { power, _ in power * 10 }
+        let places = 1 - Int(log10(value).rounded(.down))
+        let scale = pow(10, Double(abs(places)))
+        func up(_ scaled: Double) -> Double { (scaled * (1 - Self.slack)).rounded(.up) }
+        return places < 0 ? up(value / scale) * scale : up(value * scale) / scale
     }
 }

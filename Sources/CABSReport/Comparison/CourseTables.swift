@@ -4,67 +4,89 @@ struct CourseTables {
 
     var tables: [TextTable] { [costs, course, equalExamples].compactMap(\.self) }
 
-    /// Examples and seconds until the targets.
+    /// The number of examples of the longest run.
+    private var longest: Int { comparison.runs.map(\.course.exampleCount).max() ?? 0 }
+
+    // MARK: Examples and seconds until the targets
+
+    private typealias Target = (name: String, arrival: (ComparedRun) -> RunCourse.Arrival)
+
+    private var targets: [Target] {
+        // As long for all, since shorter means are noisier, and what is noisier is sooner low.
+        let width = max(longest / 150, 1)
+        let accuracy: Target? = comparison.targets.accuracy.map { target in
+            (
+                "test accuracy \(number(target))",
+                { $0.course.arrival(atAccuracy: target, last: $0.summary.testAccuracy) }
+            )
+        }
+        let loss: Target? = comparison.targets.loss.map { target in
+            ("training loss \(number(target))", { $0.course.arrival(atLoss: target, over: width) })
+        }
+        return [accuracy, loss].compactMap(\.self)
+    }
+
     private var costs: TextTable? {
-        typealias Reach = (RunCourse) -> RunCourse.Cost?
-        let targets: [(name: String, reach: Reach)] = [
-            comparison.targets.accuracy.map { target in
-                ("test accuracy \(number(target))", { $0.cost(ofAccuracy: target) })
-            },
-            comparison.targets.loss.map { target in ("training loss \(number(target))", { $0.cost(ofLoss: target) }) },
-        ].compactMap(\.self)
+        let targets = targets
         guard !targets.isEmpty else { return nil }
         return TextTable(
-            name: "costs", title: "Examples and seconds to fixed accuracies and losses",
+            kind: .costs, title: "Examples and seconds to an accuracy and to a loss",
             caption:
-                "How many examples were drawn, and how many seconds steps had taken, when an evaluation first had the accuracy, and when the mean "
-                + "loss over a part of the run, 1/150 of it, was first as low. Seconds are those of the machine that a run was made on, and of what else it did.",
+                "How many examples were drawn, and how many seconds steps had taken, by the end of the part of the run, 1/150 of it, in which an "
+                + "evaluation first had the accuracy, and in which the mean loss over as many examples as 1/150 of the longest run was first as "
+                + "low. Seconds are those of the machine that a run was made on, and of what else it did.",
             head: ["rule", "learning rate", "runs"]
                 + targets.flatMap { ["examples to \($0.name)", "seconds to \($0.name)"] },
             rows: comparison.lines(of: comparison.rules) { rule, rate in
-                let runs = rule.runs(at: rate)
-                return ["\(runs.count)"]
+                [rule.counts(at: rate)]
                     + targets.flatMap { target in
-                        let costs = runs.map { target.reach($0.course) }
-                        return [Self.text(costs) { Double($0.examples) }, Self.text(costs, \.seconds)]
+                        let arrivals = rule.runs(at: rate).map(target.arrival)
+                        return [Self.text(arrivals) { Double($0.examples) }, Self.text(arrivals, \.seconds)]
                     }
             })
     }
 
-    private static func text(_ costs: [RunCourse.Cost?], _ value: (RunCourse.Cost) -> Double) -> String {
-        let missing = costs.count { $0 == nil }
-        guard missing == 0, let spread = Spread(costs.compactMap(\.self).map(value)) else {
-            return missing == costs.count ? "not reached" : "not reached by \(missing) of \(costs.count)"
-        }
-        return spread.text { number($0.rounded()) }
+    private static func text(_ arrivals: [RunCourse.Arrival], _ value: (RunCourse.Cost) -> Double) -> String {
+        let known = arrivals.filter { $0 != .unknown }
+        let costs = known.compactMap { if case .reached(let cost) = $0 { value(cost) } else { nil } }
+        guard !known.isEmpty else { return "–" }
+        guard let spread = Spread(costs) else { return "not reached" }
+        guard costs.count == known.count else { return "not reached by \(known.count - costs.count) of \(known.count)" }
+        return spread.text { number($0, digits: 3) }
     }
 
-    /// Losses and batch sizes on the way, by tenths of the longest run, each rule at its best learning rate.
+    // MARK: On the way
+
+    /// Losses and batch sizes by tenths of the longest run, each rule at its best learning rate.
     private var course: TextTable? {
-        let length = comparison.rules.flatMap(\.bestRuns).map(\.course.exampleCount).max() ?? 0
         // Shorter runs have no parts to take means of.
-        guard length >= 10 else { return nil }
-        let ends = (0...10).map { length * $0 / 10 }
-        func lines(
-            _ name: String, _ decimals: (Double) -> Int, _ mean: (RunCourse, Int, Int) -> Double?
-        ) -> [[String]] {
+        guard longest >= 10 else { return nil }
+        let tenth = longest / 10
+        let ends = (1..<10).map { $0 * tenth } + [longest]
+        typealias Mean = (RunCourse, Int, Int) -> Double?
+        func lines(_ name: String, _ decimals: ([Double]) -> Int, _ mean: Mean) -> [[String]] {
             let values = comparison.ranked(comparison.rules, by: \.bestRuns).map { rule in
-                let means = zip(ends, ends.dropFirst()).map { start, end in
-                    Spread(rule.bestRuns.compactMap { mean($0.course, start, end) })?.mean
+                let means = zip([0] + ends, ends).map { start, end -> Double? in
+                    let values = rule.bestRuns.compactMap { mean($0.course, start, end) }
+                    // Of all runs or of none, else the runs behind the means would change along a line.
+                    return values.count == rule.bestRuns.count ? Spread(values)?.mean : nil
                 }
-                return (rule.name, means)
-            }
-            let digits = decimals(values.flatMap { $0.1.compactMap(\.self) }.max() ?? 1)
-            return values.map { [$0.0, name] + $0.1.map { $0.map { fixed($0, decimals: digits) } ?? "–" } }
+                return (rule: rule.name, means: means)
+            }.filter { $0.means.contains { $0 != nil } }
+            let digits = decimals(values.flatMap { $0.means.compactMap(\.self) })
+            return values.map { [$0.rule, name] + $0.means.map { $0.map { fixed($0, decimals: digits) } ?? "–" } }
         }
         return TextTable(
-            name: "course", title: "Losses and batch sizes on the way",
+            kind: .course, title: "Losses and batch sizes on the way",
             caption:
-                "Mean training loss and mean batch size over each tenth of the examples, each rule at its best learning rate; means over seeds.",
-            head: ["rule", ""] + ends.dropFirst().map { "to \(number(Double($0)))" },
+                "Mean training loss and mean batch size over each tenth of the examples, of the longest run, each rule at its best learning rate; "
+                + "means over seeds.",
+            head: ["rule", ""] + ends.map { "to \(number(Double($0)))" },
             rows: lines("loss", Measure.decimals) { $0.meanLoss(after: $1, to: $2) }
                 + lines("batch size", { _ in 0 }) { $0.meanBatchSize(after: $1, to: $2) })
     }
+
+    // MARK: At equal numbers of examples
 
     /// Where runs differ in length: their losses at equal numbers of examples, each rule at its best learning rate.
     private var equalExamples: TextTable? {
@@ -72,24 +94,25 @@ struct CourseTables {
             rule.bestRuns.map(\.course.exampleCount).min().map { (rule: rule, length: $0) }
         }.filter { $0.length >= 10 }.sorted { $0.length < $1.length }
         // Budgets of examples end within a batch of each other.
-        guard let shortest = rules.first?.length, let longest = rules.last?.length, longest > shortest + shortest / 20
-        else { return nil }
-        let lengths = Set(rules.map(\.length)).sorted()
-        let columns = comparison.measures.filter { $0.name != Measure.meanLossName }
+        let lengths = rules.map(\.length).reduce(into: [Int]()) { lengths, length in
+            if length > (lengths.last ?? 0) + (lengths.last ?? 0) / 20 { lengths.append(length) }
+        }
+        guard lengths.count > 1 else { return nil }
+        let losses = lengths.map { end in
+            Measure("loss at \(number(Double(end)))", of: rules.flatMap(\.rule.bestRuns)) {
+                $0.course.meanLoss(after: end - end / 10, to: end)
+            }
+        }.compactMap(\.self)
         return TextTable(
-            name: "equal-examples", title: "At equal numbers of examples",
+            kind: .equalExamples, title: "At equal numbers of examples",
             caption:
                 "Mean training loss over the last tenth before as many examples as each of the rules drew, and what each came to at its own "
                 + "end; each rule at its best learning rate.",
-            head: ["rule", "learning rate", "examples"] + lengths.map { "loss at \(number(Double($0)))" }
-                + columns.map { "\($0.name) at its end" },
+            head: ["rule", "learning rate", "examples"] + losses.map(\.name)
+                + comparison.results.map { "\($0.name) at its end" },
             rows: rules.map { rule, length in
-                let losses = lengths.map { end in
-                    Spread(rule.bestRuns.compactMap { $0.course.meanLoss(after: end - end / 10, to: end) })
-                        .map { $0.text { fixed($0, decimals: 3) } } ?? "–"
-                }
-                return [rule.name, rule.bestRate.map(RuleComparison.text) ?? "–", number(Double(length))] + losses
-                    + columns.map { $0.text(rule.bestRuns) }
+                [rule.name, rule.bestRate.map(RuleComparison.text) ?? "–", number(Double(length))]
+                    + (losses + comparison.results).map { $0.text(rule.bestRuns) }
             })
     }
 }

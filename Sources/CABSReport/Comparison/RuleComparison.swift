@@ -7,16 +7,25 @@ struct RuleComparison: Sendable {
     let baseline: ComparedRule
     let targets: Targets
     /// What the runs came to; the first is what rules are sorted by.
-    let measures: [Measure]
+    let results: [Measure]
+    /// What they went through: the area under the loss curve.
+    let meanLoss: Measure?
+    let batchSize: Measure?
+    /// Whether the rules' best learning rates were chosen by examples held back from training.
+    let choosesByValidation: Bool
 
     /// Nothing where no run finished.
     init?(_ group: RunGroup, _ options: ComparisonOptions) {
         rules = group.rules.map(ComparedRule.init)
-        let runs = rules.flatMap(\.runs)
-        guard !runs.isEmpty else { return nil }
-        baseline = rules.first { $0.name == options.baseline ?? BatchSizeRule.cabs.name } ?? rules[0]
+        let finished = rules.filter { !$0.runs.isEmpty }
+        guard let first = finished.first else { return nil }
+        let wanted = [options.baseline, BatchSizeRule.cabs.name].compactMap(\.self)
+        baseline = wanted.compactMap { name in finished.first { $0.name == name } }.first ?? first
         targets = Targets(options, rules)
-        measures = Measure.all(of: runs)
+        let runs = rules.flatMap(\.runs)
+        results = Measure.results(of: runs)
+        (meanLoss, batchSize) = (Measure.meanLoss(of: runs), Measure.batchSize(of: runs))
+        choosesByValidation = group.choosesByValidation
     }
 
     var runs: [ComparedRun] { rules.flatMap(\.runs) }
@@ -25,20 +34,23 @@ struct RuleComparison: Sendable {
     var others: [ComparedRule] { rules.filter { $0.name != baseline.name } }
 
     /// The learning rates at which runs ended.
-    var rates: [Double] { Set(rules.flatMap { $0.rates + $0.divergedCounts.keys }).sorted() }
+    var rates: [Double] { Set(rules.flatMap(\.rates)).sorted() }
 
-    /// Rules with some runs by what these came to, the best first; those without are left out.
+    /// Rules with some runs by what these came to, the best first, and last those of which nobody knows; those without runs are left out.
     func ranked(_ rules: [ComparedRule], by runs: (ComparedRule) -> [ComparedRun]) -> [ComparedRule] {
-        guard let measure = measures.first else { return rules.filter { !runs($0).isEmpty } }
-        let sign = measure.isQuality ? -1.0 : 1.0
-        return rules.compactMap { rule in measure.mean(runs(rule)).map { (rule, sign * $0) } }
-            .sorted { $0.1 < $1.1 }.map(\.0)
+        let present = rules.filter { !runs($0).isEmpty }
+        guard let measure = results.first else { return present }
+        return present.map { rule in
+            (rule, measure.mean(runs(rule)).map { measure.isQuality ? -$0 : $0 } ?? .infinity)
+        }.sorted { $0.1 < $1.1 }.map(\.0)
     }
 
-    /// Lines that begin with a rule and a learning rate, for each rule that finished at each of the rates, the best first at each.
+    /// A line for each rule that ended at each of the rates, the best first at each: rule, learning rate, and what more there is to say.
     func lines(of rules: [ComparedRule], _ cells: (ComparedRule, Double) -> [String]?) -> [[String]] {
         rates.flatMap { rate in
-            ranked(rules) { $0.runs(at: rate) }.compactMap { rule in
+            let finished = ranked(rules) { $0.runs(at: rate) }
+            let failed = rules.filter { $0.runs(at: rate).isEmpty && $0.divergedCounts[rate] != nil }
+            return (finished + failed).compactMap { rule in
                 cells(rule, rate).map { [rule.name, Self.text(rate)] + $0 }
             }
         }

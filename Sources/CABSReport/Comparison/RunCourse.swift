@@ -6,14 +6,11 @@ struct RunCourse: Sendable {
 
     init(_ points: [RunCurve.Point]) { self.points = points }
 
-    /// The number of examples that the run drew.
+    /// The number of examples that the run drew; none where its course is not known.
     var exampleCount: Int { points.last?.examples ?? 0 }
 
-    /// The mean loss of the run's examples, each before the update that it had a part in: the area under the loss curve by examples. Nothing
-    /// where a loss was no number.
-    var meanLoss: Double? { meanLoss(after: 0, to: exampleCount) }
-
-    /// The mean loss of the examples of a stretch; nothing where the run ended before, or a loss was no number.
+    /// The mean loss of the examples of a stretch, each before the update that it had a part in; nothing where the run ended before, or a loss
+    /// was no number.
     ///
     /// - Parameters:
     ///   - start: The number of examples before the stretch.
@@ -29,7 +26,8 @@ struct RunCourse: Sendable {
 
     /// The mean over the examples of a stretch. A part of the run that lies in it with some of its examples counts by these.
     private func mean(after start: Int, to end: Int, of value: (RunCurve.Point) -> Double?) -> Double? {
-        guard end > start, end <= exampleCount else { return nil }
+        // A budget of examples may end a few before another's.
+        guard end > start, end <= exampleCount + exampleCount / 100 else { return nil }
         var (sum, count, before) = (0.0, 0, 0)
         for point in points {
             let inside = min(point.examples, end) - max(before, start)
@@ -48,13 +46,39 @@ struct RunCourse: Sendable {
         let seconds: Double
     }
 
-    /// What was spent when an evaluation first had this accuracy, by the end of the part of the run that it lies in.
-    func cost(ofAccuracy accuracy: Double) -> Cost? { cost { $0.testAccuracy.map { $0 >= accuracy } ?? false } }
+    /// Whether a run came to something.
+    enum Arrival: Sendable, Hashable {
+        /// By the end of the part of the run in which it did.
+        case reached(Cost)
+        case notReached
+        /// What would tell was not measured, or not kept.
+        case unknown
+    }
 
-    /// What was spent when the mean loss over a part of the run was first as low.
-    func cost(ofLoss loss: Double) -> Cost? { cost { $0.loss.map { $0 <= loss } ?? false } }
+    /// When an evaluation first had an accuracy.
+    ///
+    /// - Parameters:
+    ///   - accuracy: The accuracy.
+    ///   - last: That after the last step, which the course need not have.
+    func arrival(atAccuracy accuracy: Double, last: Double?) -> Arrival {
+        guard let end = points.last, last != nil || points.contains(where: { $0.testAccuracy != nil }) else {
+            return .unknown
+        }
+        let point = points.first { $0.testAccuracy.map { $0 >= accuracy } ?? false }
+        return (point ?? (last.map { $0 >= accuracy } ?? false ? end : nil)).map(Self.reached) ?? .notReached
+    }
 
-    private func cost(of isReached: (RunCurve.Point) -> Bool) -> Cost? {
-        points.first(where: isReached).map { Cost(examples: $0.examples, seconds: $0.trainingSeconds) }
+    /// When the mean loss over so many examples was first as low.
+    func arrival(atLoss loss: Double, over width: Int) -> Arrival {
+        guard points.contains(where: { $0.loss != nil }) else { return .unknown }
+        let point = points.first { point in
+            point.examples >= width
+                && meanLoss(after: point.examples - width, to: point.examples).map { $0 <= loss } ?? false
+        }
+        return point.map(Self.reached) ?? .notReached
+    }
+
+    private static func reached(_ point: RunCurve.Point) -> Arrival {
+        .reached(Cost(examples: point.examples, seconds: point.trainingSeconds))
     }
 }

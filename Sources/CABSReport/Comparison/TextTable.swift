@@ -1,7 +1,13 @@
 /// A table of text, on a page and in a file of its own.
 struct TextTable: Sendable {
-    /// The name of its file, without the ending.
-    var name: String
+    /// What it tells of.
+    enum Kind: String, CaseIterable, Sendable {
+        case differences, sensitivity, costs, course, results
+        case differencesAtEqualRates = "differences-at-equal-rates"
+        case equalExamples = "equal-examples"
+    }
+
+    let kind: Kind
     let title: String
     /// What its numbers are, in sentences.
     let caption: String
@@ -11,18 +17,18 @@ struct TextTable: Sendable {
 
     /// Its caption and lines in Markdown.
     var markdown: String {
-        let lines = [head, head.map { _ in "---" }] + rows.map { $0.map(Self.escaped) }
-        return "\(caption)\n\n" + lines.map { "| \($0.joined(separator: " | ")) |\n" }.joined()
+        let lines = [head.map(Self.escaped), head.map { _ in "---" }] + rows.map { $0.map(Self.escaped) }
+        return "\(Self.escaped(caption))\n\n" + lines.map { "| \($0.joined(separator: " | ")) |\n" }.joined()
     }
 
     /// Its caption and lines on a page.
     var parts: [HTML] { [HTML("p", [("class", "muted")], caption), .table(head, rows)] }
 
-    /// Text with what has a meaning in Markdown behind a backslash.
+    /// Text in one line, with what has a meaning in Markdown behind a backslash.
     private static func escaped(_ text: String) -> String {
         text.reduce(into: "") { result, character in
             if "\\`*_<>|[]&#".contains(character) { result.append("\\") }
-            result.append(character)
+            result.append(character.isNewline ? " " : character)
         }
     }
 }

@@ -7,6 +7,8 @@ import Foundation
 public enum RunCurve {
     /// The largest number of lines.
     static let pointCount = 150
+    // Of examples, in a file that is not damaged; sums and products of some hundred have room beside it.
+    private static let largestCount = 1 << 50
 
     /// A line: a part of the run.
     public struct Point: Sendable, Hashable {
@@ -31,13 +33,15 @@ public enum RunCurve {
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
     static func points(in file: URL) throws(TrainingError) -> [Point] {
         guard let text = try? String(contentsOf: file, encoding: .utf8) else { return [] }
+        var last = 0
         return try CSVText.lines(text).dropFirst().map { values throws(TrainingError) in
             guard values.count == columns.count, let examples = Int(values[0]), let seconds = Double(values[1]),
-                let size = Double(values[3]), (1...0x1p40).contains(size), (0...1 << 60).contains(examples)
+                let size = Double(values[3]), (1...0x1p40).contains(size), (last...largestCount).contains(examples)
             else {
                 throw .unreadable(
                     path: file.path, reason: "\"\(values.joined(separator: ","))\" is no point of a curve")
             }
+            last = examples
             return Point(
                 examples: examples, trainingSeconds: seconds, loss: Double(values[2]), batchSize: size,
                 testLoss: Double(values[4]), testAccuracy: Double(values[5]), averageTestAccuracy: Double(values[6]))
@@ -99,7 +103,14 @@ public enum RunCurve {
         } catch {
             throw .unreadable(path: metrics.path, reason: error.localizedDescription)
         }
-        let total = max(lines.last?.examples ?? 1, 1)
+        var before = 0
+        for line in lines {
+            guard (1...largestCount).contains(line.batchSize), (before...largestCount).contains(line.examples) else {
+                throw .unreadable(path: metrics.path, reason: "step with \(line.examples) examples after \(before)")
+            }
+            before = line.examples
+        }
+        let total = max(before, 1)
         var parts = Array(repeating: Part(), count: pointCount)
         for line in lines where line.examples > 0 {
             // By the examples before the line's last, so that the run's end belongs to the last part.
