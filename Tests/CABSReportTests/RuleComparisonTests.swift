@@ -6,53 +6,7 @@ import Testing
 
 /// The tables that compare rules.
 @Suite struct RuleComparisonTests {
-    /// A run of a grid that is written down.
-    private struct Run {
-        let rule: String
-        let rate: Double
-        let seed: Int
-        var accuracy: Double? = nil
-        var average: Double? = nil
-        var testLoss = 0.5
-        var status = "finished"
-        var curve: [(examples: Int, seconds: Double, loss: Double?, batchSize: Double, accuracy: Double?)] = [
-            (500, 1, 0.4, 10, 0.6), (1000, 2, 0.2, 20, 0.7),
-        ]
-    }
-
-    /// Writes what is kept of a grid, and reads it as a report does.
-    private static func groups(_ runs: [Run], in folder: TemporaryFolder, as grid: String = "grid") throws -> [RunGroup]
-    {
-        func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
-        var lines = [
-            "dataset,model,rule,learning_rate,seed,status,steps,examples,training_loss,test_loss,test_accuracy,average_test_accuracy,"
-                + "rewinds,training_seconds"
-        ]
-        for run in runs {
-            let examples = run.curve.last?.examples ?? 1000
-            lines.append(
-                "digits,mlp,\(run.rule),\(run.rate),\(run.seed),\(run.status),\(examples / 10),\(examples),0.25,\(run.testLoss),"
-                    + "\(text(run.accuracy)),\(text(run.average)),0,2")
-            let curve = run.curve.map {
-                "\($0.examples),\($0.seconds),\(text($0.loss)),\($0.batchSize),,\(text($0.accuracy)),"
-            }
-            let head = "examples,training_seconds,loss,batch_size,test_loss,test_accuracy,average_test_accuracy"
-            let name = run.rule.replacing(":", with: "-")
-            let rate = "\(run.rate)".replacing(".0", with: "")
-            _ = try folder.write(
-                ([head] + curve).joined(separator: "\n") + "\n",
-                as: "\(grid)/curves/digits_mlp_\(name)_\(rate)_\(run.seed).csv")
-        }
-        _ = try folder.write(lines.joined(separator: "\n") + "\n", as: "\(grid)/results.csv")
-        return RunGroup.groups(of: try RunCollection([folder.url.appending(path: grid).path]).runs)
-    }
-
-    private static func table(
-        _ name: String, _ runs: [Run], _ options: ComparisonOptions = ComparisonOptions()
-    ) throws -> TextTable? {
-        let groups = try groups(runs, in: TemporaryFolder())
-        return try #require(RuleComparison(groups[0], options)).tables.first { $0.kind.rawValue == name }
-    }
+    private typealias Run = KeptGrid.Run
 
     @Test func `quantiles of Student's distribution`() {
         // scipy.stats.t.ppf(0.975, n)
@@ -80,18 +34,18 @@ import Testing
             Run(rule: "step:2:4", rate: 0.4, seed: 1, status: "diverged"),
         ]
         // scipy.stats.ttest_rel of 0.70, 0.74, 0.75 and 0.72, 0.75, 0.78: −0.02, from −0.0448 to 0.0048.
-        let table = try #require(try Self.table("differences", runs))
+        let table = try #require(try KeptGrid.table("differences", runs))
         #expect(
             table.rows.map { Array($0.prefix(5)) } == [
                 ["step:2:4", "0.1", "2", "1", "+0.050"],
                 ["constant:16", "0.1", "1", "3", "−0.020 (−0.045 to +0.005)"],
             ])
         #expect(table.caption.hasPrefix("Less cabs at 0.2,"))
-        let equal = try #require(try Self.table("differences-at-equal-rates", runs))
+        let equal = try #require(try KeptGrid.table("differences-at-equal-rates", runs))
         #expect(equal.rows.map { Array($0.prefix(4)) } == [["constant:16", "0.1", "1", "−0.010"]])
         var options = ComparisonOptions()
         options.baseline = "step:2:4"
-        let other = try #require(try Self.table("differences", runs, options))
+        let other = try #require(try KeptGrid.table("differences", runs, options))
         #expect(
             other.rows.map { Array($0.prefix(5)) } == [
                 ["cabs", "0.2", "2", "1", "−0.050"], ["constant:16", "0.1", "1", "1", "−0.060"],
@@ -106,15 +60,15 @@ import Testing
             Run(rule: "constant:16", rate: 0.1, seed: 1, accuracy: 0.7104),
             Run(rule: "constant:32", rate: 0.1, seed: 1),
         ]
-        let table = try #require(try Self.table("differences", runs))
+        let table = try #require(try KeptGrid.table("differences", runs))
         // From 0.00766 to 0.01274.
         #expect(
             table.rows.map { $0[3...5] } == [
                 ["2", "+0.010 (+0.008 to +0.013)", "0.000, 1 of 2"], ["1", "–", "–"],
             ])
-        #expect(try Self.table("results", runs)?.rows.map { $0[4] } == ["0.800, 1 of 2", "0.800", "–"])
+        #expect(try KeptGrid.table("results", runs)?.rows.map { $0[4] } == ["0.800, 1 of 2", "0.800", "–"])
         // A bound that is not zero does not look like it. scipy.stats: −0.00663, from −0.01334 to 0.00008.
-        let groups = try Self.groups(runs, in: TemporaryFolder())
+        let groups = try KeptGrid.groups(runs, in: TemporaryFolder())
         let measure = try #require(Measure.averageAccuracy(of: RuleComparison(groups[0], .init())?.runs ?? []))
         let close = try #require(PairedDifference([-0.0039, -0.0067, -0.0093]))
         #expect(measure.text(close) == "−0.0066 (−0.0133 to +0.0001)")
@@ -127,9 +81,9 @@ import Testing
                 curve: [(500, 1, 0.9, 10, 0.6), (1000, 2, 0.1, 10, 0.7)]),
             Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.7, curve: [(500, 1, 0.8, 16, 0.6)]),
         ]
-        let table = try #require(try Self.table("differences", runs))
+        let table = try #require(try KeptGrid.table("differences", runs))
         #expect(table.head.last == "mean training loss to 500 examples" && table.rows[0].last == "−0.100")
-        #expect(try Self.table("results", runs)?.head.contains("mean training loss to 500 examples") == true)
+        #expect(try KeptGrid.table("results", runs)?.head.contains("mean training loss to 500 examples") == true)
     }
 
     @Test func `a rule's sensitivity is of the seeds that all of its rates have`() throws {
@@ -149,7 +103,7 @@ import Testing
             Run(rule: "constant:16", rate: 0.4, seed: 0, status: "diverged"),
             Run(rule: "noise-scale", rate: 0.1, seed: 0, accuracy: 0.70),
         ]
-        let table = try #require(try Self.table("sensitivity", runs))
+        let table = try #require(try KeptGrid.table("sensitivity", runs))
         #expect(table.head == ["rule", "seeds", "at 0.1", "at 0.2", "range", "range of the average's"])
         #expect(
             table.rows == [
@@ -158,12 +112,12 @@ import Testing
                 ["constant:32", "1, 1 diverged", "0.700", "0.700", "0.000", "–"],
                 ["constant:64", "1, 2 diverged", "0.700", "–", "–", "–"],
             ])
-        #expect(try Self.table("sensitivity", Array(runs.prefix(2))) == nil)
+        #expect(try KeptGrid.table("sensitivity", Array(runs.prefix(2))) == nil)
     }
 
     @Test func `results have a line for each rule and rate, those that broke among them`() throws {
         let table = try #require(
-            try Self.table(
+            try KeptGrid.table(
                 "results",
                 [
                     Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
@@ -180,118 +134,15 @@ import Testing
             ])
     }
 
-    @Test func `examples and seconds are counted to a target`() throws {
-        let runs = [
-            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
-            Run(
-                rule: "cabs", rate: 0.1, seed: 1, accuracy: 0.7,
-                curve: [(500, 1, 0.3, 10, 0.7), (1000, 3, nil, 10, nil)]),
-            Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6099, curve: [(1000, 4, 0.4, 16, 0.609)]),
-        ]
-        var options = ComparisonOptions()
-        (options.targetAccuracy, options.targetLoss) = (0.7, 0.35)
-        let table = try #require(try Self.table("costs", runs, options))
-        #expect(table.head.suffix(4).first == "examples to test accuracy 0.7")
-        #expect(
-            table.rows == [
-                ["cabs", "0.1", "2", "750 (500 to 1,000)", "1.5 (1 to 2)", "750 (500 to 1,000)", "1.5 (1 to 2)"],
-                ["constant:16", "0.1", "1", "not reached", "not reached", "not reached", "not reached"],
-            ])
-        (options.targetAccuracy, options.targetLoss) = (0.7, 0.25)
-        #expect(try Self.table("costs", runs, options)?.rows[0][5] == "not reached by 1 of 2")
-        // Half of the rules end at an accuracy of 0.65 and at a training loss of 0.25.
-        #expect(
-            try Self.table("costs", runs)?.head.suffix(4) == [
-                "examples to test accuracy 0.65", "seconds to test accuracy 0.65", "examples to training loss 0.25",
-                "seconds to training loss 0.25",
-            ])
-        #expect(
-            [0.07, 0.14, 0.671, 6172.65, 0.00123, 12].map(Targets.roundedUp) == [0.07, 0.14, 0.68, 6200, 0.0013, 12])
-    }
-
-    @Test func `what nobody measured is not called missed`() throws {
-        var options = ComparisonOptions()
-        (options.targetAccuracy, options.targetLoss) = (0.7, 0.3)
-        let runs = [
-            Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.6, curve: []),
-            // An accuracy after the last step that the course does not have.
-            Run(
-                rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.7,
-                curve: [(500, 1, nil, 10, 0.6), (1000, 2, nil, 10, nil)]),
-        ]
-        #expect(
-            try Self.table("costs", runs, options)?.rows.map { Array($0[3...]) } == [
-                ["1,000", "2", "–", "–"], ["–", "–", "–", "–"],
-            ])
-        let values = [Run(rule: "cabs", rate: 0.1, seed: 0)].map { run in
-            var run = run
-            run.curve = [(1000, 2, 0.2, 10, nil)]
-            return run
-        }
-        #expect(
-            try Self.table("costs", values, options)?.head == [
-                "rule", "learning rate", "runs", "examples to training loss 0.3", "seconds to training loss 0.3",
-            ])
-    }
-
-    @Test func `a course has means over the examples of its tenths`() throws {
-        let course = RunCourse(
-            [(300, 0.3, 0.9, 10.0), (1000, 1, 0.2, 40)].map { point($0.0, $0.1, $0.2, $0.3) })
-        func isClose(_ value: Double?, _ expected: Double) -> Bool { value.map { abs($0 - expected) < 1e-12 } ?? false }
-        #expect(
-            isClose(course.meanLoss(after: 0, to: 1000), 0.3 * 0.9 + 0.7 * 0.2)
-                && isClose(course.meanLoss(after: 200, to: 400), 0.55))
-        // 100 examples by tens and 100 by forties are ten steps and two and a half.
-        #expect(isClose(course.meanBatchSize(after: 200, to: 400), 200 / 12.5))
-        // A few examples less are an end all the same.
-        #expect(isClose(course.meanLoss(after: 900, to: 1010), 0.2) && course.meanLoss(after: 900, to: 1011) == nil)
-        #expect(RunCourse([]).meanLoss(after: 0, to: 0) == nil)
-        #expect(RunCourse([point(10, 1, nil, 10)]).meanLoss(after: 0, to: 10) == nil)
-        let table = try #require(
-            try Self.table(
-                "course",
-                [
-                    Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 1),
-                    Run(rule: "cabs", rate: 0.1, seed: 1, accuracy: 1),
-                ]))
-        #expect(table.head.prefix(4) == ["rule", "", "to 100", "to 200"])
-        #expect(
-            table.rows == [
-                ["cabs", "loss"] + Array(repeating: "0.400", count: 5) + Array(repeating: "0.200", count: 5),
-                ["cabs", "batch size"] + Array(repeating: "10", count: 5) + Array(repeating: "20", count: 5),
-            ])
-    }
-
-    private func point(_ examples: Int, _ seconds: Double, _ loss: Double?, _ batchSize: Double) -> RunCurve.Point {
-        RunCurve.Point(
-            examples: examples, trainingSeconds: seconds, loss: loss, batchSize: batchSize, testLoss: nil,
-            testAccuracy: nil, averageTestAccuracy: nil)
-    }
-
-    @Test func `runs of unlike length stand beside each other at equal numbers of examples`() throws {
-        let short = Run(
-            rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6,
-            curve: [(540, 1, 0.8, 16, nil), (600, 1, 0.5, 16, nil)])
-        let long = Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7)
-        let table = try #require(try Self.table("equal-examples", [long, short]))
-        #expect(table.head.prefix(5) == ["rule", "learning rate", "examples", "loss at 600", "loss at 1,000"])
-        #expect(
-            table.rows.map { Array($0.prefix(6)) } == [
-                ["constant:16", "0.1", "600", "0.500", "–", "0.600"],
-                ["cabs", "0.1", "1,000", "0.200", "0.200", "0.700"],
-            ])
-        #expect(try Self.table("equal-examples", [long, Run(rule: "constant:16", rate: 0.1, seed: 0)]) == nil)
-    }
-
     @Test func `where values are predicted the smaller loss is better`() throws {
         let runs = [
             Run(rule: "cabs", rate: 0.1, seed: 0, testLoss: 31.24),
             Run(rule: "constant:16", rate: 0.1, seed: 0, testLoss: 30),
         ]
-        let table = try #require(try Self.table("differences", runs))
+        let table = try #require(try KeptGrid.table("differences", runs))
         #expect(table.head.suffix(2) == ["test loss", "mean training loss of the run"])
         #expect(table.rows == [["constant:16", "0.1", "1", "1", "−1.2", "0.000"]])
-        #expect(try Self.table("results", runs)?.rows.map(\.[0]) == ["constant:16", "cabs"])
+        #expect(try KeptGrid.table("results", runs)?.rows.map(\.[0]) == ["constant:16", "cabs"])
     }
 
     @Test func `columns keep three digits`() {
@@ -314,19 +165,19 @@ import Testing
             Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
             Run(rule: "step:2:4", rate: 0.1, seed: 0, status: "diverged"),
         ]
-        #expect(try Self.table("differences", runs, options)?.caption.hasPrefix("Less cabs at 0.1") == true)
+        #expect(try KeptGrid.table("differences", runs, options)?.caption.hasPrefix("Less cabs at 0.1") == true)
         let others = [
             Run(rule: "constant:32", rate: 0.1, seed: 0, status: "diverged"), runs[0],
             Run(rule: "constant:64", rate: 0.1, seed: 0, accuracy: 0.7),
         ]
-        #expect(try Self.table("differences", others)?.caption.hasPrefix("Less constant:16 at 0.1") == true)
+        #expect(try KeptGrid.table("differences", others)?.caption.hasPrefix("Less constant:16 at 0.1") == true)
     }
 
     @Test func `grids of which results are left are not taken for repetitions`() throws {
         let folder = try TemporaryFolder()
-        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 0)], in: folder, as: "a")
-        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "b")
-        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "c")
+        _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 0)], in: folder, as: "a")
+        _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "b")
+        _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "c")
         func rules(_ names: String...) throws -> [String] {
             let runs = try RunCollection(names.map { folder.url.appending(path: $0).path }).runs
             return RunGroup.groups(of: runs).flatMap(\.rules).map(\.rule)
@@ -337,19 +188,9 @@ import Testing
     @Test(arguments: ["1152921504606846976,1,0.5,16,,,", "900,1,0.5,16,,,\n800,2,0.5,16,,,", "-1,1,0.5,16,,,"])
     func `a damaged curve is refused`(lines: String) throws {
         let folder = try TemporaryFolder()
-        _ = try Self.groups([Run(rule: "cabs", rate: 0.1, seed: 0)], in: folder)
+        _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 0)], in: folder)
         _ = try folder.write("examples\n\(lines)\n", as: "grid/curves/digits_mlp_cabs_0.1_0.csv")
         #expect(throws: TrainingError.self) { try RunCollection([folder.url.appending(path: "grid").path]) }
-    }
-
-    @Test(arguments: [(16, 1 << 60), (1 << 60, 32), (16, 8)])
-    func `damaged steps have no course`(size: Int, examples: Int) throws {
-        let folder = try TemporaryFolder()
-        func line(_ size: Int, _ examples: Int) -> String {
-            #"{"batch_size": \#(size), "loss": 1, "examples": \#(examples), "training_seconds": 1}"# + "\n"
-        }
-        let file = try folder.write(line(16, 16) + line(size, examples), as: "metrics.jsonl")
-        #expect(throws: TrainingError.self) { try RunCurve.points(ofSteps: file) }
     }
 
     @Test func `tables lie beside the page, and stand on it`() throws {
@@ -358,7 +199,7 @@ import Testing
             Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7),
             Run(rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6),
         ]
-        _ = try Self.groups(runs, in: folder)
+        _ = try KeptGrid.groups(runs, in: folder)
         let grid = folder.url.appending(path: "grid").path
         let report = try Report([grid], page: folder.url.appending(path: "page.html"))
         try report.write(with: PageTests.standIn())
