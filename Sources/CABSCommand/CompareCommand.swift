@@ -11,7 +11,8 @@ struct CompareCommand: AsyncParsableCommand {
         usage: "cabs compare <output> [<options>]",
         discussion: """
             The grid comes from a YAML file, from options, or from both. Called again with the same folder it goes on where it \
-            stopped: runs that have ended are not made again. Results are in results.csv; `cabs report` draws them. Options that \
+            stopped: runs that have ended are not made again. Called several times at once it makes as many runs at once, each on as many \
+            threads as --workers says. Results are in results.csv; `cabs report` draws them. Options that \
             the grid does not vary are those of `cabs train`, the same for all runs; those of a rule are given with the rules of a file.
             """)
 
@@ -66,31 +67,53 @@ struct CompareCommand: AsyncParsableCommand {
         if team.isFirst {
             WorkerNotice.print(workers: comparison.runs.compactMap(\.configuration.options.workers).max() ?? 1)
         }
-        for run in comparison.runs {
+        var (rest, left) = (comparison.runs, try await make(comparison.runs, of: comparison, display, team))
+        // What another process let go meanwhile.
+        while !left.isEmpty, left.count < rest.count {
+            (rest, left) = (left, try await make(left, of: comparison, display, team))
+        }
+        guard team.isFirst else { return }
+        try comparison.writeResults()
+        display.finish(
+            left.isEmpty
+                ? "all \(comparison.runs.count) runs have ended"
+                : "\(left.count) of \(comparison.runs.count) runs are being made by other processes; the others have ended"
+        )
+        try printResult(try ComparisonTable(comparison.results()).text)
+        try printResult("results \(comparison.url.appending(path: "results.csv").relativePath)")
+    }
+
+    /// Makes runs that have not ended, and tells which other processes are at.
+    private func make(
+        _ runs: [ComparisonGrid.Run], of comparison: Comparison, _ display: GridProgressDisplay, _ team: RankTeam?
+    ) async throws -> [ComparisonGrid.Run] {
+        var left: [ComparisonGrid.Run] = []
+        for run in runs {
             if try comparison.hasEnded(run) {
                 display.skip()
                 continue
             }
             display.begin(run)
             do {
-                try await comparison.make(run) {
+                let outcome = try await comparison.make(run) {
                     display.show($0)
                 } shouldStop: {
                     Interruption.isRequested
                 }
+                switch outcome {
+                case .made: break
+                case .madeBefore: display.skip()
+                case .inUse: left.append(run)
+                }
+                guard outcome == .made, team.isFirst else { continue }
             } catch is RunInterruption {
                 display.finish("stopped; the same command goes on from here")
                 throw ExitCode(Interruption.exitCode)
             }
-            guard team.isFirst else { continue }
             try comparison.writeResults()
             display.end(try comparison.directory(of: run).summary())
         }
-        guard team.isFirst else { return }
-        try comparison.writeResults()
-        display.finish("all \(comparison.runs.count) runs have ended")
-        try printResult(try ComparisonTable(comparison.results()).text)
-        try printResult("results \(comparison.url.appending(path: "results.csv").relativePath)")
+        return left
     }
 
     private func mergedGrid() throws -> ComparisonGrid {

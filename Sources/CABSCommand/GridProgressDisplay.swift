@@ -8,6 +8,7 @@ final class GridProgressDisplay {
     private let line: TerminalLine
     private let start = ContinuousClock.now
     private var skippedCount = 0
+    private var hasToldOfSkipped = false
     /// Runs that have ended since the start.
     private var endedCount = 0
     private var current: (run: ComparisonGrid.Run, number: Int)?
@@ -21,7 +22,8 @@ final class GridProgressDisplay {
     func skip() { skippedCount += 1 }
 
     func begin(_ run: ComparisonGrid.Run) {
-        if skippedCount > 0, endedCount == 0 {
+        if skippedCount > 0, endedCount == 0, !hasToldOfSkipped {
+            hasToldOfSkipped = true
             line.print("\(skippedCount) of \(runCount) runs were made before")
         }
         current = (run, skippedCount + endedCount + 1)

@@ -118,4 +118,34 @@ import Testing
             #expect(lines.count { $0.contains("test_loss") } == 5)
         }
     }
+
+    @Test func `several processes share a grid, and make each run once`() throws {
+        try CommandTests.withFolder { folder in
+            func call(_ name: String) -> String {
+                "'\(CommandTests.program.path)' compare \(name) --dataset digits --model logistic-regression --rules constant:8,constant:16 "
+                    + "--learning-rates 0.1,0.2 --seeds 0,1,2 --epochs 1 --workers 1"
+            }
+            let script = """
+                for i in 1 2 3 4; do \(call("shared")) >output$i 2>errors$i || touch failed & done; wait
+                \(call("alone")) >/dev/null 2>&1
+                """
+            _ = try CommandTests.run(["-c", script], of: URL(filePath: "/bin/bash"), in: folder)
+            func text(_ name: String) throws -> String {
+                try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+            }
+            let errors = try (1...4).map { try text("errors\($0)") }.joined()
+            #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "failed").path), "\(errors)")
+            let outputs = try (1...4).map { try text("output\($0)") }.joined()
+            let made = outputs.matches(of: /rate [0-9.]+ seed [0-9]  test accuracy/)
+            #expect(made.count == 12, "\(outputs)")
+            // All but the seconds.
+            func results(_ name: String) throws -> [Substring] {
+                try text("\(name)/results.csv").split(separator: "\n").map { $0.prefix(upTo: $0.lastIndex(of: ",")!) }
+            }
+            #expect(try results("shared").count == 13 && results("shared") == results("alone"))
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "shared/curves").path).count
+                    == 12)
+        }
+    }
 }

@@ -195,7 +195,7 @@ import Testing
         #expect(html.contains("2 of 6 runs diverged"))
         #expect(html.contains("cabs train --config runs/digits_mlp_cabs_0.2_0/config.yaml"))
         let found = try FileManager.default.contentsOfDirectory(atPath: grid.path)
-        #expect(Set(found) == ["grid.yaml", "runs", "page.html", "page-figures", "page-tables"])
+        #expect(Set(found) == ["grid.yaml", "runs", "page.html", "page-figures", "page-tables", "lock"])
     }
 
     @Test(.enabled(if: (try? Gnuplot()) != nil, "gnuplot is not installed"))

@@ -1,4 +1,4 @@
-import CABSTraining
+@testable import CABSTraining
 import Foundation
 import Testing
 
@@ -131,6 +131,26 @@ import Testing
         #expect(results.map(\.summary.status) == [.finished, .finished, .diverged, .diverged])
         #expect(results[1].summary.testAccuracy != nil && results[3].summary.testAccuracy == nil)
         #expect(results[0].summary.examples == 700 && results[3].summary.examples < 700)
+    }
+
+    @Test func `a run that another process is at is left to it`() async throws {
+        let folder = try TemporaryFolder()
+        let comparison = try Comparison(Self.grid(), in: folder.url)
+        let run = comparison.runs[0]
+        try FileManager.default.createDirectory(
+            at: comparison.directory(of: run).url, withIntermediateDirectories: true)
+        var lock: RunLock? = try RunLock(comparison.directory(of: run).url)
+        #expect(try await comparison.make(run) == .inUse)
+        #expect(try await comparison.make(comparison.runs[1]) == .made)
+        withExtendedLifetime(lock) {}
+        lock = nil
+        #expect(try await comparison.make(run) == .made)
+        #expect(try await comparison.make(run) == .madeBefore)
+        // A process that has made the folder, and not yet written the grid.
+        let begun = folder.url.appending(path: "begun")
+        try FileManager.default.createDirectory(at: begun, withIntermediateDirectories: true)
+        for name in ["lock", ".grid.yaml.partial"] { try Data().write(to: begun.appending(path: name)) }
+        #expect(try Comparison(Self.grid(), in: begun).runs.count == 4)
     }
 
     @Test func `an interrupted run goes on where it stopped`() async throws {

@@ -3,7 +3,8 @@ import Foundation
 
 /// A folder with the runs of a grid: `grid.yaml`, `runs/` with a folder for each run, `curves/` with a file for each, and `results.csv`.
 ///
-/// A run that has ended, well or not, is never made again; one that was interrupted goes on at its last checkpoint.
+/// A run that has ended, well or not, is never made again; one that was interrupted goes on at its last checkpoint. Several processes may work on
+/// one folder, each on runs that none of the others is at.
 public struct Comparison: Sendable {
     /// The folder.
     public let url: URL
@@ -34,21 +35,26 @@ public struct Comparison: Sendable {
             return
         }
         let gridFile = url.appending(path: Self.gridFileName)
-        if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path), !contents.isEmpty {
+        // What another process has written that is about to write the grid.
+        let beginnings = [RunLock.fileName, DurableFile.temporary(for: gridFile).lastPathComponent]
+        if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path),
+            contents.contains(where: { !beginnings.contains($0) })
+        {
             guard FileManager.default.fileExists(atPath: gridFile.path) else {
                 throw TrainingError.outputExists(path: url.path)
             }
         }
+        do {
+            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        } catch {
+            throw TrainingError.unwritable(path: url.path, reason: error.localizedDescription)
+        }
+        let lock = try RunLock(url, waits: true)
+        defer { withExtendedLifetime(lock) {} }
         let earlier =
             FileManager.default.fileExists(atPath: gridFile.path) ? try ComparisonGrid(contentsOf: gridFile) : nil
         let grid = grid.settled(after: earlier, isShared: team != nil)
         runs = try grid.runs(isShared: team != nil)
-        do {
-            try FileManager.default.createDirectory(
-                at: url.appending(path: "runs"), withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError.unwritable(path: url.path, reason: error.localizedDescription)
-        }
         try DurableFile.write(Data(ConfigurationFile.text(of: grid).utf8), to: gridFile)
         for run in runs { try checkOptions(of: run) }
         _ = try team?.broadcast(ConfigurationFile.text(of: grid))
@@ -85,22 +91,56 @@ public struct Comparison: Sendable {
         return try team.broadcast(directory(of: run).summary() != nil)
     }
 
-    /// Makes a run, from its beginning or its last checkpoint. One that diverges is recorded as such.
+    /// What became of a run that was to be made.
+    public enum Outcome: Sendable, Hashable {
+        /// It was made to its end.
+        case made
+        /// It had ended before.
+        case madeBefore
+        /// Another process is at it.
+        case inUse
+    }
+
+    /// Makes a run, from its beginning or its last checkpoint, unless it has ended or another process is at it. One that diverges is recorded as such.
     ///
     /// - Parameters:
     ///   - run: The run.
     ///   - onEvent: Called after each step, evaluation and checkpoint.
     ///   - shouldStop: Asked after each step: whether to stop, with a checkpoint.
     /// - Throws: ``RunInterruption``, and what setting up and making a run throw, but for divergence.
-    public func make(
+    @discardableResult public func make(
         _ run: ComparisonGrid.Run, onEvent: (TrainingRun.Event) -> Void = { _ in },
         shouldStop: () -> Bool = { false }
-    ) async throws {
+    ) async throws -> Outcome {
+        let prepared: TrainingRun
         do {
-            _ = try await prepare(run, onEvent).run(onEvent: onEvent, shouldStop: shouldStop)
+            guard let run = try await takeUp(run, onEvent) else { return .madeBefore }
+            prepared = run
+        } catch TrainingError.inUse where team == nil {
+            return .inUse
+        }
+        do {
+            _ = try await prepared.run(onEvent: onEvent, shouldStop: shouldStop)
         } catch let error as TrainingError {
             guard case .diverged = error else { throw error }
         }
+        return .made
+    }
+
+    /// The run, whose folder this process has from here on; nothing where it has ended. One process after the other does this, or they could take
+    /// an ended run up again, or remove what another is about to begin.
+    private func takeUp(
+        _ run: ComparisonGrid.Run, _ onEvent: (TrainingRun.Event) -> Void
+    ) async throws -> TrainingRun? {
+        let lock = team.isFirst ? try RunLock(url, waits: true) : nil
+        defer { withExtendedLifetime(lock) {} }
+        let folder = directory(of: run).url
+        if team.isFirst, FileManager.default.fileExists(atPath: folder.path) {
+            // Whoever makes the run has this lock to its end; only without it the question that follows has an answer that lasts.
+            let probe = try RunLock(folder)
+            withExtendedLifetime(probe) {}
+        }
+        return try hasEnded(run) ? nil : await prepare(run, onEvent)
     }
 
     private func prepare(
@@ -179,6 +219,8 @@ public struct Comparison: Sendable {
     ///
     /// - Throws: ``TrainingError``.
     public func writeResults() throws(TrainingError) {
+        let lock = try RunLock(url, waits: true)
+        defer { withExtendedLifetime(lock) {} }
         for run in runs where !FileManager.default.fileExists(atPath: curveFile(of: run).path) {
             guard try directory(of: run).summary() != nil else { continue }
             let file = curveFile(of: run)

@@ -19,7 +19,7 @@ package enum DurableFile {
             }
             return
         }
-        let temporary = file.deletingLastPathComponent().appending(path: ".\(file.lastPathComponent).partial")
+        let temporary = temporary(for: file)
         do throws(SystemCallError) {
             try write(data, to: .file(temporary))
             try temporary.moveDurably(to: file)
@@ -27,6 +27,11 @@ package enum DurableFile {
             unlink(temporary.path)
             throw .unwritable(path: file.path, reason: error.reason)
         }
+    }
+
+    /// The file beside it.
+    static func temporary(for file: URL) -> URL {
+        file.deletingLastPathComponent().appending(path: ".\(file.lastPathComponent).partial")
     }
 
     private static func write(_ data: Data, to place: OutputPlace) throws(SystemCallError) {

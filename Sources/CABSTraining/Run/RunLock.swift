@@ -11,15 +11,20 @@ final class RunLock: Sendable {
 
     /// Locks a folder.
     ///
+    /// - Parameters:
+    ///   - folder: The folder.
+    ///   - waits: Whether to wait for as long as another process has it.
     /// - Throws: ``TrainingError/inUse(path:by:)`` where another process has it, ``TrainingError/unwritable(path:reason:)`` where
     ///   the folder cannot be written.
-    init(_ folder: URL) throws(TrainingError) {
+    init(_ folder: URL, waits: Bool = false) throws(TrainingError) {
         let path = folder.appending(path: Self.fileName).path
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw .unwritable(path: path, reason: String(cString: strerror(errno)))
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        var result: Int32
+        repeat { result = flock(descriptor, waits ? LOCK_EX : LOCK_EX | LOCK_NB) } while result != 0 && errno == EINTR
+        guard result == 0 else {
             close(descriptor)
             let holder = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
             throw .inUse(path: folder.path, by: holder.isEmpty ? "another process" : holder)
