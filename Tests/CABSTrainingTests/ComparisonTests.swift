@@ -160,7 +160,7 @@ import Testing
         let comparison = try Comparison(grid, in: folder.url)
         func steps(stoppingAfter count: Int) async throws -> [Int] {
             var made: [Int] = []
-            try? await comparison.make(comparison.runs[0]) {
+            _ = try? await comparison.make(comparison.runs[0]) {
                 if case .step(let step, _) = $0 { made.append(step.index) }
             } shouldStop: {
                 made.count == count
