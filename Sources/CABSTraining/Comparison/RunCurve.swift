@@ -7,8 +7,8 @@ import Foundation
 public enum RunCurve {
     /// The largest number of lines.
     static let pointCount = 150
-    // Of examples, in a file that is not damaged; sums and products of some hundred have room beside it.
-    private static let largestCount = 1 << 50
+    // In files that are not damaged: so many that sums over a run have room beside them.
+    private static let (largestCount, largestBatch) = (1 << 50, 1 << 40)
 
     /// A line: a part of the run.
     public struct Point: Sendable, Hashable {
@@ -36,7 +36,8 @@ public enum RunCurve {
         var last = 0
         return try CSVText.lines(text).dropFirst().map { values throws(TrainingError) in
             guard values.count == columns.count, let examples = Int(values[0]), let seconds = Double(values[1]),
-                let size = Double(values[3]), (1...0x1p40).contains(size), (last...largestCount).contains(examples)
+                let size = Double(values[3]), (1...Double(largestBatch)).contains(size),
+                (last...largestCount).contains(examples)
             else {
                 throw .unreadable(
                     path: file.path, reason: "\"\(values.joined(separator: ","))\" is no point of a curve")
@@ -105,7 +106,7 @@ public enum RunCurve {
         }
         var before = 0
         for line in lines {
-            guard (1...largestCount).contains(line.batchSize), (before...largestCount).contains(line.examples) else {
+            guard (1...largestBatch).contains(line.batchSize), (before...largestCount).contains(line.examples) else {
                 throw .unreadable(path: metrics.path, reason: "step with \(line.examples) examples after \(before)")
             }
             before = line.examples
