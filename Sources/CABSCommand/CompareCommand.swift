@@ -102,14 +102,18 @@ struct CompareCommand: AsyncParsableCommand {
                 }
                 switch outcome {
                 case .made: break
-                case .madeBefore: display.skip()
-                case .inUse: left.append(run)
+                case .madeBefore:
+                    display.skip()
+                    continue
+                case .inUse:
+                    left.append(run)
+                    continue
                 }
-                guard outcome == .made, team.isFirst else { continue }
             } catch is RunInterruption {
                 display.finish("stopped; the same command goes on from here")
                 throw ExitCode(Interruption.exitCode)
             }
+            guard team.isFirst else { continue }
             try comparison.writeResults()
             display.end(try comparison.directory(of: run).summary())
         }
