@@ -18,11 +18,7 @@ struct BenchmarkWork {
     /// - Returns: The file, named after the model and the batch size.
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
     func write(to folder: URL) throws -> URL {
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError.unwritable(path: folder.path, reason: error.localizedDescription)
-        }
+        try OutputFolder.make(at: folder)
         let file = folder.appending(path: "\(name)-\(batchSize).safetensors")
         let layers = try JSONEncoder().encode(model.definition.map { LayerConfiguration($0) })
         let batch = RandomBatch(model, count: batchSize)

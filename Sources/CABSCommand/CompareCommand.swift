@@ -89,13 +89,10 @@ struct CompareCommand: AsyncParsableCommand {
     ) async throws -> [ComparisonGrid.Run] {
         var left: [ComparisonGrid.Run] = []
         for run in runs {
-            if try comparison.hasEnded(run) {
-                display.skip()
-                continue
-            }
-            display.begin(run)
             do {
                 let outcome = try await comparison.make(run) {
+                    display.begin(run)
+                } onEvent: {
                     display.show($0)
                 } shouldStop: {
                     Interruption.isRequested

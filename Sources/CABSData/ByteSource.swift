@@ -20,7 +20,7 @@ struct ByteSource: ~Copyable {
         do {
             data = try Data(contentsOf: file, options: .mappedIfSafe)
         } catch {
-            throw .unreadable(file: file.path, reason: error.localizedDescription)
+            throw .unreadable(file: file.path, reason: error.systemReason)
         }
         try self.init(data, name: file.path)
     }

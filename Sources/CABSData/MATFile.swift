@@ -114,7 +114,7 @@ struct MATFile {
         do {
             data = try Data(contentsOf: file, options: .mappedIfSafe)
         } catch {
-            throw .unreadable(file: file.path, reason: error.localizedDescription)
+            throw .unreadable(file: file.path, reason: error.systemReason)
         }
         // Version 1, little-endian. Format 7.3, which is HDF5, has version 2.
         guard data.count >= headerCount, data[124..<128].elementsEqual([0, 1, UInt8(ascii: "I"), UInt8(ascii: "M")])

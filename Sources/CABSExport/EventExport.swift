@@ -1,3 +1,4 @@
+import CABSData
 import CABSTraining
 import Foundation
 
@@ -23,11 +24,7 @@ public struct EventExport {
         if others.contains(where: { $0.contains("tfevents") && $0 != name }) {
             throw ExportError.exists(path: folder.path)
         }
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError.unwritable(path: folder.path, reason: error.localizedDescription)
-        }
+        try OutputFolder.make(at: folder)
         let attributes = try? FileManager.default.attributesOfItem(atPath: run.configurationFile.path)
         let began = (attributes?[.modificationDate] as? Date) ?? Date()
         start = began.timeIntervalSince1970
@@ -51,7 +48,7 @@ public struct EventExport {
             try handle.seek(toOffset: position)
             data = try handle.readToEnd() ?? Data()
         } catch {
-            throw .unreadable(path: run.metricsFile.path, reason: error.localizedDescription)
+            throw .unreadable(path: run.metricsFile.path, reason: error.systemReason)
         }
         // The last line may be half written.
         guard let end = data.lastIndex(of: UInt8(ascii: "\n")) else { return hasEnded }

@@ -1,3 +1,4 @@
+import CABSData
 import CABSTraining
 import CChecksum
 import Foundation
@@ -30,7 +31,7 @@ struct EventFile {
             withUnsafeBytes(of: UInt64(data.count).littleEndian) { length.append(contentsOf: $0) }
             try handle.write(contentsOf: length + Self.maskedChecksum(length) + data + Self.maskedChecksum(data))
         } catch {
-            throw .unwritable(path: path, reason: error.localizedDescription)
+            throw .unwritable(path: path, reason: error.systemReason)
         }
     }
 

@@ -45,11 +45,7 @@ public struct HuggingFaceFolder {
         guard contents?.isEmpty ?? !FileManager.default.fileExists(atPath: folder.path) else {
             throw ExportError.exists(path: folder.path)
         }
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError.unwritable(path: folder.path, reason: error.localizedDescription)
-        }
+        try OutputFolder.make(at: folder)
         try Safetensors.write(
             parameters, metadata: ["format": "pt"], to: folder.appending(path: "model.safetensors"))
         for (name, content) in files { try DurableFile.write(content, to: folder.appending(path: name)) }

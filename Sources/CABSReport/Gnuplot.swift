@@ -1,3 +1,4 @@
+import CABSTraining
 import Foundation
 
 /// The program that draws figures.
@@ -18,18 +19,14 @@ struct Gnuplot: Sendable {
     /// Draws a figure.
     ///
     /// - Returns: The figure as SVG.
-    /// - Throws: ``ReportError``.
+    /// - Throws: ``ReportError/gnuplotFailed(figure:reason:)``, `TrainingError/unwritable(path:reason:)`.
     func draw(_ figure: Figure) throws -> Data {
         // Files and no pipes: one could be full while the other is waited for, or end this program by a signal.
         let folder = FileManager.default.temporaryDirectory.appending(path: "cabs-figure-\(UUID().uuidString)")
         let files = ["script", "image", "errors"].map { folder.appending(path: $0) }
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
-            try Data(GnuplotScript(figure).text.utf8).write(to: files[0])
-        } catch {
-            throw ReportError.unwritable(path: folder.path, reason: error.localizedDescription)
-        }
+        try OutputFolder.make(at: folder)
         defer { try? FileManager.default.removeItem(at: folder) }
+        try DurableFile.write(Data(GnuplotScript(figure).text.utf8), to: files[0])
         let exit: Int32
         switch run(input: files[0], output: files[1], errors: files[2]) {
         case .success(let status): exit = status

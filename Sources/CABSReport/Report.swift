@@ -64,7 +64,7 @@ public struct Report: Sendable {
 
     /// Draws the figures and writes everything.
     ///
-    /// - Throws: ``ReportError``.
+    /// - Throws: ``ReportError`` where a figure cannot be drawn, `TrainingError/unwritable(path:reason:)`.
     public func write() throws { try write(with: Gnuplot()) }
 
     func write(with gnuplot: Gnuplot) throws {
@@ -72,11 +72,7 @@ public struct Report: Sendable {
             collection.runs.map { ($0.rule, $0.batchSizeRule) }
                 + collection.runs.flatMap(\.shadows).map { ($0, Self.rule($0)) })
         for folder in [figureFolder, tableFolder].compactMap(\.self) {
-            do {
-                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            } catch {
-                throw ReportError.unwritable(path: folder.path, reason: error.localizedDescription)
-            }
+            try OutputFolder.make(at: folder)
         }
         let sections = try groups.map { group, tables in
             var figures =
@@ -98,17 +94,17 @@ public struct Report: Sendable {
             folder: figureFolder?.deletingLastPathComponent() ?? URL(filePath: ".")
         ).html
         try writeTables()
-        try Self.write(Data(html.utf8), to: page)
+        try DurableFile.write(Data(html.utf8), to: page)
     }
 
     /// Writes each table into its file. What an earlier report had, and this one has not, goes.
-    private func writeTables() throws(ReportError) {
+    private func writeTables() throws(TrainingError) {
         guard let tableFolder else { return }
         for (group, tables) in groups {
             for kind in TextTable.Kind.allCases {
                 let file = tableFolder.appending(path: "\(fileName(kind.rawValue, of: group)).md")
                 if let table = tables.first(where: { $0.kind == kind }) {
-                    try Self.write(Data(table.markdown.utf8), to: file)
+                    try DurableFile.write(Data(table.markdown.utf8), to: file)
                 } else {
                     try? FileManager.default.removeItem(at: file)
                 }
@@ -124,20 +120,11 @@ public struct Report: Sendable {
     /// Draws a figure, also into its file.
     private func draw(_ figure: Figure, with gnuplot: Gnuplot) throws -> Data {
         let image = try gnuplot.draw(figure)
-        if let figureFolder { try Self.write(image, to: figureFolder.appending(path: "\(figure.name).svg")) }
+        if let figureFolder { try DurableFile.write(image, to: figureFolder.appending(path: "\(figure.name).svg")) }
         return image
     }
 
     private static func rule(_ text: String) -> BatchSizeRule? { try? BatchSizeRule(text) }
-
-    private static func write(_ data: Data, to file: URL) throws(ReportError) {
-        do {
-            try DurableFile.write(data, to: file)
-        } catch {
-            guard case .unwritable(let path, let reason) = error else { preconditionFailure("\(error)") }
-            throw .unwritable(path: path, reason: reason)
-        }
-    }
 }
 
 /// A group of runs with its figures as SVG, and the tables that compare its rules.

@@ -12,8 +12,6 @@ public enum ReportError: Error, Hashable, CustomStringConvertible {
     case gnuplotMissing
     /// gnuplot refused a figure.
     case gnuplotFailed(figure: String, reason: String)
-    /// A file cannot be written.
-    case unwritable(path: String, reason: String)
 
     /// What is wrong, and what to do.
     public var description: String {
@@ -32,8 +30,6 @@ public enum ReportError: Error, Hashable, CustomStringConvertible {
                 + "`brew install gnuplot`"
         case .gnuplotFailed(let figure, let reason):
             "gnuplot did not draw \(figure): \(reason)"
-        case .unwritable(let path, let reason):
-            "cannot write \(path): \(reason)"
         }
     }
 }

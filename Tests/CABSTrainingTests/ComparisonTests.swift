@@ -161,6 +161,7 @@ import Testing
         func steps(stoppingAfter count: Int) async throws -> [Int] {
             var made: [Int] = []
             _ = try? await comparison.make(comparison.runs[0]) {
+            } onEvent: {
                 if case .step(let step, _) = $0 { made.append(step.index) }
             } shouldStop: {
                 made.count == count

@@ -62,6 +62,16 @@ import Testing
         #expect(try directory.newestParameters { _ in }.stage.progress.stepCount == 44)
     }
 
+    @Test func `why a folder cannot be made is said in the system's words`() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "file")
+        try Data().write(to: file)
+        for (name, reason) in [("", "File exists"), ("/below", "Not a directory")] {
+            let url = URL(filePath: file.path + name)
+            #expect(throws: TrainingError.unwritable(path: url.path, reason: reason)) { try OutputFolder.make(at: url) }
+        }
+    }
+
     private static func grid(workers: Int?) -> ComparisonGrid {
         var grid = ComparisonGrid(rules: [.init("constant:32")], learningRates: [0.1])
         var options = TrainingOptions()

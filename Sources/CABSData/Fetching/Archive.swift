@@ -20,7 +20,7 @@ struct Archive: Sendable {
         do {
             try FileManager.default.createDirectory(at: workspace, withIntermediateDirectories: true)
         } catch {
-            throw .unwritable(path: workspace.path, reason: error.localizedDescription)
+            throw .unwritable(path: workspace.path, reason: error.systemReason)
         }
         try runTar(in: workspace)
         let folders = [workspace] + Self.folders(in: workspace)
@@ -45,7 +45,7 @@ struct Archive: Sendable {
             try process.run()
             text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         } catch {
-            throw .notUnpacked(archive: file.path, reason: error.localizedDescription)
+            throw .notUnpacked(archive: file.path, reason: error.systemReason)
         }
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {

@@ -43,7 +43,7 @@ public struct DatasetFetcher: Sendable {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
-            throw .unwritable(path: folder.path, reason: error.localizedDescription)
+            throw .unwritable(path: folder.path, reason: error.systemReason)
         }
         for file in source.files { try await fetch(file, report: report) }
     }

@@ -107,7 +107,7 @@ struct PictureFile {
         } catch let error as DatasetError {
             throw error
         } catch {
-            throw .unusablePicture(file: file.path, reason: error.localizedDescription)
+            throw .unusablePicture(file: file.path, reason: error.systemReason)
         }
         var header = cpc_header()
         let message = message

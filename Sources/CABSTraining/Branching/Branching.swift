@@ -89,11 +89,7 @@ public struct Branching: Sendable {
         {
             throw TrainingError.outputExists(path: url.path)
         }
-        do {
-            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError.unwritable(path: url.path, reason: error.localizedDescription)
-        }
+        try OutputFolder.make(at: url)
         (self.url, self.point, lock) = (url, point, try RunLock(url))
         let found = try Setting(point, named: name, request)
         if let earlier { try found.check(continues: earlier) }

@@ -44,11 +44,7 @@ public struct Comparison: Sendable {
                 throw TrainingError.outputExists(path: url.path)
             }
         }
-        do {
-            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError.unwritable(path: url.path, reason: error.localizedDescription)
-        }
+        try OutputFolder.make(at: url)
         let lock = try RunLock(url, waits: true)
         defer { withExtendedLifetime(lock) {} }
         let earlier =
@@ -86,7 +82,7 @@ public struct Comparison: Sendable {
     }
 
     /// Whether a run has come to its end. Of several ranks all must ask.
-    public func hasEnded(_ run: ComparisonGrid.Run) throws -> Bool {
+    func hasEnded(_ run: ComparisonGrid.Run) throws -> Bool {
         guard let team else { return try directory(of: run).summary() != nil }
         return try team.broadcast(directory(of: run).summary() != nil)
     }
@@ -105,16 +101,17 @@ public struct Comparison: Sendable {
     ///
     /// - Parameters:
     ///   - run: The run.
+    ///   - onBegin: Called when it is certain that the run will be made, before its data are read.
     ///   - onEvent: Called after each step, evaluation and checkpoint.
     ///   - shouldStop: Asked after each step: whether to stop, with a checkpoint.
     /// - Throws: ``RunInterruption``, and what setting up and making a run throw, but for divergence.
     @discardableResult public func make(
-        _ run: ComparisonGrid.Run, onEvent: (TrainingRun.Event) -> Void = { _ in },
+        _ run: ComparisonGrid.Run, onBegin: () -> Void = {}, onEvent: (TrainingRun.Event) -> Void = { _ in },
         shouldStop: () -> Bool = { false }
     ) async throws -> Outcome {
         let prepared: TrainingRun
         do {
-            guard let run = try await takeUp(run, onEvent) else { return .madeBefore }
+            guard let run = try await takeUp(run, onBegin, onEvent) else { return .madeBefore }
             prepared = run
         } catch TrainingError.inUse where team == nil {
             return .inUse
@@ -130,7 +127,7 @@ public struct Comparison: Sendable {
     /// The run, whose folder this process has from here on; nothing where it has ended. One process after the other does this, or they could take
     /// an ended run up again, or remove what another is about to begin.
     private func takeUp(
-        _ run: ComparisonGrid.Run, _ onEvent: (TrainingRun.Event) -> Void
+        _ run: ComparisonGrid.Run, _ onBegin: () -> Void, _ onEvent: (TrainingRun.Event) -> Void
     ) async throws -> TrainingRun? {
         let lock = team.isFirst ? try RunLock(url, waits: true) : nil
         defer { withExtendedLifetime(lock) {} }
@@ -140,7 +137,9 @@ public struct Comparison: Sendable {
             let probe = try RunLock(folder)
             withExtendedLifetime(probe) {}
         }
-        return try hasEnded(run) ? nil : await prepare(run, onEvent)
+        if try hasEnded(run) { return nil }
+        onBegin()
+        return try await prepare(run, onEvent)
     }
 
     private func prepare(
@@ -224,12 +223,7 @@ public struct Comparison: Sendable {
         for run in runs where !FileManager.default.fileExists(atPath: curveFile(of: run).path) {
             guard try directory(of: run).summary() != nil else { continue }
             let file = curveFile(of: run)
-            do {
-                try FileManager.default.createDirectory(
-                    at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            } catch {
-                throw .unwritable(path: file.path, reason: error.localizedDescription)
-            }
+            try OutputFolder.make(at: file.deletingLastPathComponent())
             let points = try RunCurve.points(ofSteps: directory(of: run).metricsFile)
             try DurableFile.write(Data(RunCurve.text(points).utf8), to: file)
         }

@@ -1,3 +1,4 @@
+import CABSData
 import Foundation
 
 /// A run's course in few lines, for whoever keeps the results of a grid and not its folders: `curves/<run>.csv` beside `results.csv`.
@@ -102,7 +103,7 @@ public enum RunCurve {
             let data = try Data(contentsOf: metrics, options: .mappedIfSafe)
             lines = try data.split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Line.self, from: $0) }
         } catch {
-            throw .unreadable(path: metrics.path, reason: error.localizedDescription)
+            throw .unreadable(path: metrics.path, reason: error.systemReason)
         }
         var before = 0
         for line in lines {

@@ -10,10 +10,12 @@ package enum JSONFile {
         return try encoder.encode(value) + Data("\n".utf8)
     }
 
-    /// Reads a value whose keys are named as its properties are, but for the case.
-    static func decode<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+    /// Reads a value whose keys are named as its properties are, but for the case, or otherwise as `keys` says.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from data: Data, keys: JSONDecoder.KeyDecodingStrategy = .convertFromSnakeCase
+    ) throws -> Value {
         let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        decoder.keyDecodingStrategy = keys
         return try decoder.decode(type, from: data)
     }
 }

@@ -1,3 +1,4 @@
+import CABSData
 import Foundation
 
 /// A file that grows by whole lines.
@@ -23,7 +24,7 @@ struct LineFile {
         } catch let error as TrainingError {
             throw error
         } catch {
-            throw .unwritable(path: file.path, reason: error.localizedDescription)
+            throw .unwritable(path: file.path, reason: error.systemReason)
         }
     }
 
@@ -38,7 +39,7 @@ struct LineFile {
         do {
             try handle.write(contentsOf: line)
         } catch {
-            throw .unwritable(path: path, reason: error.localizedDescription)
+            throw .unwritable(path: path, reason: error.systemReason)
         }
     }
 
@@ -50,7 +51,7 @@ struct LineFile {
             try handle.synchronize()
             return try handle.offset()
         } catch {
-            throw .unwritable(path: path, reason: error.localizedDescription)
+            throw .unwritable(path: path, reason: error.systemReason)
         }
     }
 }

@@ -31,7 +31,7 @@ public enum Safetensors {
         do {
             data = try Data(contentsOf: file, options: .mappedIfSafe)
         } catch {
-            throw .unreadable(path: file.path, reason: error.localizedDescription)
+            throw .unreadable(path: file.path, reason: error.systemReason)
         }
         return try contents(of: data, named: file.path)
     }

@@ -1,3 +1,4 @@
+import CABSData
 import CABSNetwork
 import Foundation
 import Yams
@@ -47,7 +48,7 @@ enum ConfigurationFile {
             let handle = try FileHandle(forReadingFrom: file)
             data = try handle.readToEnd() ?? Data()
         } catch {
-            throw .unreadable(path: file.path, reason: error.localizedDescription)
+            throw .unreadable(path: file.path, reason: error.systemReason)
         }
         if data.starts(with: [0xff, 0xfe]) || data.starts(with: [0xfe, 0xff]) || data.contains(0) {
             throw .invalidConfiguration(file: file.path, reason: "it is in UTF-16, or no text; save it in UTF-8")

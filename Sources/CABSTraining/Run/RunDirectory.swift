@@ -56,12 +56,12 @@ public struct RunDirectory: Sendable {
         } else if FileManager.default.fileExists(atPath: url.path) {
             throw .outputExists(path: url.path)
         }
+        try OutputFolder.make(at: url)
         do {
-            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
             // Fails where another run has just made it: the folder is that run's.
             try FileManager.default.createDirectory(at: checkpointFolder, withIntermediateDirectories: false)
         } catch {
-            throw .unwritable(path: url.path, reason: error.localizedDescription)
+            throw .unwritable(path: url.path, reason: error.systemReason)
         }
         try writeConfiguration(configuration)
     }
@@ -129,7 +129,7 @@ public struct RunDirectory: Sendable {
             do {
                 try FileManager.default.removeItem(at: file)
             } catch {
-                throw .unwritable(path: file.path, reason: error.localizedDescription)
+                throw .unwritable(path: file.path, reason: error.systemReason)
             }
         }
     }
@@ -142,11 +142,7 @@ public struct RunDirectory: Sendable {
         formatter.dateFormat = "yyyyMMdd-HHmmss"
         let stem = "\(configuration.dataset.rawValue)-\(configuration.model.name)-\(formatter.string(from: Date()))"
         let parent = URL(filePath: "runs")
-        do {
-            try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
-        } catch {
-            throw .unwritable(path: parent.path, reason: error.localizedDescription)
-        }
+        try OutputFolder.make(at: parent)
         for number in 1...10_000 {
             let url = parent.appending(path: number == 1 ? stem : "\(stem)-\(number)")
             do {
@@ -157,7 +153,7 @@ public struct RunDirectory: Sendable {
             } catch CocoaError.fileWriteFileExists {
                 continue
             } catch {
-                throw .unwritable(path: url.path, reason: error.localizedDescription)
+                throw .unwritable(path: url.path, reason: error.systemReason)
             }
         }
         throw .outputExists(path: parent.appending(path: stem).path)
@@ -167,12 +163,7 @@ public struct RunDirectory: Sendable {
     ///
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
     public func summary() throws(TrainingError) -> RunSummary? {
-        guard let data = try? Data(contentsOf: summaryFile) else { return nil }
-        do {
-            return try JSONFile.decode(RunSummary.self, from: data)
-        } catch {
-            throw .unreadable(path: summaryFile.path, reason: "it is not a run's summary")
-        }
+        try read(summaryFile, "a run's summary")
     }
 
     /// Reads where the run diverged; nothing where it did not, or that is not to be read.
@@ -183,7 +174,10 @@ public struct RunDirectory: Sendable {
     /// Reads what the network must be given; nothing in runs of versions that did not note it.
     ///
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
-    public func input() throws(TrainingError) -> InputDescription? { try read(inputFile, "a description of inputs") }
+    public func input() throws(TrainingError) -> InputDescription? {
+        // It names its keys itself, as files of other programs have them too.
+        try read(inputFile, "a description of inputs", keys: .useDefaultKeys)
+    }
 
     /// Reads what the network takes for what; nothing where that was not asked for.
     ///
@@ -194,18 +188,15 @@ public struct RunDirectory: Sendable {
     ///
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
     public func measurement() throws(TrainingError) -> GradientMeasurement? {
-        guard let data = try? Data(contentsOf: measurementFile) else { return nil }
-        do {
-            return try JSONFile.decode(GradientMeasurement.self, from: data)
-        } catch {
-            throw .unreadable(path: measurementFile.path, reason: "it is not a measurement of gradients")
-        }
+        try read(measurementFile, "a measurement of gradients")
     }
 
-    private func read<Value: Decodable>(_ file: URL, _ what: String) throws(TrainingError) -> Value? {
+    private func read<Value: Decodable>(
+        _ file: URL, _ what: String, keys: JSONDecoder.KeyDecodingStrategy = .convertFromSnakeCase
+    ) throws(TrainingError) -> Value? {
         guard let data = try? Data(contentsOf: file) else { return nil }
         do {
-            return try JSONDecoder().decode(Value.self, from: data)
+            return try JSONFile.decode(Value.self, from: data, keys: keys)
         } catch {
             throw .unreadable(path: file.path, reason: "it is not \(what)")
         }
@@ -247,80 +238,4 @@ public struct RunDirectory: Sendable {
         }
         try DurableFile.write(data, to: file)
     }
-}
-
-/// What a run came to.
-public struct RunSummary: Sendable, Hashable, Codable {
-    /// How a run ended.
-    public enum Status: String, Sendable, Hashable, Codable {
-        /// It came to its full length.
-        case finished
-        /// The loss or a gradient was no longer finite, or the loss above its bound: `divergence.json` says which.
-        case diverged
-    }
-
-    /// How it ended.
-    public let status: Status
-    /// The data set's name.
-    public let dataset: String
-    /// The model's name.
-    public let model: String
-    /// The number of updates made.
-    public let steps: Int
-    /// The number of examples drawn.
-    public let examples: Int
-    /// The number of times that the training examples were drawn.
-    public let epochs: Double
-    /// The time from the first step to the last, evaluations between them included.
-    public let seconds: Double
-    /// The time spent in steps.
-    public let trainingSeconds: Double
-    /// Examples drawn in a second of training, evaluations not counted.
-    public let examplesPerSecond: Double
-    /// The size of the first batch; nothing in runs of versions that did not note it.
-    public let firstBatchSize: Int?
-    /// The size that the rule wanted for the batch that would have come next.
-    public let nextBatchSize: Int?
-    /// The loss of the first batch, before the first update.
-    public let firstLoss: Double?
-    /// The mean loss of the training examples drawn in the last tenth of the run, each before the update that it had a part in.
-    public let trainingLoss: Double?
-    /// The mean loss on the examples held back from training.
-    public let validationLoss: Double?
-    /// The part of the examples held back from training that are classified correctly.
-    public let validationAccuracy: Double?
-    /// The mean loss on the test examples.
-    public let testLoss: Double?
-    /// The part of the test examples that are classified correctly.
-    public let testAccuracy: Double?
-    /// The mean loss of the average of the parameters on the examples held back from training.
-    public let averageValidationLoss: Double?
-    /// The part of the examples held back from training that the average of the parameters classifies correctly.
-    public let averageValidationAccuracy: Double?
-    /// The mean loss of the average of the parameters on the test examples, where one was kept.
-    public let averageTestLoss: Double?
-    /// The part of the test examples that the average of the parameters classifies correctly.
-    public let averageTestAccuracy: Double?
-    /// How many times the run went back to a checkpoint, each time to half the learning rate; nothing in runs of versions that did not
-    /// note it.
-    public let rewinds: Int?
-    /// The learning rate of the last update.
-    public let finalLearningRate: Double?
-}
-
-extension RunSummary {
-    /// Whether the run came to its length at a smaller learning rate than it was given, since it diverged at that.
-    public var wasRewound: Bool { status == .finished && (rewinds ?? 0) > 0 }
-
-    /// How far the run had come at its end.
-    var stage: TrainingStage {
-        TrainingStage(
-            progress: TrainingProgress(
-                stepCount: steps, exampleCount: examples, seconds: trainingSeconds,
-                examplesPerEpoch: epochs > 0 ? max(1, Int((Double(examples) / epochs).rounded())) : 1),
-            learningRateFactor: 1 / Double(1 << min(rewinds ?? 0, 60)))
-    }
-
-    /// Whether the run came to its length at the learning rate that it was given.
-    public var finishedAsGiven: Bool { status == .finished && !wasRewound }
 }

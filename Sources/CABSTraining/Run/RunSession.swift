@@ -1,3 +1,4 @@
+import CABSData
 import Foundation
 
 /// What a run keeps and writes while this process makes it, from its beginning or from a checkpoint on.
@@ -63,7 +64,7 @@ struct RunSession {
         do {
             try copy.append(Data(contentsOf: file, options: .mappedIfSafe))
         } catch let error as CocoaError {
-            throw TrainingError.unreadable(path: file.path, reason: error.localizedDescription)
+            throw TrainingError.unreadable(path: file.path, reason: error.systemReason)
         }
         return copy
     }
