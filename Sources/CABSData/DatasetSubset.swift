@@ -58,7 +58,7 @@ extension TrainingData {
         var unchanged: any Dataset = training
         if let images = training as? ImageDataset, let test = test as? ImageDataset {
             unchanged = try ImageDataset(
-                images.images, preprocessing: test.preprocessing, maximum: images.maximum, seed: images.seed)
+                images.images, preprocessing: test.preprocessing, seed: images.seed)
         }
         return try with(
             training: DatasetSubset(training, indices: (0..<all).filter { !isHeld.contains($0) }),

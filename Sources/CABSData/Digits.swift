@@ -1,18 +1,23 @@
 import Foundation
 
 /// The UCI handwritten digits (Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", its test part): 1,797
-/// images of 8x8 with values from 0 to 16, as scikit-learn carries them, in MNIST's file format.
+/// images of 8x8, as scikit-learn carries them, in MNIST's file format.
 enum Digits {
     static func load() throws(DatasetError) -> ImageSet {
-        let images = try LabeledImages(
+        let shades = try LabeledImages(
             images: IDXFile(Data(PackageResources.digits_images_idx3_ubyte_gz), name: "the images of digits", rank: 3),
             labels: IDXFile(Data(PackageResources.digits_labels_idx1_ubyte_gz), name: "the labels of digits", rank: 1),
             classes: 0...9, imageSource: "the images of digits", labelSource: "the labels of digits")
+        // Their 17 shades, 0 to 16, become as bright as other pictures' bytes: a network takes any picture then.
+        let images = try LabeledImages(
+            shape: shades.shape, classCount: shades.classCount,
+            pixels: shades.pixels.map { UInt8((Int($0) * 255 + 8) / 16) },
+            labels: shades.labels, source: "the images of digits")
         // Writers follow one another, so a part cut off at the end would hold writers never seen.
         let isTest: (Int) -> Bool = { $0 % 5 == 4 }
         return ImageSet(
             training: try images.subset((0..<images.count).filter { !isTest($0) }),
-            test: try images.subset((0..<images.count).filter(isTest)), usualNormalization: .unit, maximum: 16,
+            test: try images.subset((0..<images.count).filter(isTest)), usualNormalization: .unit,
             source: "this program")
     }
 }

@@ -68,7 +68,7 @@ import Testing
                 && with.parameter("dense1.weight").count == 128 * 24
         },
         Effect("--normalize image") { without, with in
-            try without.directory.input()?.normalization == .unit(maximum: 16)
+            try without.directory.input()?.normalization == .unit()
                 && with.directory.input()?.normalization == .image
         },
         Effect("--channels 3", beside: "--dataset folder --data pictures --model mlp") { without, with in

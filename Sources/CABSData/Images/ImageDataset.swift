@@ -82,8 +82,6 @@ public struct ImageDataset: Dataset {
     public let images: any ImageSource
     /// What turns bytes into values.
     public let preprocessing: any Preprocessing
-    /// The largest byte that the images have.
-    public let maximum: Double
     /// The seed of random changes.
     public let seed: UInt64
     /// The shape that the preprocessing gives.
@@ -93,12 +91,12 @@ public struct ImageDataset: Dataset {
     ///
     /// - Throws: ``DatasetError`` where the preprocessing cannot take images of that shape.
     public init(
-        _ images: any ImageSource, preprocessing: any Preprocessing, maximum: Double = 255, seed: UInt64 = 0
+        _ images: any ImageSource, preprocessing: any Preprocessing, seed: UInt64 = 0
     ) throws(DatasetError) {
         inputShape = try preprocessing.outputShape(for: images.shape)
         self.images = images
         self.preprocessing = preprocessing
-        (self.maximum, self.seed) = (maximum, seed)
+        self.seed = seed
     }
 
     /// The number of classes.
@@ -110,10 +108,9 @@ public struct ImageDataset: Dataset {
     /// Why an image could not be given as it was.
     public var failure: DatasetError? { images.failure }
 
-    /// The image, its largest byte as bright as a picture's.
+    /// The image, as nothing has been done to it.
     public func picture(at index: Int) -> Picture? {
-        let pixels = images.pixels(at: index).map { UInt8(min((Double($0) * 255 / maximum).rounded(), 255)) }
-        return Picture(shape: images.shape, pixels: pixels)
+        Picture(shape: images.shape, pixels: Array(images.pixels(at: index)))
     }
 
     /// Writes the preprocessed image, and one at the place of its class.

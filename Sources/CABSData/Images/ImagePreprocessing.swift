@@ -6,14 +6,11 @@ public struct ImagePreprocessing: Preprocessing, Hashable {
     public let normalization: Normalization
     /// The random changes, in the order in which they draw.
     public let changes: [ImageChange]
-    /// The largest byte that images have: the unit of brightness.
-    public let maximum: Double
 
     /// Creates the preprocessing.
-    public init(normalization: Normalization = .unit(), changes: [ImageChange] = [], maximum: Double = 255) {
+    public init(normalization: Normalization = .unit(), changes: [ImageChange] = []) {
         self.normalization = normalization
         self.changes = changes
-        self.maximum = maximum
     }
 
     /// The image's shape.
@@ -66,11 +63,11 @@ public struct ImagePreprocessing: Preprocessing, Hashable {
         of channel: Int, _ moments: [ChannelMoments], _ drawn: DrawnChanges, valueCount: Int
     ) -> (mean: Double, scale: Double) {
         switch normalization {
-        case .unit(let unit): (-drawn.brightness * maximum, 1 / unit)
+        case .unit(let unit): (-drawn.brightness * 255, 1 / unit)
         case .image:
             ChannelMoments.standardization(moments, contrast: drawn.contrast, valueCount: valueCount)
         case .channel(let means, let deviations):
-            (means[channel] - drawn.brightness * maximum, 1 / deviations[channel])
+            (means[channel] - drawn.brightness * 255, 1 / deviations[channel])
         }
     }
 }
@@ -81,7 +78,7 @@ private struct DrawnChanges {
     private let width: Int
     private var (top, left) = (0, 0)
     private var flips = false
-    /// The shift of all values, in units of the largest byte.
+    /// The shift of all values, in units of the largest byte, 255.
     private(set) var brightness = 0.0
     /// The factor of the distance from a channel's mean.
     private(set) var contrast = 1.0

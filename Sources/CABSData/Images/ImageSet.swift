@@ -54,8 +54,6 @@ struct ImageSet {
     let test: any ImageSource
     /// How the set is normalised where nothing else is said.
     let usualNormalization: NormalizationName
-    /// The largest byte that the images have.
-    var maximum = 255.0
     /// Where they come from.
     let source: String
     /// What the classes are called, where they have names.
@@ -83,11 +81,11 @@ struct ImageSet {
             input = InputDescription(
                 shape: training.shape, normalization: normalization, targetCount: training.classCount,
                 classNames: classNames)
-            whenTraining = ImagePreprocessing(normalization: normalization, changes: changes, maximum: maximum)
+            whenTraining = ImagePreprocessing(normalization: normalization, changes: changes)
         }
         return try TrainingData(
-            name: name, training: ImageDataset(training, preprocessing: whenTraining, maximum: maximum, seed: seed),
-            test: ImageDataset(test, preprocessing: input.preprocessing, maximum: maximum, seed: seed), source: source,
+            name: name, training: ImageDataset(training, preprocessing: whenTraining, seed: seed),
+            test: ImageDataset(test, preprocessing: input.preprocessing, seed: seed), source: source,
             input: input,
             notices: notices)
     }
@@ -105,7 +103,7 @@ struct ImageSet {
     ) throws(DatasetError) -> Normalization {
         if let known = try options.knownNormalization(for: training.shape) { return known }
         return switch options.normalization ?? usualNormalization {
-        case .unit: .unit(maximum: maximum)
+        case .unit: .unit()
         case .image: .image
         case .channel: Normalization(channels: training.channelMoments)
         }
