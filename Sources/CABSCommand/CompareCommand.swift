@@ -50,17 +50,20 @@ struct CompareCommand: AsyncParsableCommand {
 
     func run() async throws {
         // What differs otherwise, each run's own comparison finds.
-        try await ranks.together({
-            try TrainingOptions(properties: [data, images, model, optimizer, measurement, length])
-        }) {
+        try await ranks.together(givenOptions) {
             try await run(in: $0)
         }
     }
 
+    /// The options for all runs that were given here.
+    private func givenOptions() throws -> TrainingOptions {
+        var given = try TrainingOptions(properties: [data, images, model, optimizer, measurement, length])
+        given.augment = try images.checkedChoice()
+        return given
+    }
+
     private func run(in team: RankTeam?) async throws {
-        // Other ranks are given the first one's.
-        let grid =
-            team.isFirst ? try checkingUsage { try mergedGrid() } : ComparisonGrid(rules: [], learningRates: [])
+        let grid = try checkingUsage { team.isFirst ? try mergedGrid() : try givenGrid() }
         let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output), team: team) }
         let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !team.isFirst)
         Interruption.install()
@@ -117,6 +120,13 @@ struct CompareCommand: AsyncParsableCommand {
         return left
     }
 
+    /// What there is of the grid where the first rank has the file.
+    private func givenGrid() throws -> ComparisonGrid {
+        var grid = ComparisonGrid(rules: [], learningRates: [])
+        grid.options = try givenOptions()
+        return grid
+    }
+
     private func mergedGrid() throws -> ComparisonGrid {
         let begun = URL(userPath: output).appending(path: Comparison.gridFileName)
         var grid =
@@ -140,8 +150,7 @@ struct CompareCommand: AsyncParsableCommand {
             grid.models = try split(models).map { try ModelArgument(argument: $0).configuration() }
             options.model = nil
         }
-        var given = try TrainingOptions(properties: [data, images, model, optimizer, measurement, length])
-        given.augment = try images.checkedChoice()
+        let given = try givenOptions()
         for (one, several) in [
             ("dataset", given.dataset != nil && datasets != nil), ("model", given.model != nil && models != nil),
             ("seed", given.seed != nil && seeds != nil),

@@ -8,26 +8,28 @@ import Testing
 @testable import CABSTraining
 
 @Suite(.timeLimit(.minutes(5))) struct RankTeamTests {
-    private static func member(
-        _ processors: [Int], kernel: String = "a", quota: Int? = nil, workers: Int = 0
-    ) -> RankMember {
-        RankMember(host: "host", processors: processors, quota: quota, kernel: kernel, workers: workers)
+    private static func member(_ processors: [Int], kernel: String = "a", quota: Int? = nil) -> RankMember {
+        RankMember(host: "host", processors: processors, quota: quota, kernel: kernel)
+    }
+
+    private static func shares(_ members: [RankMember]) -> [Int] {
+        RankMember.workerCounts(members, asked: members.map { _ in nil })
     }
 
     @Test func `a rank's workers are its share of the processors`() {
         let all = Array(0..<8)
         // One rank, two that share all, two that are bound to halves, two on machines of their own.
-        #expect(RankMember.workerCounts([Self.member(all)]) == [8])
-        #expect(RankMember.workerCounts([Self.member(all), Self.member(all)]) == [4, 4])
-        #expect(RankMember.workerCounts([Self.member([0, 1, 2]), Self.member([3])]) == [3, 1])
-        #expect(RankMember.workerCounts([Self.member(all), Self.member(all, kernel: "b")]) == [8, 8])
+        #expect(Self.shares([Self.member(all)]) == [8])
+        #expect(Self.shares([Self.member(all), Self.member(all)]) == [4, 4])
+        #expect(Self.shares([Self.member([0, 1, 2]), Self.member([3])]) == [3, 1])
+        #expect(Self.shares([Self.member(all), Self.member(all, kernel: "b")]) == [8, 8])
         // Three on two processors, and one that has only a part of what another may use too.
-        #expect(RankMember.workerCounts(Array(repeating: Self.member([0, 1]), count: 3)) == [1, 1, 1])
-        #expect(RankMember.workerCounts([Self.member([0, 1, 2, 3]), Self.member([0, 1])]) == [3, 1])
+        #expect(Self.shares(Array(repeating: Self.member([0, 1]), count: 3)) == [1, 1, 1])
+        #expect(Self.shares([Self.member([0, 1, 2, 3]), Self.member([0, 1])]) == [3, 1])
         // Less time than processors, for two ranks together; and what was asked for.
         let limited = Self.member(all, quota: 3)
-        #expect(RankMember.workerCounts([limited, limited]) == [1, 1])
-        #expect(RankMember.workerCounts([Self.member(all, workers: 5), Self.member(all)]) == [5, 4])
+        #expect(Self.shares([limited, limited]) == [1, 1])
+        #expect(RankMember.workerCounts([Self.member(all), Self.member(all)], asked: [5, nil]) == [5, 4])
     }
 
     private static func options(steps: Int, _ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
@@ -80,6 +82,42 @@ import Testing
             }
             let lines = try String(contentsOf: several.appending(path: "metrics.jsonl"), encoding: .utf8)
             #expect(lines.split(separator: "\n").count == 40)
+        }
+    }
+
+    @Test func `the ranks of a grid have its options, and their own in their place`() async throws {
+        try await withFolder { folder in
+            let url = folder.appending(path: "grid")
+            let found = await ThreadRanks.run(3) { communicator in
+                try waiting {
+                    var grid = ComparisonGrid(rules: [], learningRates: [])
+                    if communicator.isFirst {
+                        var three = TrainingOptions()
+                        (three.batchSize, three.workers) = ("constant:32", 3)
+                        grid = ComparisonGrid(
+                            rules: [.init("constant:16"), .init(name: "three", options: three)], learningRates: [0.1])
+                        grid.options = Self.options(steps: 3) { $0.workers = 2 }
+                    }
+                    // As options are given to one rank alone.
+                    if communicator.rank == 2 {
+                        grid.options = TrainingOptions()
+                        grid.options?.workers = 1
+                    }
+                    let place = communicator.isFirst ? url : folder.appending(path: "not-here")
+                    let comparison = try Comparison(grid, in: place, team: RankTeam(communicator))
+                    for run in comparison.runs { try await comparison.make(run) }
+                    return comparison.runs.count
+                }
+            }
+            for count in found { #expect(try count.get() == 2) }
+            let comparison = try Comparison(existing: url)
+            let workers = try comparison.runs.map { run in
+                try JSONDecoder().decode(
+                    [RankMember].self, from: Data(contentsOf: comparison.directory(of: run).ranksFile)
+                ).map(\.workers)
+            }
+            // A rule's own number is of the rule.
+            #expect(workers == [[2, 2, 1], [3, 3, 3]])
         }
     }
 

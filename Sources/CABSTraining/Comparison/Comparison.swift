@@ -21,17 +21,20 @@ public struct Comparison: Sendable {
     /// The grid may have grown or changed since: runs that both have are kept.
     ///
     /// - Parameters:
-    ///   - grid: The grid.
+    ///   - grid: The grid. Where several ranks make each run, it is the first one's for all; of another rank's count the options alone, in
+    ///     the place of the first one's: its data may lie elsewhere, and it may have other workers.
     ///   - url: The folder.
-    ///   - team: The ranks that make each run together, where there are several: all must give the same grid.
+    ///   - team: The ranks that make each run together, where there are several.
     /// - Throws: ``TrainingError`` where the folder holds something else or cannot be written, or where a run in it that bears the
     ///   name of one of the grid had other options; and what ``ComparisonGrid/runs(isShared:)`` throws.
     public init(_ grid: ComparisonGrid, in url: URL, team: RankTeam? = nil) throws {
         (self.url, self.team) = (url, team)
         guard team.isFirst else {
             let text = try team!.broadcast("")
-            let grid = try ConfigurationFile.decode(ComparisonGrid.self, from: text, named: "the grid of rank 0")
-            runs = try grid.runs(isShared: true)
+            var shared = try ConfigurationFile.decode(ComparisonGrid.self, from: text, named: "the grid of rank 0")
+            let own = grid.options ?? TrainingOptions()
+            shared.options = try (shared.options ?? TrainingOptions()).overridden(by: own).options
+            runs = try shared.runs(isShared: true)
             return
         }
         let gridFile = url.appending(path: Self.gridFileName)

@@ -6,8 +6,8 @@ import Foundation
 public struct RankMember: Codable, Sendable, Equatable {
     /// The host's name.
     public let host: String
-    /// The number of threads that it computes with; zero where nothing was asked for, until all are known.
-    public internal(set) var workers: Int
+    /// The number of threads that it computes with.
+    public internal(set) var workers = 0
     /// The numbers of the processors that it may use.
     public let processors: [Int]
     /// The largest instruction set of its processor.
@@ -27,31 +27,27 @@ public struct RankMember: Codable, Sendable, Equatable {
 
     init(
         host: String, processors: [Int], quota: Int? = nil, kernel: String, instructionSet: String = "avx2",
-        oneDNN: String = "", workers: Int = 0
+        oneDNN: String = ""
     ) {
         (self.host, self.processors, self.quota, self.kernel) = (host, processors, quota, kernel)
         (self.instructionSet, self.oneDNN) = (instructionSet, oneDNN)
-        self.workers = workers
     }
 
-    /// This process.
-    ///
-    /// - Parameter workers: How many workers it was asked to have.
-    static func own(workers: Int?) -> RankMember {
+    /// This process; it has no workers yet.
+    static func own() -> RankMember {
         let host = ProcessInfo.processInfo.hostName
         let kernel = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
         return RankMember(
             host: host, processors: AvailableProcessors.numbers, quota: AvailableProcessors.quota,
             kernel: kernel?.trimmingCharacters(in: .whitespacesAndNewlines) ?? host,
-            instructionSet: InstructionSet.available().rawValue, oneDNN: OneDNN.version,
-            workers: workers ?? 0)
+            instructionSet: InstructionSet.available().rawValue, oneDNN: OneDNN.version)
     }
 
     /// How many workers each rank is to have: as many as it was asked to, or of every processor as large a part as there are ranks that may use it, and no more in all than the
     /// hosts grant time for.
-    static func workerCounts(_ members: [RankMember]) -> [Int] {
-        members.map { member in
-            if member.workers > 0 { return member.workers }
+    static func workerCounts(_ members: [RankMember], asked: [Int?]) -> [Int] {
+        zip(members, asked).map { member, asked in
+            if let asked { return asked }
             let neighbours = members.filter { $0.kernel == member.kernel }
             let share = member.processors.reduce(0.0) { sum, processor in
                 sum + 1 / Double(neighbours.count { $0.processors.contains(processor) })

@@ -11,7 +11,7 @@ public struct RankTeam: Sendable {
     /// How gradients are exchanged.
     public let exchange: GradientExchange
     /// All ranks.
-    public let members: [RankMember]
+    public private(set) var members: [RankMember]
     /// Whether this is the rank that writes the run's folder.
     public var isFirst: Bool { communicator.isFirst }
 
@@ -36,10 +36,8 @@ public struct RankTeam: Sendable {
         var facts = [Fact("version of cabs", version), Fact("exchange", exchange.rawValue)]
         facts += try options.values().filter { !Self.optionsOfRanks.contains($0.key) }.sorted { $0.key < $1.key }
             .map { Fact($0.key, "\($0.value)") }
-        var members = try communicator.gather(RankMember.own(workers: options.workers))
+        members = try communicator.gather(RankMember.own())
         try Self.compare(facts, members, communicator)
-        for (index, count) in RankMember.workerCounts(members).enumerated() { members[index].workers = count }
-        self.members = members
         let sets = members.map { member in InstructionSet.allCases.firstIndex { $0.rawValue == member.instructionSet }!
         }
         guard let least = sets.min(), sets.contains(where: { $0 != least }) else { return }
@@ -53,6 +51,14 @@ public struct RankTeam: Sendable {
 
     /// Options that each rank has its own values of.
     private static let optionsOfRanks: Set = ["data", "cache-images", "initial-parameters", "workers"]
+
+    /// The team with the workers of one run: on each rank as many as its options of that run ask for, or its share. Collective.
+    func withWorkers(_ asked: Int?) throws -> RankTeam {
+        var team = self
+        let counts = RankMember.workerCounts(members, asked: try communicator.gather(asked))
+        for (rank, count) in counts.enumerated() { team.members[rank].workers = count }
+        return team
+    }
 
     /// This rank's number of workers.
     var workerCount: Int { members[communicator.rank].workers }

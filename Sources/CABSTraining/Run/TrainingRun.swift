@@ -46,6 +46,7 @@ public struct TrainingRun: Sendable {
         onConversion: (String) -> Void = { _ in },
         onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws {
+        let team = try team?.withWorkers(configuration.options.workers)
         (self.configuration, self.team) = (configuration, team)
         trainer = try configuration.makeTrainer(for: team, onConversion: onConversion, onProgress: onProgress)
         (self.traceFile, start) = (traceFile, nil)
@@ -76,7 +77,6 @@ public struct TrainingRun: Sendable {
         resuming directory: RunDirectory, with given: TrainingOptions = TrainingOptions(), traceFile: URL? = nil,
         team: RankTeam? = nil, onDamage: (TrainingError) -> Void = { _ in }
     ) async throws {
-        self.team = team
         let text = try team.map { try $0.broadcast(directory.configurationText()) } ?? directory.configurationText()
         var stored = try TrainingOptions(text: text, named: directory.configurationFile.path)
         // Each rank has a number of its own.
@@ -84,6 +84,8 @@ public struct TrainingRun: Sendable {
         let before = try TrainingConfiguration(stored, isShared: team != nil)
         configuration = try TrainingConfiguration(before.options.overridden(by: given).options, isShared: team != nil)
         try configuration.checkContinuation(of: before, isShared: team != nil)
+        let team = try team?.withWorkers(configuration.options.workers)
+        self.team = team
         lock = team.isFirst ? try RunLock(directory.url) : nil
         let checkpoint = try Self.newestCheckpoint(in: directory, team, onDamage: onDamage)
         trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)
