@@ -8,7 +8,37 @@ import Foundation
 enum Program {
     static func main() async {
         StandardStream.prepare()
-        await CABSCommand.main()
+        do {
+            var command = try CABSCommand.parseAsRoot()
+            do {
+                if var command = command as? any AsyncParsableCommand {
+                    try await command.run()
+                } else {
+                    try command.run()
+                }
+            } catch let error as ValidationError {
+                exit(type(of: command), misusedAs: error)
+            }
+        } catch {
+            CABSCommand.exit(withError: error)
+        }
+    }
+
+    /// Ends as wrong usage of one command. What is found out while a command runs the library takes for wrong usage of the whole program.
+    private static func exit(_ command: any ParsableCommand.Type, misusedAs error: ValidationError) -> Never {
+        StandardStream.errors.write(
+            "Error: \(error.message)\nUsage: \(CABSCommand.usageString(for: command))\n"
+                + "  See '\(CABSCommand.words(for: command) ?? "cabs") --help' for more information.\n")
+        Foundation.exit(CABSCommand.exitCode(for: error).rawValue)
+    }
+}
+
+extension ParsableCommand {
+    /// What is written to call a command that is this one or one of its own.
+    fileprivate static func words(for command: any ParsableCommand.Type) -> String? {
+        let name = configuration.commandName ?? ""
+        if self == command { return name }
+        return configuration.subcommands.lazy.compactMap { $0.words(for: command) }.first.map { "\(name) \($0)" }
     }
 }
 

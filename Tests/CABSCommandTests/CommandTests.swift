@@ -71,6 +71,21 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (["train", "--batch-size", "some"], "cabs train"), (["bench", "--models", "some"], "cabs bench"),
+        (["data", "fetch", "folder"], "cabs data fetch"),
+    ])
+    func `wrong usage that is found out late is still that of its command`(arguments: [String], command: String) throws
+    {
+        try Self.withFolder { folder in
+            let result = try Self.run(arguments, in: folder)
+            #expect(result.code == 64 && result.errors.contains("\nUsage: \(command) "), "\(result.errors)")
+            #expect(result.errors.hasSuffix("See '\(command) --help' for more information.\n"), "\(result.errors)")
+            let missing = try Self.run(["train", "--config", "nowhere.yaml"], in: folder)
+            #expect(missing.errors.hasSuffix("nowhere.yaml: No such file or directory\n"), "\(missing.errors)")
+        }
+    }
+
     @Test func `a run is drawn, or without gnuplot the error says how to get it`() throws {
         try Self.withFolder { folder in
             _ = try Self.run(["train", "--dataset", "digits", "--steps", "5", "--output", "out"], in: folder)
