@@ -63,7 +63,7 @@ struct CompareCommand: AsyncParsableCommand {
     }
 
     private func run(in team: RankTeam?) async throws {
-        let grid = try checkingUsage { team.isFirst ? try mergedGrid() : try givenGrid() }
+        let grid = try checkingUsage { team.isFirst ? try mergedGrid(isShared: team != nil) : try givenGrid() }
         let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output), team: team) }
         let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !team.isFirst)
         Interruption.install()
@@ -120,21 +120,28 @@ struct CompareCommand: AsyncParsableCommand {
         return left
     }
 
-    /// What there is of the grid where the first rank has the file.
+    /// The options that were given to this rank; the rest of the grid is the first one's.
     private func givenGrid() throws -> ComparisonGrid {
         var grid = ComparisonGrid(rules: [], learningRates: [])
         grid.options = try givenOptions()
         return grid
     }
 
-    private func mergedGrid() throws -> ComparisonGrid {
-        let begun = URL(userPath: output).appending(path: Comparison.gridFileName)
+    /// The grid that was begun in the folder, to go on with. The workers of one process would be too many for each of several ranks.
+    private func begunGrid(isShared: Bool) throws -> ComparisonGrid? {
+        let file = URL(userPath: output).appending(path: Comparison.gridFileName)
+        guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+        var grid = try ComparisonGrid(contentsOf: file)
+        if isShared { grid.options?.workers = nil }
+        return grid
+    }
+
+    private func mergedGrid(isShared: Bool) throws -> ComparisonGrid {
         var grid =
             if let config {
                 try ComparisonGrid(contentsOf: URL(userPath: config))
-            } else if rules == nil, FileManager.default.fileExists(atPath: begun.path) {
-                // It goes on with what it began with.
-                try ComparisonGrid(contentsOf: begun)
+            } else if rules == nil, let begun = try begunGrid(isShared: isShared) {
+                begun
             } else {
                 ComparisonGrid(rules: [], learningRates: [0.1])
             }

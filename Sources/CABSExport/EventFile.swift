@@ -1,4 +1,3 @@
-import CABSData
 import CABSTraining
 import CChecksum
 import Foundation

@@ -81,6 +81,11 @@ import Testing
             let result = try Self.run(arguments, in: folder)
             #expect(result.code == 64 && result.errors.contains("\nUsage: \(command) "), "\(result.errors)")
             #expect(result.errors.hasSuffix("See '\(command) --help' for more information.\n"), "\(result.errors)")
+        }
+    }
+
+    @Test func `why a file cannot be read is said in the system's words`() throws {
+        try Self.withFolder { folder in
             let missing = try Self.run(["train", "--config", "nowhere.yaml"], in: folder)
             #expect(missing.errors.hasSuffix("nowhere.yaml: No such file or directory\n"), "\(missing.errors)")
         }

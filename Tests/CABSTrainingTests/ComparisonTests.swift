@@ -140,17 +140,22 @@ import Testing
         try FileManager.default.createDirectory(
             at: comparison.directory(of: run).url, withIntermediateDirectories: true)
         var lock: RunLock? = try RunLock(comparison.directory(of: run).url)
-        #expect(try await comparison.make(run) == .inUse)
-        #expect(try await comparison.make(comparison.runs[1]) == .made)
+        var begun: [String] = []
+        func make(_ run: ComparisonGrid.Run) async throws -> Comparison.Outcome {
+            try await comparison.make(run, onBegin: { begun.append(run.rule) })
+        }
+        #expect(try await make(run) == .inUse)
+        #expect(try await make(comparison.runs[1]) == .made)
         withExtendedLifetime(lock) {}
         lock = nil
-        #expect(try await comparison.make(run) == .made)
-        #expect(try await comparison.make(run) == .madeBefore)
+        #expect(try await make(run) == .made)
+        #expect(try await make(run) == .madeBefore)
+        #expect(begun == [comparison.runs[1].rule, run.rule])
         // A process that has made the folder, and not yet written the grid.
-        let begun = folder.url.appending(path: "begun")
-        try FileManager.default.createDirectory(at: begun, withIntermediateDirectories: true)
-        for name in ["lock", ".grid.yaml.partial"] { try Data().write(to: begun.appending(path: name)) }
-        #expect(try Comparison(Self.grid(), in: begun).runs.count == 4)
+        let other = folder.url.appending(path: "other")
+        try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+        for name in ["lock", ".grid.yaml.partial"] { try Data().write(to: other.appending(path: name)) }
+        #expect(try Comparison(Self.grid(), in: other).runs.count == 4)
     }
 
     @Test func `an interrupted run goes on where it stopped`() async throws {

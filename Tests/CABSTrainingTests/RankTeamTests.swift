@@ -12,9 +12,7 @@ import Testing
         RankMember(host: "host", processors: processors, quota: quota, kernel: kernel)
     }
 
-    private static func shares(_ members: [RankMember]) -> [Int] {
-        RankMember.workerCounts(members, asked: members.map { _ in nil })
-    }
+    private static func shares(_ members: [RankMember]) -> [Int] { RankMember.withShares(members).map(\.workers) }
 
     @Test func `a rank's workers are its share of the processors`() {
         let all = Array(0..<8)
@@ -26,10 +24,9 @@ import Testing
         // Three on two processors, and one that has only a part of what another may use too.
         #expect(Self.shares(Array(repeating: Self.member([0, 1]), count: 3)) == [1, 1, 1])
         #expect(Self.shares([Self.member([0, 1, 2, 3]), Self.member([0, 1])]) == [3, 1])
-        // Less time than processors, for two ranks together; and what was asked for.
+        // Less time than processors, for two ranks together.
         let limited = Self.member(all, quota: 3)
         #expect(Self.shares([limited, limited]) == [1, 1])
-        #expect(RankMember.workerCounts([Self.member(all), Self.member(all)], asked: [5, nil]) == [5, 4])
     }
 
     private static func options(steps: Int, _ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
@@ -85,39 +82,67 @@ import Testing
         }
     }
 
-    @Test func `the ranks of a grid have its options, and their own in their place`() async throws {
+    /// Makes a grid by ranks, the first of which alone has it all; another's options count there. Returns what became of each rank.
+    private func compare(
+        in folder: URL, stops: Bool = false, _ change: @escaping @Sendable (_ rank: Int, inout ComparisonGrid) -> Void
+    ) async -> [Result<Void, any Error>] {
+        await ThreadRanks.run(3) { communicator in
+            try waiting {
+                var grid = ComparisonGrid(rules: [], learningRates: [])
+                grid.options = TrainingOptions()
+                if communicator.isFirst {
+                    grid = ComparisonGrid(rules: [.init("constant:16")], learningRates: [0.1])
+                    grid.options = Self.options(steps: 30) { $0.workers = 2 }
+                }
+                change(communicator.rank, &grid)
+                let place = communicator.isFirst ? folder : folder.appending(path: "not-here")
+                let comparison = try Comparison(grid, in: place, team: RankTeam(communicator))
+                for run in comparison.runs { try await comparison.make(run, shouldStop: { stops }) }
+            }
+        }
+    }
+
+    @Test func `the ranks of a grid have its workers, and their own in their place`() async throws {
         try await withFolder { folder in
             let url = folder.appending(path: "grid")
-            let found = await ThreadRanks.run(3) { communicator in
-                try waiting {
-                    var grid = ComparisonGrid(rules: [], learningRates: [])
-                    if communicator.isFirst {
-                        var three = TrainingOptions()
-                        (three.batchSize, three.workers) = ("constant:32", 3)
-                        grid = ComparisonGrid(
-                            rules: [.init("constant:16"), .init(name: "three", options: three)], learningRates: [0.1])
-                        grid.options = Self.options(steps: 3) { $0.workers = 2 }
-                    }
-                    // As options are given to one rank alone.
-                    if communicator.rank == 2 {
-                        grid.options = TrainingOptions()
-                        grid.options?.workers = 1
-                    }
-                    let place = communicator.isFirst ? url : folder.appending(path: "not-here")
-                    let comparison = try Comparison(grid, in: place, team: RankTeam(communicator))
-                    for run in comparison.runs { try await comparison.make(run) }
-                    return comparison.runs.count
-                }
+            let found = await compare(in: url) { rank, grid in
+                var three = TrainingOptions()
+                (three.batchSize, three.workers) = ("constant:32", 3)
+                if rank == 0 { grid.rules.append(.init(name: "three", options: three)) }
+                if rank == 2 { grid.options?.workers = 1 }
             }
-            for count in found { #expect(try count.get() == 2) }
+            for result in found { try result.get() }
             let comparison = try Comparison(existing: url)
             let workers = try comparison.runs.map { run in
                 try JSONDecoder().decode(
                     [RankMember].self, from: Data(contentsOf: comparison.directory(of: run).ranksFile)
                 ).map(\.workers)
             }
-            // A rule's own number is of the rule.
+            // A rule's own number goes before all others.
             #expect(workers == [[2, 2, 1], [3, 3, 3]])
+        }
+    }
+
+    @Test func `the ranks of a grid go on with it, wherever each has what it reads`() async throws {
+        try await withFolder { folder in
+            let start = folder.appending(path: "start")
+            _ = try await TrainingRun(TrainingConfiguration(Self.options(steps: 1)), output: start).run()
+            let files = (0..<3).map { folder.appending(path: "parameters-\($0).safetensors") }
+            for file in files {
+                try FileManager.default.copyItem(at: RunDirectory(existing: start).finalParametersFile, to: file)
+            }
+            let url = folder.appending(path: "grid")
+            let places: @Sendable (Int, inout ComparisonGrid) -> Void = { rank, grid in
+                grid.options?.initialParameters = files[rank].path
+            }
+            for result in await compare(in: url, stops: true, places) {
+                #expect(throws: RunInterruption.self) { try result.get() }
+            }
+            for result in await compare(in: url, places) { try result.get() }
+            let comparison = try Comparison(existing: url)
+            #expect(try comparison.results().map(\.summary.steps) == [30])
+            let lines = try Data(contentsOf: comparison.directory(of: comparison.runs[0]).metricsFile)
+            #expect(lines.count { $0 == UInt8(ascii: "\n") } == 30)
         }
     }
 

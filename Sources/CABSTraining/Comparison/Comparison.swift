@@ -112,6 +112,8 @@ public struct Comparison: Sendable {
         _ run: ComparisonGrid.Run, onBegin: () -> Void = {}, onEvent: (TrainingRun.Event) -> Void = { _ in },
         shouldStop: () -> Bool = { false }
     ) async throws -> Outcome {
+        // Without its lock: an ended run may be in a folder that can only be read.
+        if try hasEnded(run) { return .madeBefore }
         let prepared: TrainingRun
         do {
             guard let run = try await takeUp(run, onBegin, onEvent) else { return .madeBefore }

@@ -209,10 +209,10 @@ public struct TrainingConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - before: What it began with.
-    ///   - isShared: Whether several ranks go on with it, each with a number of workers of its own.
+    ///   - isShared: Whether several ranks go on with it, each with its own values of ``RankTeam/optionsOfRanks``.
     /// - Throws: ``TrainingError/resumesDifferently(what:before:now:)`` naming the first option that may not.
     func checkContinuation(of before: TrainingConfiguration, isShared: Bool = false) throws {
-        let free = Self.optionsBesideTheCourse.union(isShared ? ["workers"] : [])
+        let free = Self.optionsBesideTheCourse.union(isShared ? RankTeam.optionsOfRanks : [])
         for (option, old, new) in try options.differences(from: before.options) where !free.contains(option) {
             if ["steps", "examples", "epochs", "seconds"].contains(option), !lengthSetsMore,
                 let (old, new) = (Double(old), Double(new)) as? (Double, Double), new >= old

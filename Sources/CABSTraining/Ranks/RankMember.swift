@@ -33,7 +33,7 @@ public struct RankMember: Codable, Sendable, Equatable {
         (self.instructionSet, self.oneDNN) = (instructionSet, oneDNN)
     }
 
-    /// This process; it has no workers yet.
+    /// This process, as long as nothing is known of others.
     static func own() -> RankMember {
         let host = ProcessInfo.processInfo.hostName
         let kernel = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
@@ -43,11 +43,10 @@ public struct RankMember: Codable, Sendable, Equatable {
             instructionSet: InstructionSet.available().rawValue, oneDNN: OneDNN.version)
     }
 
-    /// How many workers each rank is to have: as many as it was asked to, or of every processor as large a part as there are ranks that may use it, and no more in all than the
-    /// hosts grant time for.
-    static func workerCounts(_ members: [RankMember], asked: [Int?]) -> [Int] {
-        zip(members, asked).map { member, asked in
-            if let asked { return asked }
+    /// All ranks with the workers that they have where nothing else is asked for: of every processor as large a part as there are ranks that may
+    /// use it, and no more in all than the hosts grant time for.
+    static func withShares(_ members: [RankMember]) -> [RankMember] {
+        members.map { member in
             let neighbours = members.filter { $0.kernel == member.kernel }
             let share = member.processors.reduce(0.0) { sum, processor in
                 sum + 1 / Double(neighbours.count { $0.processors.contains(processor) })
@@ -55,7 +54,9 @@ public struct RankMember: Codable, Sendable, Equatable {
             // Where several ranks are under one quota, they have it together.
             let granted = member.quota.map { Double($0) / Double(neighbours.count { $0.quota != nil }) } ?? .infinity
             let most = Double(EngineError.workerCounts.upperBound)
-            return max(1, Int(min(share + 1e-9, granted + 1e-9, most).rounded(.down)))
+            var member = member
+            member.workers = max(1, Int(min(share + 1e-9, granted + 1e-9, most).rounded(.down)))
+            return member
         }
     }
 }

@@ -36,7 +36,7 @@ public struct RankTeam: Sendable {
         var facts = [Fact("version of cabs", version), Fact("exchange", exchange.rawValue)]
         facts += try options.values().filter { !Self.optionsOfRanks.contains($0.key) }.sorted { $0.key < $1.key }
             .map { Fact($0.key, "\($0.value)") }
-        members = try communicator.gather(RankMember.own())
+        members = RankMember.withShares(try communicator.gather(RankMember.own()))
         try Self.compare(facts, members, communicator)
         let sets = members.map { member in InstructionSet.allCases.firstIndex { $0.rawValue == member.instructionSet }!
         }
@@ -50,13 +50,14 @@ public struct RankTeam: Sendable {
     }
 
     /// Options that each rank has its own values of.
-    private static let optionsOfRanks: Set = ["data", "cache-images", "initial-parameters", "workers"]
+    static let optionsOfRanks: Set = ["data", "cache-images", "initial-parameters", "workers"]
 
     /// The team with the workers of one run: on each rank as many as its options of that run ask for, or its share. Collective.
     func withWorkers(_ asked: Int?) throws -> RankTeam {
         var team = self
-        let counts = RankMember.workerCounts(members, asked: try communicator.gather(asked))
-        for (rank, count) in counts.enumerated() { team.members[rank].workers = count }
+        for (rank, count) in try communicator.gather(asked).enumerated() {
+            if let count { team.members[rank].workers = count }
+        }
         return team
     }
 

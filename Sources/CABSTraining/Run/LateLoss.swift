@@ -1,3 +1,4 @@
+import CABSData
 import Foundation
 
 /// The mean loss of the training examples drawn in the last tenth of a run, each before the update that it had a part in.
@@ -34,7 +35,7 @@ enum LateLoss {
                 rest = rest[..<max(start - 1, rest.startIndex)]
             }
         } catch {
-            throw .unreadable(path: file.path, reason: "\(error)")
+            throw .unreadable(path: file.path, reason: error.systemReason)
         }
         return count > 0 ? sum / Double(count) : nil
     }

@@ -175,7 +175,7 @@ public struct RunDirectory: Sendable {
     ///
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
     public func input() throws(TrainingError) -> InputDescription? {
-        // It names its keys itself, as files of other programs have them too.
+        // Its coding keys are in snake case already.
         try read(inputFile, "a description of inputs", keys: .useDefaultKeys)
     }
 
