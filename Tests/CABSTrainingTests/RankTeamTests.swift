@@ -123,6 +123,20 @@ import Testing
         }
     }
 
+    @Test func `ranks go on with a grid of which one process made runs`() async throws {
+        try await withFolder { folder in
+            let url = folder.appending(path: "grid")
+            var grid = ComparisonGrid(rules: [.init("constant:16")], learningRates: [0.1])
+            grid.options = Self.options(steps: 30)
+            let alone = try Comparison(grid, in: url)
+            try await alone.make(alone.runs[0])
+            for result in await compare(in: url, { rank, grid in if rank == 0 { grid.seeds = [0, 1] } }) {
+                try result.get()
+            }
+            #expect(try Comparison(existing: url).results().count == 2)
+        }
+    }
+
     @Test func `the ranks of a grid go on with it, wherever each has what it reads`() async throws {
         try await withFolder { folder in
             let start = folder.appending(path: "start")

@@ -74,10 +74,11 @@ public struct Comparison: Sendable {
 
     private func checkOptions(of run: ComparisonGrid.Run) throws {
         let directory = directory(of: run)
+        let free = TrainingConfiguration.optionsBesideTheCourse(isShared: team != nil)
         guard try directory.summary() != nil,
             let found = try? TrainingOptions(contentsOf: directory.configurationFile),
             let (option, before, now) = try run.configuration.options.differences(from: found)
-                .first(where: { !TrainingConfiguration.optionsBesideTheCourse.contains($0.option) })
+                .first(where: { !free.contains($0.option) })
         else { return }
         throw TrainingError.contradiction(
             "\(directory.url.path) holds a run with other options than the grid's \(run.identifier): \(option) was \(before), and "

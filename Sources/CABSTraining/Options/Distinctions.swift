@@ -1,7 +1,8 @@
 extension TrainingOptions {
     /// Options in which repetitions of a run may differ: the seed; how it is made, measured and kept.
-    private static let optionsOfRepetitions: Set<String> = TrainingConfiguration.optionsBesideTheCourse.union(
-        [CodingKeys.seed, .workers, .evaluateEvery, .evaluations, .shadow, .compareEstimators].map(\.rawValue))
+    private static let optionsOfRepetitions: Set<String> = TrainingConfiguration.optionsBesideTheCourse(isShared: false)
+        .union(
+            [CodingKeys.seed, .workers, .evaluateEvery, .evaluations, .shadow, .compareEstimators].map(\.rawValue))
 
     /// Values that are longer stand for themselves by a number.
     private static let longestValue = 40

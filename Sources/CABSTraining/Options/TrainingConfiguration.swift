@@ -212,7 +212,7 @@ public struct TrainingConfiguration: Sendable {
     ///   - isShared: Whether several ranks go on with it, each with its own values of ``RankTeam/optionsOfRanks``.
     /// - Throws: ``TrainingError/resumesDifferently(what:before:now:)`` naming the first option that may not.
     func checkContinuation(of before: TrainingConfiguration, isShared: Bool = false) throws {
-        let free = Self.optionsBesideTheCourse.union(isShared ? RankTeam.optionsOfRanks : [])
+        let free = Self.optionsBesideTheCourse(isShared: isShared)
         for (option, old, new) in try options.differences(from: before.options) where !free.contains(option) {
             if ["steps", "examples", "epochs", "seconds"].contains(option), !lengthSetsMore,
                 let (old, new) = (Double(old), Double(new)) as? (Double, Double), new >= old
@@ -223,8 +223,12 @@ public struct TrainingConfiguration: Sendable {
         }
     }
 
-    /// Options that a run's course does not follow from: where its data lie, and what is kept of it.
-    static let optionsBesideTheCourse: Set<String> = ["data", "cache-images", "checkpoint-every", "keep-checkpoints"]
+    /// Options that may differ from those that a run began with: where its data lie, what is kept of it, and where several ranks make it those
+    /// of each rank.
+    static func optionsBesideTheCourse(isShared: Bool) -> Set<String> {
+        let free: Set = ["data", "cache-images", "checkpoint-every", "keep-checkpoints"]
+        return isShared ? free.union(RankTeam.optionsOfRanks) : free
+    }
 
     /// Whether more than the end follows from the run's length.
     private var lengthSetsMore: Bool {
