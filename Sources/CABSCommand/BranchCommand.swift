@@ -65,8 +65,7 @@ struct BranchCommand: AsyncParsableCommand {
         guard (1...10_000).contains(orders) else {
             throw ValidationError("\(orders) orders are not possible; use 1 to 10000")
         }
-        let branching = try checkingUsage { try self.branching() }
-        try checkingUsage { try branching.check(batchSizes: sizes) }
+        let branching = try checkingUsage { try self.branching(sizes) }
         Interruption.install()
         let display = BranchDisplay(count: sizes.count * orders, isQuiet: quiet)
         for order in 0..<orders {
@@ -103,14 +102,15 @@ struct BranchCommand: AsyncParsableCommand {
         return sizes.sorted()
     }
 
-    private func branching() throws -> Branching {
+    private func branching(_ sizes: [Int]) throws -> Branching {
         var given = TrainingOptions()
         (given.data, given.workers) = (data, workers)
         let point = try BranchPoint(at: URL(userPath: checkpoint), with: given) {
             printWarning("\($0); taking the checkpoint before")
         }
         var request = Branching.Request()
-        (request.exampleCount, request.learningRate, request.scaling) = (examples, learningRate, scaleRate)
+        (request.batchSizes, request.exampleCount) = (sizes, examples)
+        (request.learningRate, request.scaling) = (learningRate, scaleRate)
         (request.evaluatedCount, request.tolerance) = (evaluate, tolerance)
         return try Branching(point, named: checkpoint, request, in: URL(userPath: output))
     }

@@ -7,44 +7,59 @@ struct BranchLines {
     let table: BranchTable
 
     var lines: [String] {
-        let rate = setting.scaling.map { "following the batch (\($0.rawValue))" } ?? "for all"
         var lines = [
-            "\(setting.model) on \(setting.dataset), after \(setting.stepCount) steps: loss \(setting.loss.text)",
-            "\(setting.exampleCount) examples on, learning rate \(setting.learningRate) \(rate)",
-            "batch size  learning rate  orders  loss: mean  lowest  highest  test accuracy",
+            "\(setting.model) on \(setting.dataset), after \(setting.stepCount) steps: loss \(setting.lossText)",
+            "\(setting.exampleCount) examples on, learning rate \(short(setting.learningRate)) \(scaling)",
         ]
-        lines += table.sizes.map(row)
-        lines += critical
+        lines += rows + critical
         let noise = setting.noise.noiseScale.map { "\($0.text)" } ?? "unknown, as |g|^2 cannot be told from 0"
         lines.append("what was predicted there: noise scale \(noise)")
-        lines += setting.forecasts.map { "  \($0.rule) would choose \($0.batchSize)" }
+        if let rate = setting.ruleLearningRate {
+            lines.append("  rules read the rate \(short(rate)), as it was before it followed the batch size")
+        }
+        lines += setting.forecasts.map { forecast in
+            "  \(forecast.rule) would choose \(forecast.batchSize)\(forecast.isAtLeast ? " or more" : "")"
+        }
         return lines
     }
 
-    private func row(_ size: BranchTable.Size) -> String {
-        let losses = size.losses
-        func text(_ value: Double?, _ width: Int) -> String {
-            padded(value.map { decimal($0, 4) } ?? "diverged", width)
+    private var scaling: String {
+        setting.scaling.map { "at a batch of \(setting.batchSize), following the batch (\($0.rawValue))" } ?? "for all"
+    }
+
+    /// A line for each size below the head, all columns aligned to the right.
+    private var rows: [String] {
+        let head = ["batch size", "learning rate", "orders", "loss: mean", "lowest", "highest", "test accuracy"]
+        let rows = [head] + table.sizes.map(row)
+        let widths = head.indices.map { column in rows.map { $0[column].count }.max()! }
+        return rows.map { row in
+            zip(row, widths).map { String(repeating: " ", count: $1 - $0.count) + $0 }.joined(separator: "  ")
+                .replacing(/\s+$/, with: "")
         }
+    }
+
+    private func row(_ size: BranchTable.Size) -> [String] {
+        let losses = size.losses
+        func text(_ value: Double?) -> String { value.map { decimal($0, 4) } ?? "diverged" }
         return [
-            padded("\(size.batchSize)", 10), padded(short(size.results[0].learningRate), 13),
-            padded("\(size.results.count)", 6), text(size.meanLoss, 10), text(losses.min(), 6), text(losses.max(), 7),
-            padded(size.meanTestAccuracy.map { decimal($0, 4) } ?? "", 13),
-        ].joined(separator: "  ").replacing(/\s+$/, with: "")
+            "\(size.batchSize)", short(size.results[0].learningRate), "\(size.results.count)", text(size.meanLoss),
+            text(losses.min()), text(losses.max()), size.meanTestAccuracy.map { decimal($0, 4) } ?? "",
+        ]
     }
 
     private var critical: [String] {
-        guard let found = table.critical(tolerance: setting.tolerance) else {
-            return ["no batch size went on without diverging"]
+        switch table.finding(tolerance: setting.tolerance) {
+        case .nothingEnded: return ["no continuation has ended"]
+        case .smallestDiverged(let size):
+            return ["the smallest batch size, \(size), diverged: there is nothing to compare larger ones with"]
+        case .found(let critical, let orders):
+            func words(_ found: BranchTable.Critical) -> String {
+                "\(found.batchSize)\(found.isLargestTried ? " or more" : "")"
+            }
+            return ["the largest batch size that does no harm (within \(short(setting.tolerance))): \(words(critical))"]
+                + (orders.map { ["  order by order \(words($0.lowest)) to \(words($0.highest))"] } ?? [])
         }
-        let orders = table.criticalByOrder(tolerance: setting.tolerance).map(\.batchSize)
-        let size = "\(found.batchSize)\(found.isLargestTried ? " or more" : "")"
-        return ["the largest batch size that does no harm (within \(short(setting.tolerance))): \(size)"]
-            + (orders.count > 1 ? ["  order by order \(orders.min()!) to \(orders.max()!)"] : [])
     }
 
     private func short(_ value: Double) -> String { String(format: "%.4g", value) }
-    private func padded(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count)) + text
-    }
 }

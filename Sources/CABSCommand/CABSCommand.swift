@@ -9,7 +9,7 @@ enum Program {
     static func main() async {
         StandardStream.prepare()
         do {
-            var command = try CABSCommand.parseAsRoot()
+            var command = try CABSCommand.parseAsRoot(ArgumentList.joined(Array(CommandLine.arguments.dropFirst())))
             do {
                 if var command = command as? any AsyncParsableCommand {
                     try await command.run()
@@ -64,7 +64,7 @@ func checkingUsage<Value>(_ body: () throws -> Value) throws -> Value {
     } catch let error as TrainingError {
         switch error {
         case .unreadable, .unwritable, .invalidConfiguration, .invalidParameterFile, .outputExists, .diverged, .inUse,
-            .noCheckpoint, .resumesDifferently, .ranksDiffer, .invalidLine:
+            .noCheckpoint, .resumesDifferently, .otherData, .unmeasurable, .ranksDiffer, .invalidLine:
             throw error
         default:
             throw ValidationError(error.description)

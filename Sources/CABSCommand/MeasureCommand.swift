@@ -19,12 +19,12 @@ struct MeasureCommand: AsyncParsableCommand {
     @Argument(help: "A run's folder, or a checkpoint in it.")
     var path: String
 
-    @Option(help: ArgumentHelp("How many training examples to take.", valueName: "n"))
+    @Option(help: ArgumentHelp("How many training examples to take, 16 or more.", valueName: "n"))
     var examples = 8192
 
     @Option(
         help: ArgumentHelp(
-            "The learning rate that CABS's batch size is for. (default: the next step's, by the run's schedule)",
+            "The learning rate that CABS's batch size is for. (default: the next step's, by the run's schedule alone)",
             valueName: "rate"))
     var learningRate: Double?
 
@@ -51,9 +51,15 @@ struct MeasureCommand: AsyncParsableCommand {
             (given.data, given.workers) = (data, workers)
             return try TrainedNetwork(at: url, with: given) { printWarning("\($0); taking the checkpoint before") }
         }
+        let line = TerminalLine()
         let measurement = try checkingUsage {
-            try trained.measurement(exampleCount: examples, seed: seed, learningRate: learningRate)
+            try trained.measurement(exampleCount: examples, seed: seed, learningRate: learningRate) { part in
+                guard !json, line.isTerminal, line.takeTurn(every: .seconds(60)) else { return }
+                line.show("\(Int(100 * part)) % of the examples measured")
+            }
         }
+        line.clear()
+        let file = try stored(measurement, of: trained, isWhole: url.isFolder)
         if json {
             try printResult(String(decoding: JSONFile.data(of: measurement).dropLast(), as: UTF8.self))
         } else {
@@ -61,11 +67,18 @@ struct MeasureCommand: AsyncParsableCommand {
                 "\(trained.configuration.model.name) on \(trained.configuration.dataset.rawValue), \(trained.state)"
             for line in MeasurementTable(title: title, measurement: measurement).lines { try printResult(line) }
         }
-        if url.isFolder, let directory = trained.directory {
-            try directory.write(measurement)
-            if !json {
-                try printResult("in \(directory.measurementFile.relativePath); cabs report shows it with pictures")
-            }
+        if let file, !json {
+            let hasPictures = (measurement.largestLosses + measurement.largestGradients).contains { $0.picture != nil }
+            try printResult("in \(file.relativePath); cabs report shows it\(hasPictures ? " with pictures" : "")")
         }
+    }
+
+    /// Writes the measurement into the run's folder where that was named, before anything is printed: who reads the text may leave early.
+    private func stored(
+        _ measurement: GradientMeasurement, of trained: TrainedNetwork, isWhole: Bool
+    ) throws -> URL? {
+        guard isWhole, let directory = trained.directory else { return nil }
+        try directory.write(measurement)
+        return directory.measurementFile
     }
 }

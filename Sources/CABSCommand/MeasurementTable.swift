@@ -37,10 +37,15 @@ struct MeasurementTable {
         ]
         if let coupling = measurement.coupling {
             rows.append(("CABS's batch size at rate a = \(short(coupling.learningRate))", text(coupling.batchSize)))
-            rows.append(("a |g|^2/F, the rate in Polyak steps", text(coupling.polyakSteps)))
+            let excess = coupling.lossFloor == nil ? "F" : "(F - F*)"
+            rows.append(("a |g|^2/\(excess), the rate in Polyak steps", text(coupling.polyakSteps)))
+            if let constants = coupling.constants(floor: "F*", factor: "c", epsilon: "epsilon") {
+                rows.append(("  where", constants))
+            }
         }
         let width = rows.map(\.0.count).max()!
         return rows.map { $0.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $1 }
+            + (measurement.uncoupled.map { ["no batch size of CABS: \($0.reason)"] } ?? [])
     }
 
     private var layers: [String] {
@@ -56,6 +61,7 @@ struct MeasurementTable {
     }
 
     private func distribution(_ name: String, _ distribution: Distribution) -> [String] {
+        guard distribution.maximum > 0 else { return ["\(name): all 0"] }
         let marks = [distribution.minimum, distribution.lowerQuartile, distribution.median, distribution.upperQuartile]
         return [
             "\(name): \(Sparkline.bars(distribution.counts)) from \(short(distribution.edges[0])) to \(short(distribution.maximum)), "
@@ -90,12 +96,14 @@ struct MeasurementTable {
             + table(["example", "loss", "norm", "of the second moment", "class", "taken for"], Array(rows))
     }
 
-    /// Columns as wide as what stands in them, two spaces between.
+    /// Columns as wide as what stands in them, two spaces between, without those that nothing stands in.
     private func table(_ head: [String], _ rows: [[String]]) -> [String] {
         let all = [head] + rows
-        let widths = head.indices.map { column in all.map { $0[column].count }.max()! }
+        let columns = head.indices.filter { column in !rows.allSatisfy { $0[column].isEmpty } }
+        let widths = columns.map { column in all.map { $0[column].count }.max()! }
         return all.map { row in
-            zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
+            zip(columns.map { row[$0] }, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+                .joined(separator: "  ")
                 .replacing(/\s+$/, with: "")
         }
     }

@@ -11,7 +11,7 @@ struct ReportCommand: ParsableCommand {
         usage: "cabs report <path> ... [<options>]",
         discussion: "Needs gnuplot. The page is one file that opens from disk and asks no network for anything.")
 
-    @Argument(help: "Folders of runs, or of `cabs compare`.")
+    @Argument(help: "Folders of runs, of `cabs compare` or of `cabs branch`.")
     var paths: [String]
 
     @Option(help: ArgumentHelp("The page. (default: report.html, in the folder where there is one)", valueName: "file"))

@@ -149,7 +149,8 @@ struct OptimizerArguments: TrainingArguments {
 struct MeasurementArguments: TrainingArguments {
     @Option(
         help: ArgumentHelp(
-            "Log what other rules would choose: all, or their names with commas between.", valueName: "rules"))
+            "Log what other rules would choose: all (cabs-per-second with --fixed-cost alone), or their names with commas between.",
+            valueName: "rules"))
     var shadow: String?
 
     @Option(help: "How the gradient variance is measured. (default: exact)")

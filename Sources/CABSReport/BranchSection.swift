@@ -42,25 +42,41 @@ struct BranchSection {
             HTML(
                 "p", [("class", "muted")],
                 "Each batch size went on from the same state, \(setting.from), over \(words(setting.exampleCount)) examples, in "
-                    + "\(table.sizes.map(\.results.count).max() ?? 0) orders. The learning rate \(rate) "
+                    + "\(orders). The loss there was \(setting.lossText). The learning rate \(rate) "
                     + "\(CABSReport.number(setting.learningRate, digits: 6))"
                     + (setting.scaling == nil ? "." : " at a batch of \(setting.batchSize).")),
             HTML("p", critical),
             figure.map { HTML("div", [("class", "figures")], [$0]) }, sizes,
-            HTML("h3", "What was predicted there"), predictions,
+            HTML("h3", "What was predicted there"),
+            setting.ruleLearningRate.map { rate in
+                HTML(
+                    "p", [("class", "muted")],
+                    "Rules read the rate \(CABSReport.number(rate, digits: 6)), as it was before it followed the batch size."
+                )
+            },
+            predictions,
         ].compactMap(\.self)
     }
 
+    private var orders: String {
+        let count = table.sizes.map(\.results.count).max() ?? 0
+        return count == 1 ? "one order" : "\(count) orders"
+    }
+
     private var critical: String {
-        guard let found = table.critical(tolerance: setting.tolerance) else {
-            return "No batch size went on without diverging."
+        switch table.finding(tolerance: setting.tolerance) {
+        case .nothingEnded: return "No continuation has ended."
+        case .smallestDiverged(let size):
+            return "The smallest batch size, \(words(size)), diverged, so there is nothing to compare larger ones with."
+        case .found(let critical, let orders):
+            func words(_ found: BranchTable.Critical) -> String {
+                self.words(found.batchSize) + (found.isLargestTried ? " or more" : "")
+            }
+            let range = orders.map { ", order by order from \(words($0.lowest)) to \(words($0.highest))" } ?? ""
+            return
+                "The largest batch size that does no harm, its loss within \(CABSReport.number(setting.tolerance)) of those of all "
+                + "smaller ones: \(words(critical))\(range)."
         }
-        let orders = table.criticalByOrder(tolerance: setting.tolerance).map(\.batchSize)
-        let range =
-            orders.count > 1 ? ", order by order from \(words(orders.min()!)) to \(words(orders.max()!))" : ""
-        return
-            "The largest batch size that does no harm, its loss within \(CABSReport.number(setting.tolerance)) of those of all smaller "
-            + "ones: \(words(found.batchSize))\(found.isLargestTried ? " or more" : "")\(range)."
     }
 
     private var sizes: HTML {
@@ -80,6 +96,7 @@ struct BranchSection {
         let noise = setting.noise.noiseScale?.text ?? "unknown: ‖g‖² cannot be told from 0"
         return .table(
             ["", "batch size"],
-            [["noise scale T/‖g‖²", noise]] + setting.forecasts.map { [$0.rule, words($0.batchSize)] })
+            [["noise scale T/‖g‖²", noise]]
+                + setting.forecasts.map { [$0.rule, words($0.batchSize) + ($0.isAtLeast ? " or more" : "")] })
     }
 }

@@ -14,6 +14,15 @@ struct DivergenceSection {
 
     private static func text(_ value: Double?) -> String { value.map { number($0) } ?? "not finite" }
 
+    /// Where most of an example's gradient is; nothing where several parameters' parts are not finite, of which none is the largest.
+    private static func place(_ parameters: [Divergence.Parameter]) -> String {
+        let broken = parameters.filter { $0.gradientSquaredNorm == nil }
+        let largest =
+            broken.count == 1
+            ? broken[0] : parameters.max { ($0.gradientSquaredNorm ?? 0) < ($1.gradientSquaredNorm ?? 0) }
+        return broken.count > 1 ? "" : largest.map { ", most of it in \($0.name)" } ?? ""
+    }
+
     private func recent(_ steps: [Divergence.Step]) -> [HTML] {
         [
             HTML("p", [("class", "muted")], "The last steps that were made."),
@@ -40,12 +49,9 @@ struct DivergenceSection {
                 batch.parameters.map { [$0.name, Self.text($0.secondMoment), Self.text($0.gradientSquaredNorm)] }),
             .gallery(
                 batch.dominating.map { found in
-                    let largest = found.parameters.max {
-                        ($0.gradientSquaredNorm ?? .infinity) < ($1.gradientSquaredNorm ?? .infinity)
-                    }
-                    let most = largest.map { ", most of it in \($0.name)" } ?? ""
-                    return (
-                        found.example.picture, "training example \(found.example.example)", found.example.caption + most
+                    (
+                        found.example.picture, "training example \(found.example.example)",
+                        found.example.caption + Self.place(found.parameters)
                     )
                 }),
         ]

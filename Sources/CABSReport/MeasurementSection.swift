@@ -36,7 +36,13 @@ struct MeasurementSection {
         if let coupling = measurement.coupling {
             let rate = number(coupling.learningRate, digits: 6)
             rows.append(["CABS's batch size at rate α = \(rate)", coupling.batchSize.text])
-            rows.append(["α‖g‖²/F, the rate in Polyak steps", coupling.polyakSteps.text])
+            let excess = coupling.lossFloor == nil ? "F" : "(F − F*)"
+            rows.append(["α‖g‖²/\(excess), the rate in Polyak steps", coupling.polyakSteps.text])
+            if let constants = coupling.constants(floor: "F*", factor: "c", epsilon: "ε") {
+                rows.append(["where", constants])
+            }
+        } else if let reason = measurement.uncoupled?.reason {
+            rows.append(["CABS's batch size", "none: \(reason)"])
         }
         return .table(["all parameters", ""], rows)
     }
@@ -44,7 +50,8 @@ struct MeasurementSection {
     private var layers: HTML {
         let hasCoupling = measurement.coupling != nil
         return .table(
-            ["layer", "T", "‖g‖²", "noise scale"] + (hasCoupling ? ["its part of CABS's size", "of α‖g‖²/F"] : []),
+            ["layer", "T", "‖g‖²", "noise scale"]
+                + (hasCoupling ? ["its part of CABS's size", "of the Polyak steps"] : []),
             measurement.layers.map { layer in
                 let coupling = layer.coupling.map { [$0.batchSize.text, $0.polyakSteps.text] }
                 return [
@@ -56,6 +63,7 @@ struct MeasurementSection {
 
     /// Bars whose heights are parts of the highest.
     private func histogram(_ title: String, _ distribution: Distribution) -> HTML {
+        guard distribution.maximum > 0 else { return HTML("p", "\(title): all 0.") }
         let most = Double(max(distribution.counts.max() ?? 0, 1))
         let bars = distribution.counts.enumerated().map { index, count in
             let range = distribution.edges[index...(index + 1)].map { number($0, digits: 3) }.joined(separator: " to ")

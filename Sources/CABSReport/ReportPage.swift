@@ -98,7 +98,7 @@ struct ReportPage {
         } else {
             parts += [tables.runs, commands]
         }
-        if isOne { parts += findings(of: group.runs[0]) }
+        parts += isOne ? findings(of: group.runs[0]) : group.runs.compactMap(foldedFindings)
         if isOne, let options = try? group.runs[0].options.yaml() {
             parts.append(
                 HTML(
@@ -114,10 +114,17 @@ struct ReportPage {
             : [HTML("h3", table.title)] + table.parts
     }
 
+    /// What was found out about one of several runs, folded away; nothing where there is nothing.
+    private func foldedFindings(of run: ReportedRun) -> HTML? {
+        let parts = findings(of: run)
+        guard !parts.isEmpty else { return nil }
+        let name = "\(run.rule) at \(number(run.learningRate, digits: 6)), seed \(run.seed)"
+        return HTML("details", [HTML("summary", "What was found out about \(name)")] + parts)
+    }
+
     /// What was found out about a run, beside its course.
     private func findings(of run: ReportedRun) -> [HTML] {
-        let divergence = run.status == .diverged ? run.directory?.divergence() : nil
-        return (divergence.map { DivergenceSection(divergence: $0).parts } ?? [])
+        (run.divergence.map { DivergenceSection(divergence: $0).parts } ?? [])
             + (run.measurement.map { MeasurementSection(measurement: $0).parts } ?? [])
             + (run.confusion.map { ConfusionSection(confusion: $0).parts } ?? [])
     }
@@ -129,7 +136,7 @@ struct ReportPage {
             case .finished: return "Losses and statistics are averages over short stretches of the run."
             case .rewound:
                 return "The run diverged at the learning rate that it was given: it \(group.runs[0].statusText)."
-            case .diverged: return "\(group.runs[0].divergenceText) Try a smaller learning rate."
+            case .diverged: return group.runs[0].divergenceText
             case .unfinished: return "The run has not ended; the figures show it as far as it went."
             }
         }

@@ -20,6 +20,8 @@ struct ReportedRun: Sendable {
     let confusion: Confusion?
     /// How noisy its gradients were found to be, where that was asked for.
     let measurement: GradientMeasurement?
+    /// Where it diverged, if it did, be it that it went back and on at a smaller rate.
+    let divergence: Divergence?
     /// Its folder; nothing where only its line and curve are kept.
     let directory: RunDirectory?
     private let curve: [RunCurve.Point]
@@ -36,6 +38,9 @@ struct ReportedRun: Sendable {
         summary = try directory.summary()
         confusion = try directory.confusion()
         measurement = try directory.measurement()
+        // Of a run that was made anew since, none.
+        let hasDiverged = summary?.status == .diverged || summary?.wasRewound == true
+        divergence = hasDiverged ? try directory.divergence() : nil
         self.rule = rule ?? options.batchSize ?? BatchSizeRule.cabs.name
         (self.directory, self.curve) = (directory, curve)
     }
@@ -48,7 +53,7 @@ struct ReportedRun: Sendable {
         options.batchSize = (try? BatchSizeRule(run.rule))?.name
         (options.learningRate, options.seed) = (run.learningRate, run.seed)
         (self.options, rule, summary) = (options, run.rule, run.summary)
-        (confusion, measurement, directory, curve) = (nil, nil, nil, run.curve)
+        (confusion, measurement, divergence, directory, curve) = (nil, nil, nil, nil, run.curve)
     }
 
     var status: Status {
@@ -72,9 +77,13 @@ struct ReportedRun: Sendable {
         return "finished\(rate), after going back \(rewinds == 1 ? "once" : "\(rewinds) times")"
     }
 
-    /// What went wrong, in a sentence, where the run diverged.
+    /// What went wrong where the run diverged, and what to do.
     var divergenceText: String {
-        guard let found = directory?.divergence() else { return "The run diverged." }
+        guard let found = divergence else { return "The run diverged. Try a smaller learning rate." }
+        return "\(flaw(found)) To go on, \(found.remedy)."
+    }
+
+    private func flaw(_ found: Divergence) -> String {
         let place = "at step \(found.step)"
         if let parameter = found.parameter {
             return "The run diverged: the gradient of \(parameter) was not finite \(place)."
@@ -129,7 +138,11 @@ struct RunCollection: Sendable {
     ///
     /// - Throws: ``ReportError`` for a folder that is none of these; `TrainingError` where a file in it is damaged.
     init(_ paths: [String]) throws {
-        for path in paths { try add(path) }
+        var seen: Set<URL> = []
+        for path in paths where seen.insert(URL(userPath: path).resolvingSymlinksInPath().standardizedFileURL).inserted
+        {
+            try add(path)
+        }
         setFoldersApart()
         try setApart()
     }

@@ -30,6 +30,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case ranksDiffer(rank: Int, host: String, field: String, own: String, first: String)
     /// A run cannot go on under other data or options than it began with.
     case resumesDifferently(what: String, before: String, now: String)
+    /// The data are not those that a run was trained on.
+    case otherData(before: String, now: String)
     /// The state in a checkpoint cannot be one of the run.
     case impossibleState(String)
     /// A file cannot be written.
@@ -70,16 +72,13 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
         case .modelDoesNotFitData(let model, let data):
             "the model (\(model)) does not fit the data (\(data))"
         case .policyNeedsStatistics(let policy):
-            "\(policy) needs gradient statistics, but the estimator is none; use exact, or a constant batch size"
+            "\(policy) needs gradient statistics, but the estimator is none; use exact, or a rule that measures nothing, such as constant:M"
         case .policyAssumesGradientDescent(let policy):
             "\(policy) assumes a step along the gradient, which Adam does not make; take noise-scale or norm-test, or sgd or momentum"
         case .diverged(let found):
             "the loss is \(found.loss.map { "\($0)" } ?? "not a number")"
                 + (found.parameter.map { " and the gradient of \($0) not finite" } ?? "")
-                + " at step \(found.step) (learning rate \(found.learningRate), batch size \(found.batchSize)); "
-                + (found.step == 0
-                    ? "that is before the first update: bring inputs and targets to a smaller range, or raise loss-bound"
-                    : "use a smaller learning rate")
+                + " at step \(found.step) (learning rate \(found.learningRate), batch size \(found.batchSize)); \(found.remedy)"
         case .invalidOption(let option, let value, let allowed):
             "\(option) is \"\(value)\", but must be \(allowed)"
         case .contradiction(let reason):
@@ -89,9 +88,11 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
         case .inUse(let path, let holder):
             "\(path) is in use by \(holder); wait for it to end, or end it"
         case .noCheckpoint(let path, let reason):
-            "nothing to resume in \(path): \(reason)"
+            "nothing to go on from in \(path): \(reason)"
         case .resumesDifferently(let what, let before, let now):
             "the run began with \(what) \(before), but now it is \(now); resume it as it was, or begin another"
+        case .otherData(let before, let now):
+            "the run was trained on data of \(before), and these are of \(now); name the folder of its own with --data"
         case .ranksDiffer(let rank, let host, let field, let own, let first):
             "rank \(rank) on \(host) has \(field) \(own), where rank 0 has \(first); all ranks must be given the same"
         case .impossibleState(let flaw):

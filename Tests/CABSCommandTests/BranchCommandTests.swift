@@ -37,7 +37,9 @@ import Testing
 
             let other = try CommandTests.run(
                 common + options + ["--batch-sizes", "16,64", "--scale-rate", "sqrt"], in: folder)
-            #expect(other.code != 0 && other.errors.contains("scale-rate none, but now it is sqrt"), "\(other.errors)")
+            #expect(
+                other.code != 0 && other.errors.contains("scale-rate was nothing, and now it is sqrt"),
+                "\(other.errors)")
             let scaled = try CommandTests.run(
                 [
                     "branch", "out", "scaled", "--batch-sizes", "16,64", "--scale-rate", "sqrt", "--orders", "1",
@@ -45,7 +47,7 @@ import Testing
                 ]
                     + options, in: folder)
             #expect(scaled.code == 0 && scaled.errors.isEmpty, "\(scaled.errors)")
-            #expect(scaled.output.contains("following the batch (sqrt)"))
+            #expect(scaled.output.contains("learning rate 0.2 at a batch of 16, following the batch (sqrt)"))
         }
     }
 
@@ -58,6 +60,8 @@ import Testing
         (["out", "b", "--batch-sizes", "16,600", "--examples", "500"], "at most the 500 examples"),
         (["out", "b", "--batch-sizes", "16,32", "--learning-rate", "0"], "add --learning-rate"),
         (["out", "b", "--batch-sizes", "16,32", "--tolerance=-1"], "must be 0 or more"),
+        (["out", "b", "--batch-sizes", "16,32", "--tolerance", "-1"], "must be 0 or more"),
+        (["out", "b", "--batch-sizes", "-1,32"], "\"-1\" is not"),
         (["out", "out", "--batch-sizes", "16,32"], "exists already"),
         (["out/config.yaml", "b", "--batch-sizes", "16,32"], "no checkpoint in a run's folder"),
     ])
@@ -66,6 +70,7 @@ import Testing
             _ = try FinishedRun(["--dataset", "digits", "--steps", "2"], in: folder)
             let result = try CommandTests.run(["branch"] + options, in: folder)
             #expect(result.code != 0 && result.errors.contains(message), "\(result.errors)")
+            #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "b").path))
         }
     }
 }

@@ -167,7 +167,13 @@ import Testing
         (["train", "--batch-size", "constant:0"], "0 is not positive"),
         (["train", "--batch-size", "constant:8", "--smoothing", "0.5"], "means nothing"),
         (["train", "--first-example", "3"], "sequential"),
-        (["train", "--estimator", "none"], "needs gradient statistics"),
+        (["train", "--estimator", "none"], "batch-size cabs needs gradient statistics"),
+        (
+            ["train", "--estimator", "none", "--batch-size", "constant:8", "--shadow", "cabs"],
+            "shadow cabs needs gradient statistics"
+        ),
+        (["train", "--shadow", "foo"], "shadow is \"foo\", but must be all, or some of these"),
+        (["train", "--steps", "-5", "--dataset", "digits"], "a length of -5 steps"),
         (["train", "--resume", "x", "--output", "y"], "leave out"),
         (["train", "--checkpoint-every", "often"], "checkpoint-every"),
         (["train", "--keep-checkpoints", "0"], "keep-checkpoints"),

@@ -53,15 +53,48 @@ import Testing
             ] {
                 let run = try FinishedRun(["--dataset", "digits", "--steps", "20"] + options, in: folder)
                 let result = try CommandTests.run(["measure", "out", "--examples", "64"], in: folder)
-                #expect(result.code == 0 && !result.output.contains("CABS"), "\(result.output)\(result.errors)")
+                let reason = options.contains("adam") ? "do not follow the gradient" : "add --learning-rate"
+                #expect(result.code == 0, "\(result.errors)")
+                #expect(result.output.contains("\nno batch size of CABS: ") && result.output.contains(reason))
+                #expect(!result.output.contains("CABS's"), "\(result.output)")
                 #expect(try run.directory.measurement()?.coupling == nil)
                 let given = try CommandTests.run(
                     ["measure", "out", "--examples", "64", "--learning-rate", "0.1"], in: folder)
                 let isAdam = options.contains("adam")
                 #expect((given.code != 0) == isAdam && given.errors.contains("along the gradient") == isAdam)
-                #expect(given.output.contains("CABS") != isAdam)
+                #expect(given.output.contains("CABS's") != isAdam)
                 try FileManager.default.removeItem(at: run.directory.url)
             }
+        }
+    }
+
+    @Test func `damaged parameters at the end are passed over for those of the checkpoint`() throws {
+        try CommandTests.withFolder { folder in
+            let run = try FinishedRun(["--dataset", "digits", "--steps", "4"], in: folder)
+            let before = try CommandTests.run(["measure", "out", "--examples", "64"], in: folder)
+            try Data(contentsOf: run.directory.finalParametersFile).dropLast(9).write(
+                to: run.directory.finalParametersFile)
+            let after = try CommandTests.run(["measure", "out", "--examples", "64"], in: folder)
+            #expect(after.code == 0 && after.errors.contains("final.safetensors"), "\(after.errors)")
+            #expect(after.output == before.output)
+        }
+    }
+
+    @Test func `data that are not those of the run are refused, and those of too few examples`() throws {
+        try CommandTests.withFolder { folder in
+            for (name, count) in [("own", 20), ("other", 21), ("small", 12)] {
+                try SmallSets.writeMNIST(in: folder.appending(path: name), trainingCount: count)
+            }
+            let training = ["--dataset", "mnist", "--model", "mlp", "--steps", "2", "--data"]
+            _ = try FinishedRun(training + ["own"], in: folder)
+            #expect(try CommandTests.run(["measure", "out"], in: folder).code == 0)
+            let other = try CommandTests.run(["measure", "out", "--data", "other"], in: folder)
+            #expect(other.code == 1 && other.errors.contains("trained on data of 20 training"), "\(other.errors)")
+            try FileManager.default.removeItem(at: folder.appending(path: "out"))
+            _ = try FinishedRun(training + ["small"], in: folder)
+            let small = try CommandTests.run(["measure", "out"], in: folder)
+            #expect(small.code == 1 && small.errors.contains("has 12 training examples"), "\(small.errors)")
+            #expect(!small.errors.contains("Usage"))
         }
     }
 
@@ -69,8 +102,8 @@ import Testing
         try CommandTests.withFolder { folder in
             _ = try FinishedRun(["--dataset", "digits", "--steps", "2"], in: folder)
             for (options, message) in [
-                (["nowhere"], "there is no such file"), (["out", "--examples", "3"], "of 3 examples"),
-                (["out", "--examples=-1"], "of -1 examples"),
+                (["nowhere"], "there is no such file"), (["out", "--examples", "3"], "\"3\", but must be 16 or more"),
+                (["out", "--examples", "-1"], "\"-1\", but must be 16 or more"),
                 (["out", "--learning-rate", "0"], "must be a positive number"),
             ] {
                 let result = try CommandTests.run(["measure"] + options, in: folder)

@@ -1,3 +1,4 @@
+import CABSTraining
 import Foundation
 import Testing
 
@@ -39,6 +40,15 @@ import Testing
                     #expect(result.errors.contains("cannot write standard output"), "\(result.errors)")
                     #expect(result.errors.split(separator: "\n").count <= 2, "\(result.errors)")
                 }
+            }
+        }
+
+        @Test func `what was measured is stored before it is told`() throws {
+            try CommandTests.withFolder { folder in
+                let result = try Self.shell("\(Self.training) && cabs measure out --examples 64 >/dev/full", in: folder)
+                #expect(result.code == 1 && result.errors.contains("cannot write standard output"))
+                let run = RunDirectory(existing: folder.appending(path: "out"))
+                #expect(try run.measurement()?.exampleCount == 64)
             }
         }
     #endif

@@ -41,7 +41,10 @@ import Testing
             #expect(match.1.hasPrefix("data:"), "\(match.1.prefix(80))")
         }
         #expect(!html.contains("url(") && !html.contains("@import"))
-        #expect(html.matches(of: try Regex("<img ")).count == html.matches(of: try Regex("alt=\"Line chart of ")).count)
+        // Each picture says what it is.
+        #expect(
+            html.matches(of: try Regex("<img ")).count
+                == html.matches(of: try Regex("alt=\"(Line chart of|training example) ")).count)
     }
 
     static func options(_ change: (inout TrainingOptions) -> Void) throws -> TrainingConfiguration {
@@ -146,13 +149,49 @@ import Testing
         let run = try TrainingRun(
             Self.options { ($0.steps, $0.learningRate, $0.lossBound) = (200, 8, 4) }, output: url)
         await #expect(throws: TrainingError.self) { _ = try await run.run() }
-        let found = try #require(run.directory.divergence())
+        let found = try #require(try run.directory.divergence())
         let (html, _) = try Self.report([url.path], in: folder.url)
         #expect(html.contains("Where it broke: step \(found.step)"))
         let first = try #require(found.batch?.dominating.first?.example)
         #expect(html.contains("training example \(first.example)") && html.contains(first.caption))
         #expect(html.matches(of: try Regex("alt=\"training example [0-9]+\"")).count == 10)
         #expect(html.contains("dense2.weight</th>"))
+        #expect(html.contains("To go on, use a smaller learning rate."))
+        // Beside others it is still there, folded away, and a folder that is named twice is one.
+        let other = folder.url.appending(path: "other")
+        let whole = try TrainingRun(Self.options { $0.steps = 20 }, output: other)
+        _ = try await whole.run()
+        try whole.directory.write(TrainedNetwork(at: other).measurement(exampleCount: 64))
+        let (both, _) = try Self.report([url.path, other.path, url.path], in: folder.url)
+        #expect(
+            both.contains("Where it broke: step \(found.step)")
+                && both.contains("Noise in the gradients after 20 steps"))
+        #expect(both.matches(of: try Regex("What was found out about")).count == 2)
+        try Data("{}".utf8).write(to: run.directory.divergenceFile)
+        #expect(throws: TrainingError.self) { _ = try Self.report([url.path], in: folder.url) }
+    }
+
+    @Test func `where a run broke that went back stands on the page`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        let run = try TrainingRun(
+            Self.options {
+                ($0.steps, $0.learningRate, $0.lossBound, $0.batchSize) = (40, 8, 4, "constant:16")
+                ($0.onDivergence, $0.rewinds, $0.checkpointEvery) = (.rewind, 10, "5")
+            }, output: url)
+        #expect(try await run.run().wasRewound)
+        let found = try #require(try run.directory.divergence())
+        let (html, _) = try Self.report([url.path], in: folder.url)
+        #expect(html.contains("Where it broke: step \(found.step)"))
+    }
+
+    @Test func `before the first update a smaller rate is no remedy`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        let run = try TrainingRun(Self.options { ($0.steps, $0.lossBound) = (10, 1) }, output: url)
+        await #expect(throws: TrainingError.self) { _ = try await run.run() }
+        let (html, _) = try Self.report([url.path], in: folder.url)
+        #expect(html.contains("raise loss-bound") && !html.contains("smaller learning rate"))
     }
 
     @Test func `a run has all figures, watching rules among them`() async throws {

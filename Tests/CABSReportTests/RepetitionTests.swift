@@ -114,8 +114,9 @@ import Testing
     ])
     func `what went wrong is said as it was`(file: String, mentions: String) throws {
         let folder = try TemporaryFolder()
-        let run = try folder.writeRun("a", learningRate: 8, status: "diverged", options: "loss-bound: 4")
+        _ = try folder.writeRun("a", learningRate: 8, status: "diverged", options: "loss-bound: 4")
         _ = try folder.write(file, as: "a/divergence.json")
+        let run = try ReportedRun(RunDirectory(existing: folder.url.appending(path: "a")))
         #expect(run.divergenceText.contains(mentions), "\(run.divergenceText)")
     }
 }

@@ -123,6 +123,23 @@ import Testing
         #expect(Self.table([16: [nil]]).critical(tolerance: 0.1) == nil)
     }
 
+    @Test func `why there is no critical size is said, and how far orders are apart`() throws {
+        guard case .nothingEnded = Self.table([:]).finding(tolerance: 0.1),
+            case .smallestDiverged(batchSize: 16) = Self.table([16: [0.5, nil], 32: [0.5, 0.5]]).finding(tolerance: 0.1),
+            case .found(let critical, let orders?) = Self.table([16: [0.5, 0.5], 32: [0.5, 0.9]]).finding(
+                tolerance: 0.1)
+        else {
+            Issue.record("other findings")
+            return
+        }
+        #expect(critical == .init(batchSize: 16, isLargestTried: false))
+        #expect(orders.lowest.batchSize == 16 && orders.highest == .init(batchSize: 32, isLargestTried: true))
+        guard case .found(_, orders: nil) = Self.table([16: [0.5]]).finding(tolerance: 0) else {
+            Issue.record("one order has a range")
+            return
+        }
+    }
+
     @Test func `sizes are compared over the orders that all of them have`() {
         let table = Self.table([16: [0.5, 0.6, 0.9], 32: [0.5, 0.7]])
         #expect(table.sizes.map { $0.results.count } == [2, 2])
@@ -205,7 +222,11 @@ import Testing
         }
         #expect(try Branching(existing: url).setting.tolerance == 0.5)
         request.exampleCount = 65
-        #expect(throws: TrainingError.self) { _ = try make(request) }
+        #expect {
+            _ = try make(request)
+        } throws: {
+            "\($0)".contains("holds continuations whose examples was 64, and now it is 65; give what they began with")
+        }
         (request.exampleCount, request.scaling) = (64, .linear)
         #expect(throws: TrainingError.self) { _ = try make(request) }
         try Data("batch_size\n1,2\n".utf8).write(to: url.appending(path: "branches.csv"))
@@ -235,6 +256,48 @@ import Testing
             learningRate: 0.01, followsGradient: true, initialLoss: point.initialLoss, point.ruleOptions, lossFloor: 0)
         #expect(branching.setting.forecasts.map(\.rule) == unscaled.map(\.rule))
         for (a, b) in zip(branching.setting.forecasts, unscaled) { #expect(abs(a.batchSize - b.batchSize) <= 1) }
+        #expect(branching.setting.ruleLearningRate.map { abs($0 - 0.01) < 1e-12 } ?? false)
+        // A rate that is given is what rules read.
+        request.learningRate = point.learningRate
+        let given = try Branching(point, named: "run", request, in: folder.url.appending(path: "given"))
+        func cabs(_ branching: Branching) -> Int? { branching.setting.forecasts.first { $0.rule == "cabs" }?.batchSize }
+        #expect(given.setting.ruleLearningRate == nil && cabs(given)! > cabs(branching)!)
+    }
+
+    @Test func `with dropout the loss before is told as continuations are evaluated, too`() throws {
+        let folder = try TemporaryFolder()
+        let plain = try Quadratic.point(learningRate: 0.05, batchSize: 16)
+        let model = try Model(input: .vector(Quadratic.inputCount), seed: 0) {
+            Dropout(rate: 0.5)
+            Dense(units: 1, weights: .constant(0.5))
+        }
+        func setting(_ model: Model) throws -> Branching.Setting {
+            let point = BranchPoint(
+                model: model, modelName: "line", data: plain.data, progress: plain.progress, batchSize: 16,
+                learningRate: 0.05, loss: .meanSquaredError, optimizer: plain.optimizer, weightDecay: 0, lossBound: 1e6,
+                gradientBound: .infinity,
+                tensors: CheckpointTensors(parameters: model.initialParameters(), optimizer: ParameterSet([])),
+                workerCount: 1)
+            let url = folder.url.appending(path: "\(model.layers.count)")
+            return try Branching(point, named: "q", Branching.Request(), in: url).setting
+        }
+        let found = try setting(model)
+        // Every example has each input as often as its opposite, so the loss without dropout is the squared distance and the noise.
+        let distance = Quadratic.optimum.reduce(0) { $0 + (Double($1) - 0.5) * (Double($1) - 0.5) }
+        let expected = distance + Double(Quadratic.deviation * Quadratic.deviation)
+        #expect(abs(try #require(found.lossWithoutDropout) - expected) < 1e-4 * expected)
+        #expect(found.loss.value > 1.2 * expected && found.lossText.contains("with dropout"))
+        let without = try Model(input: .vector(Quadratic.inputCount), seed: 0) {
+            Dense(units: 1, weights: .constant(0.5))
+        }
+        #expect(try setting(without).lossWithoutDropout == nil)
+    }
+
+    @Test func `a rule that asks for more than any is asked for asks for so many or more`() throws {
+        let measurement = try Self.measurement(loss: 1e-9, trace: 40, squaredNorm: 0.2)
+        let found = try RuleForecast.all(
+            measurement, learningRate: 0.5, followsGradient: true, initialLoss: nil, lossFloor: 0)
+        #expect(found.filter(\.isAtLeast).map(\.rule) == ["cabs"])
     }
 
     @Test func `a folder that was begun and not set up is no obstacle, sizes that do not fit are`() async throws {
@@ -242,11 +305,20 @@ import Testing
         let url = folder.url.appending(path: "branch")
         let point = try Quadratic.point(learningRate: 0.05, batchSize: 16)
         var request = Branching.Request()
+        request.batchSizes = [1 << 40]
+        #expect(throws: TrainingError.self) { _ = try Branching(point, named: "q", request, in: url) }
+        #expect(!FileManager.default.fileExists(atPath: url.path))
+        request.batchSizes = []
+        // Set up, but nothing made of it: other conditions are none that continuations began with.
+        request.exampleCount = 32
+        do { _ = try Branching(point, named: "q", request, in: url) }
         (request.exampleCount, request.evaluatedCount) = (64, 3)
         #expect(throws: TrainingError.self) { _ = try Branching(point, named: "q", request, in: url) }
         request.evaluatedCount = 64
         let branching = try Branching(point, named: "q", request, in: url)
-        #expect(throws: TrainingError.self) { try branching.check(batchSizes: [16, 65]) }
+        var large = request
+        large.batchSizes = [16, 65]
+        #expect(throws: TrainingError.self) { _ = try Branching(point, named: "q", large, in: url) }
         await #expect(throws: TrainingError.self) { _ = try await branching.make(batchSize: 65, order: 0) }
         request.exampleCount = .max
         #expect(throws: TrainingError.self) { _ = try Branching(point, named: "q", request, in: url) }

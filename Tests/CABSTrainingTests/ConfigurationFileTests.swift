@@ -42,6 +42,27 @@ import Testing
         #expect(found.contains("\(key): \"\(value.filter { !"'\"".contains($0) })\""), "\(found)")
     }
 
+    @Test(arguments: [
+        ("scale-rate: cubic", "one of linear, sqrt"), ("dataset: digts", "one of mnist, "),
+        ("loss: l2", "one of softmax"),
+        ("estimator: exakt", "one of exact, "), ("on-divergence: end", "one of stop, rewind"),
+        ("order: random", "one of shuffled, sequential"),
+        ("options: {scale-rate: cubic}\nrules: [cabs]", "one of linear, sqrt"),
+    ])
+    func `what is none of an option's words is refused with them`(text: String, words: String) throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(text, as: "c.yaml")
+        let error = #expect(throws: TrainingError.self) {
+            if text.contains("rules") {
+                _ = try ComparisonGrid(contentsOf: file)
+            } else {
+                _ = try TrainingOptions(contentsOf: file)
+            }
+        }
+        let found = try #require(error).description
+        #expect(found.contains("will not do here; it must be \(words)"), "\(found)")
+    }
+
     @Test func `the same holds in lists, and texts may look as they like`() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write("rules: [cabs]\nlearning-rates: [0.1, 0010]", as: "grid.yaml")

@@ -57,7 +57,7 @@ import Testing
         await #expect(throws: TrainingError.self) {
             _ = try await run.run { if case .step(let step, _) = $0 { steps.append(step) } }
         }
-        let found = try #require(run.directory.divergence())
+        let found = try #require(try run.directory.divergence())
         let recent = try #require(found.recentSteps)
         #expect(recent.map(\.step) == steps.suffix(20).map(\.index) && !recent.isEmpty)
         #expect(recent.map(\.loss) == steps.suffix(20).map(\.loss))

@@ -143,7 +143,7 @@ import Testing
         let points = Points(150, seed: 1)
         let (network, data) = (try Self.network(), try points.data())
         let found = try GradientMeasurement(
-            of: network, on: data, exampleCount: 100, seed: 9, stepCount: 7, rule: Self.rule)
+            of: network, on: data, exampleCount: 100, seed: 9, stepCount: 7, rule: .success(Self.rule))
         #expect(found.exampleCount == 100 && found.groupCount == 32 && found.stepCount == 7)
         var order = try ExampleOrder(.shuffled(seed: 9), exampleCount: 150)
         let drawn = order.next(100)
@@ -241,7 +241,7 @@ import Testing
             let drawn = (0..<1024).map { _ in random.nextInteger(below: 400) }
             let found = try GradientMeasurement(
                 of: network, on: Points(population, drawing: drawn).data(), exampleCount: 1024, seed: UInt64(seed),
-                stepCount: nil, rule: Self.rule)
+                stepCount: nil, rule: .success(Self.rule))
             for (index, (_, truth, estimate)) in truths.enumerated() {
                 let estimate = try #require(estimate(found))
                 // As many of Student's distribution as 32 groups leave room for.
@@ -264,6 +264,30 @@ import Testing
         #expect(found.noise.covarianceTrace.isClearlyPositive && found.coupling == nil)
     }
 
+    @Test func `where nothing of CABS follows it says why, and where constants are not the paper's, which`() throws {
+        let (network, data) = (try Self.network(), try Points(50, seed: 1).data())
+        func found(_ rule: Result<GradientMeasurement.Rule, GradientMeasurement.Uncoupled>) throws
+            -> GradientMeasurement
+        {
+            try GradientMeasurement(of: network, on: data, exampleCount: 50, seed: 0, stepCount: nil, rule: rule)
+        }
+        let own = try found(.success(Self.rule))
+        #expect(own.uncoupled == nil && own.coupling?.lossFloor == 0.1 && own.coupling?.factor == 2)
+        #expect(own.coupling?.constants(floor: "F*", factor: "c", epsilon: "e") == "F* = 0.1, c = 2, e = 0.01")
+        let paper = try found(.success(.init(learningRate: 0.5)))
+        #expect(paper.coupling != nil && paper.coupling?.constants(floor: "F*", factor: "c", epsilon: "e") == nil)
+        for (rule, reason) in [
+            (.failure(.optimizer), .optimizer), (.success(.init(learningRate: 0.5, lossFloor: 50)), .lossAtFloor),
+            (.success(.init(learningRate: 1e300, factor: 1e300)), .overflow),
+        ] as [(Result<GradientMeasurement.Rule, GradientMeasurement.Uncoupled>, GradientMeasurement.Uncoupled)] {
+            let measured = try found(rule)
+            #expect(measured.coupling == nil && measured.uncoupled == reason)
+            #expect(measured.layers.allSatisfy { $0.coupling == nil })
+            // No number in it is one that JSON does not have.
+            #expect(try JSONFile.decode(GradientMeasurement.self, from: JSONFile.data(of: measured)) == measured)
+        }
+    }
+
     @Test func `what cannot be measured is refused`() throws {
         let network = try Self.network()
         #expect(throws: TrainingError.self) {
@@ -281,7 +305,8 @@ import Testing
 
     @Test(arguments: [
         (1558.2, 410.1, "1560 ± 410"), (0.0233, 0.0063, "0.0233 ± 0.0063"), (53.151, 0.92, "53.15 ± 0.92"),
-        (36.31, 2.49, "36.3 ± 2.5"), (-1.4, 12.3, "-1 ± 12"), (1e-9, 2e-10, "1e-09 ± 2e-10"), (3, 0, "3.0 ± 0.0"),
+        (36.31, 2.49, "36.3 ± 2.5"), (-1.4, 12.3, "-1 ± 12"), (0.0035, 5.3e-5, "0.003500 ± 0.000053"),
+        (0.261, 0.00996, "0.261 ± 0.010"), (1e-9, 2e-10, "1.00e-09 ± 2.0e-10"), (3, 0, "3.0 ± 0.0"),
     ])
     func `a value goes as far as its error`(value: Double, error: Double, text: String) {
         #expect(Estimate(value: value, standardError: error).text == text)

@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func `ranks go on with a grid of which one process made runs`() async throws {
+    @Test func `ranks go on with a grid of which one process made runs, and one process after them`() async throws {
         try await withFolder { folder in
             let url = folder.appending(path: "grid")
             var grid = ComparisonGrid(rules: [.init("constant:16")], learningRates: [0.1])
@@ -134,6 +134,11 @@ import Testing
                 try result.get()
             }
             #expect(try Comparison(existing: url).results().count == 2)
+            // The run of ranks has no number of workers, which is no reason to refuse it.
+            grid.seeds = [0, 1, 2]
+            let after = try Comparison(grid, in: url)
+            try await after.make(after.runs[2])
+            #expect(try after.results().count == 3)
         }
     }
 

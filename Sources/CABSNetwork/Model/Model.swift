@@ -39,6 +39,9 @@ public struct Model: Sendable {
     /// The seed from which the first parameters are drawn.
     public let seed: UInt64
 
+    /// Whether outputs in training are others than in use.
+    public var hasDropout: Bool { layers.contains { $0.layer is Dropout } }
+
     /// How many values a layer's output, or one of its parameters, may have at most.
     static let largestCount = 1 << 31
 

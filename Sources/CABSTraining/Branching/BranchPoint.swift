@@ -42,7 +42,7 @@ public struct BranchPoint: Sendable {
     /// Goes on from here by batches of one size, and evaluates what comes of it.
     ///
     /// - Parameters:
-    ///   - batchSize: The size of all batches.
+    ///   - batchSize: The size of all batches but the last: what is left for the last ones is shared out among them.
     ///   - learningRate: The learning rate of all steps.
     ///   - orderSeed: What the order of examples follows from.
     ///   - exampleCount: The number of examples to go.
@@ -114,11 +114,7 @@ extension BranchPoint {
     private init(_ configuration: TrainingConfiguration, _ checkpoint: Checkpoint) throws {
         let (options, stage) = (configuration.options, checkpoint.state.trainer.stage)
         let data = try configuration.loadData()
-        let fingerprint = DataFingerprint(data)
-        guard fingerprint == checkpoint.state.data else {
-            throw TrainingError.resumesDifferently(
-                what: "data of", before: "\(checkpoint.state.data)", now: "\(fingerprint)")
-        }
+        try checkpoint.state.data.check(data)
         let batchSize = checkpoint.state.trainer.batchSize
         let first = try configuration.rule.makePolicy(options, for: data).initialBatchSize
         let factor = options.scaleRate?.factor(batchSize: batchSize, first: first) ?? 1

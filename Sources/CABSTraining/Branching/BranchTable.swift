@@ -88,6 +88,16 @@ public struct BranchTable: Sendable, Hashable {
         public let isLargestTried: Bool
     }
 
+    /// What there is to say of the critical size.
+    public enum Finding: Sendable {
+        /// The critical size, and the smallest and the largest of the orders by themselves, where there are several.
+        case found(Critical, orders: (lowest: Critical, highest: Critical)?)
+        /// The smallest size diverged, so there is nothing to compare larger ones with.
+        case smallestDiverged(batchSize: Int)
+        /// No continuation has ended.
+        case nothingEnded
+    }
+
     /// The critical batch size: the largest that ends with a mean loss of no more than any smaller one's and a tolerance (Merrill et al.
     /// 2025, arXiv 2505.23971). Nothing from the smallest size on that diverged counts.
     ///
@@ -96,8 +106,18 @@ public struct BranchTable: Sendable, Hashable {
         critical(sizes.map { ($0.batchSize, $0.meanLoss) }, tolerance)
     }
 
+    /// What there is to say of the critical size.
+    public func finding(tolerance: Double) -> Finding {
+        guard let smallest = sizes.first else { return .nothingEnded }
+        guard let critical = critical(tolerance: tolerance) else {
+            return .smallestDiverged(batchSize: smallest.batchSize)
+        }
+        let orders = criticalByOrder(tolerance: tolerance).sorted { $0.batchSize < $1.batchSize }
+        return .found(critical, orders: orders.count > 1 ? (orders[0], orders[orders.count - 1]) : nil)
+    }
+
     /// The same in each order by itself.
-    public func criticalByOrder(tolerance: Double) -> [Critical] {
+    func criticalByOrder(tolerance: Double) -> [Critical] {
         let orders = Set(sizes.flatMap(\.results).map(\.order)).sorted()
         return orders.compactMap { order in
             let losses = sizes.compactMap { size in

@@ -28,6 +28,8 @@ public struct Branching: Sendable {
         public let batchSize: Int
         /// The learning rate at that size.
         public let learningRate: Double
+        /// The rate that rules read there, where it is another: the run's before it followed the batch size.
+        public let ruleLearningRate: Double?
         /// How the learning rate follows the batch size, if it does.
         public let scaling: RateScaling?
         /// How many examples each continuation goes.
@@ -36,16 +38,25 @@ public struct Branching: Sendable {
         public let evaluatedCount: Int
         /// By how much a loss may exceed that of smaller batches and do no harm.
         public var tolerance: Double
-        /// The loss, and the noise of the gradient, before.
+        /// The loss before, of the examples as training draws them.
         public let loss: Estimate
+        /// The loss before as continuations are evaluated, where dropout makes it another.
+        public let lossWithoutDropout: Double?
         /// The noise of the gradient before.
         public let noise: GradientNoise
         /// What rules would choose there.
         public let forecasts: [RuleForecast]
+
+        /// The loss before, for people to read.
+        public var lossText: String {
+            lossWithoutDropout.map { "\(loss.text) with dropout, \(String(format: "%.4g", $0)) without" } ?? loss.text
+        }
     }
 
     /// What is asked for.
     public struct Request: Sendable {
+        /// The sizes that continuations will have.
+        public var batchSizes: [Int] = []
         /// How many examples each continuation goes; an epoch where not given.
         public var exampleCount: Int?
         /// The learning rate at the run's own batch size; that of its next step where not given.
@@ -82,7 +93,7 @@ public struct Branching: Sendable {
         _ point: BranchPoint, named name: String, _ request: Request, in url: URL
     ) throws {
         try Self.check(request, point)
-        let earlier = Self.isOne(url) ? try Self.setting(in: url) : nil
+        let earlier = Self.isOne(url) ? try Branching(existing: url) : nil
         // A lock alone is what a call has left that did not get as far as its setting.
         if earlier == nil, let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path),
             contents.contains(where: { $0 != RunLock.fileName })
@@ -92,7 +103,7 @@ public struct Branching: Sendable {
         try OutputFolder.make(at: url)
         (self.url, self.point, lock) = (url, point, try RunLock(url))
         let found = try Setting(point, named: name, request)
-        if let earlier { try found.check(continues: earlier) }
+        if let earlier, !(try earlier.results().isEmpty) { try found.check(continues: earlier.setting, in: url) }
         setting = found
         do {
             try DurableFile.write(JSONFile.data(of: found), to: settingFile)
@@ -127,6 +138,17 @@ public struct Branching: Sendable {
         guard request.tolerance >= 0, request.tolerance.isFinite else {
             throw TrainingError.negative(option: "tolerance", value: request.tolerance)
         }
+        for size in request.batchSizes { try check(size, fits: request.exampleCount ?? point.data.training.count) }
+    }
+
+    /// Checks that a size can be compared: a batch must fit into what a continuation goes.
+    private static func check(_ batchSize: Int, fits exampleCount: Int) throws(TrainingError) {
+        try BatchSizeRule.requirePossible(batchSize, "batch-sizes")
+        guard batchSize <= exampleCount else {
+            throw .invalidOption(
+                option: "batch-sizes", value: "\(batchSize)",
+                allowed: "at most the \(exampleCount) examples that each continuation goes")
+        }
     }
 
     /// The continuations that have ended.
@@ -150,24 +172,10 @@ public struct Branching: Sendable {
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where their file is damaged.
     public func table() throws(TrainingError) -> BranchTable { BranchTable(try results()) }
 
-    /// Checks that sizes can be compared: a batch must fit into what a continuation goes.
-    ///
-    /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)``.
-    public func check(batchSizes: [Int]) throws(TrainingError) {
-        for size in batchSizes {
-            try BatchSizeRule.requirePossible(size, "batch-sizes")
-            guard size <= setting.exampleCount else {
-                throw .invalidOption(
-                    option: "batch-sizes", value: "\(size)",
-                    allowed: "at most the \(setting.exampleCount) examples that each continuation goes")
-            }
-        }
-    }
-
     /// Goes on by batches of one size in one order, unless that was done before.
     ///
     /// - Parameters:
-    ///   - batchSize: The batch size.
+    ///   - batchSize: The batch size, of all steps but the last: what is left for the last ones is shared out among them.
     ///   - order: The seed of the order of examples.
     ///   - onStep: Told after each step which part is done; whether to stop is what it says.
     /// - Returns: What came of it, and whether it was done before.
@@ -177,7 +185,7 @@ public struct Branching: Sendable {
     ) async throws -> (result: BranchResult, wasMadeBefore: Bool) {
         var results = try results()
         if let found = results.first(where: { $0.batchSize == batchSize && $0.order == order }) { return (found, true) }
-        try check(batchSizes: [batchSize])
+        try Self.check(batchSize, fits: setting.exampleCount)
         let point = point!
         let rate =
             setting.learningRate * (setting.scaling?.factor(batchSize: batchSize, first: setting.batchSize) ?? 1)
@@ -195,7 +203,7 @@ public struct Branching: Sendable {
     }
 
     /// The training examples to evaluate on, the same for all.
-    private static func evaluated(_ count: Int, _ data: TrainingData) throws -> [Int] {
+    fileprivate static func evaluated(_ count: Int, _ data: TrainingData) throws -> [Int] {
         var order = try ExampleOrder(.shuffled(seed: 0), exampleCount: data.training.count)
         return order.next(min(count, data.training.count))
     }
@@ -212,34 +220,54 @@ extension Branching.Setting {
             of: network, on: point.data, exampleCount: request.evaluatedCount, seed: 0,
             stepCount: point.progress.stepCount, rule: nil)
         let rate = request.learningRate ?? point.learningRate
+        // A rate that was asked for is no longer the run's, which followed the batch.
+        let ruleRate = request.learningRate ?? point.learningRate / point.rateFactor
         let update = point.optimizer.optimizer(.constant(rate), weightDecay: 0).update
         self.init(
             from: name, dataset: point.data.name, model: point.modelName, stepCount: point.progress.stepCount,
-            batchSize: point.batchSize, learningRate: rate, scaling: request.scaling,
+            batchSize: point.batchSize, learningRate: rate, ruleLearningRate: ruleRate == rate ? nil : ruleRate,
+            scaling: request.scaling,
             exampleCount: request.exampleCount ?? point.data.training.count, evaluatedCount: measured.exampleCount,
-            tolerance: request.tolerance, loss: measured.loss, noise: measured.noise,
+            tolerance: request.tolerance, loss: measured.loss,
+            lossWithoutDropout: point.model.hasDropout
+                ? try network.evaluate(
+                    DatasetBatch(
+                        point.data.training, indices: Branching.evaluated(request.evaluatedCount, point.data))
+                ).meanLoss : nil,
+            noise: measured.noise,
             forecasts: try RuleForecast.all(
-                measured, learningRate: rate / point.rateFactor * update.effectiveRateFactor,
+                measured, learningRate: ruleRate * update.effectiveRateFactor,
                 followsGradient: update.followsGradient, initialLoss: point.initialLoss, point.ruleOptions,
                 lossFloor: point.data.lossFloor))
     }
 
     /// Checks that continuations made before are of the same kind.
-    fileprivate func check(continues earlier: Branching.Setting) throws {
-        let facts: [(String, String, String)] = [
-            ("branch after steps:", "\(earlier.stepCount)", "\(stepCount)"),
+    fileprivate func check(continues earlier: Branching.Setting, in url: URL) throws {
+        func require(_ holds: Bool, _ difference: String, _ remedy: String) throws {
+            guard holds else {
+                throw TrainingError.contradiction(
+                    "\(url.relativePath) holds continuations \(difference); \(remedy), or name another folder")
+            }
+        }
+        let checkpoint = "name the checkpoint that they went on from"
+        try require(
+            earlier.stepCount == stepCount,
+            "from a state after \(earlier.stepCount) steps, and this one is after \(stepCount)",
+            checkpoint)
+        let options: [(name: String, before: String, now: String)] = [
             ("examples", "\(earlier.exampleCount)", "\(exampleCount)"),
-            ("learning-rate", "\(earlier.learningRate)", "\(learningRate)"),
-            ("scale-rate", earlier.scaling?.rawValue ?? "none", scaling?.rawValue ?? "none"),
-            ("evaluated examples", "\(earlier.evaluatedCount)", "\(evaluatedCount)"),
+            ("learning-rate", "\(earlier.learningRate.shortest)", "\(learningRate.shortest)"),
+            ("scale-rate", earlier.scaling?.rawValue ?? "nothing", scaling?.rawValue ?? "nothing"),
+            ("evaluate", "\(earlier.evaluatedCount)", "\(evaluatedCount)"),
         ]
-        if let (what, before, now) = facts.first(where: { $0.1 != $0.2 }) {
-            throw TrainingError.resumesDifferently(what: what, before: before, now: now)
+        for option in options {
+            try require(
+                option.before == option.now, "whose \(option.name) was \(option.before), and now it is \(option.now)",
+                "give what they began with")
         }
         // Another processor rounds differently; other parameters have another loss.
-        guard abs(earlier.loss.value - loss.value) <= 1e-4 * abs(loss.value) else {
-            throw TrainingError.resumesDifferently(
-                what: "loss at the branch point of", before: "\(earlier.loss.value)", now: "\(loss.value)")
-        }
+        try require(
+            abs(earlier.loss.value - loss.value) <= 1e-4 * abs(loss.value),
+            "from a state whose loss was \(earlier.loss.value), and this one's is \(loss.value)", checkpoint)
     }
 }

@@ -8,6 +8,11 @@ public struct RuleForecast: Sendable, Hashable, Codable {
     /// The batch size.
     public let batchSize: Int
 
+    /// No rule is asked for more.
+    static let largestBatchSize = 1 << 20
+    /// Whether the rule asks for this or for more.
+    public var isAtLeast: Bool { batchSize >= Self.largestBatchSize }
+
     /// So many steps outlast the averages of every rule, and growth by a tenth a step from one end of the bounds to the other.
     private static let stepCount = 1000
     /// Rules that go up and down by steps around a size: the mean of the last ones.
@@ -54,9 +59,8 @@ extension RuleForecast {
         _ given: TrainingOptions = TrainingOptions(), lossFloor: Double
     ) throws -> [RuleForecast] {
         var options = given
-        let largest = 1 << 20
-        (options.minimumBatchSize, options.maximumBatchSize) = (1, largest)
-        options.initialBatchSize = min(options.initialBatchSize ?? 16, largest)
+        (options.minimumBatchSize, options.maximumBatchSize) = (1, largestBatchSize)
+        options.initialBatchSize = min(options.initialBatchSize ?? 16, largestBatchSize)
         let lossFloor = options.lossFloor ?? lossFloor
         return try BatchSizeRule.adaptive.compactMap { rule in
             var complete = rule

@@ -91,6 +91,14 @@ struct DataFingerprint: Codable, Equatable, CustomStringConvertible {
         checksums = [data.training, data.test, data.validation].compactMap { $0?.checksum }
     }
 
+    /// Checks that data are these, which a run was trained on.
+    ///
+    /// - Throws: ``TrainingError/otherData(before:now:)``.
+    func check(_ data: TrainingData) throws(TrainingError) {
+        let now = DataFingerprint(data)
+        guard now == self else { throw .otherData(before: "\(self)", now: "\(now)") }
+    }
+
     var description: String {
         let checksums = checksums.map { String($0, radix: 16) }.joined(separator: " and ")
         return "\(exampleCount) training and \(testExampleCount) test examples (\(inputShape), checksums \(checksums))"
@@ -143,6 +151,9 @@ struct CheckpointFolder {
             try? FileManager.default.removeItem(at: old.file)
         }
     }
+
+    /// What the run was trained on; nothing where no checkpoint is left that says it.
+    var trainingData: DataFingerprint? { try? newest { _ in }.state.data }
 
     /// Removes the checkpoints after so many updates, which a run that went back leaves behind.
     func removeAll(after stepCount: Int) {

@@ -74,7 +74,7 @@ public struct Comparison: Sendable {
 
     private func checkOptions(of run: ComparisonGrid.Run) throws {
         let directory = directory(of: run)
-        let free = TrainingConfiguration.optionsBesideTheCourse(isShared: team != nil)
+        let free = TrainingConfiguration.optionsBesideTheCourse(isShared: team != nil || directory.isOfRanks)
         guard try directory.summary() != nil,
             let found = try? TrainingOptions(contentsOf: directory.configurationFile),
             let (option, before, now) = try run.configuration.options.differences(from: found)
@@ -179,7 +179,7 @@ public struct Comparison: Sendable {
             do {
                 let stored = try TrainingOptions(contentsOf: directory.configurationFile)
                 let before = try TrainingConfiguration(stored, isShared: team != nil)
-                try run.configuration.checkContinuation(of: before, isShared: team != nil)
+                try run.configuration.checkContinuation(of: before, isShared: team != nil || directory.isOfRanks)
                 _ = try directory.checkpoints.newest { _ in }
                 return true
             } catch let error as TrainingError {

@@ -5,20 +5,31 @@ extension Estimate {
     /// For people: the standard error to two digits, and the value as far as it goes: `1558 ± 410`, `0.0233 ± 0.0063`.
     public var text: String {
         guard value.isFinite, standardError.isFinite, standardError > 0 else { return "\(value) ± \(standardError)" }
-        let place = Int(log10(standardError).rounded(.down)) - 1
+        let place = Self.lastPlace(of: standardError)
         if place >= 0 {
             let unit = pow(10, Double(place))
             func text(_ number: Double) -> String { String(format: "%.0f", (number / unit).rounded() * unit) }
             return "\(text(value)) ± \(text(standardError))"
         }
-        guard place > -6 else {
-            return String(format: "%.\(max(1, digits(from: place)))g ± %.2g", value, standardError)
+        guard place >= -8 else {
+            // The same number of digits behind the point would be unreadable; both go to the same place.
+            let digits = value == 0 ? 0 : max(0, Int(log10(abs(value)).rounded(.down)) - place)
+            return String(format: "%.\(digits)e ± %.1e", value, standardError)
         }
         return String(format: "%.\(-place)f ± %.\(-place)f", value, standardError)
     }
 
-    /// How many digits of the value stand before the place, or at it.
-    private func digits(from place: Int) -> Int {
-        value == 0 ? 1 : Int(log10(abs(value)).rounded(.down)) - place + 1
+    /// The power of ten of the second digit of an error that is rounded to two: 0.00996 is 0.010, so of it -3.
+    private static func lastPlace(of error: Double) -> Int {
+        Int(String(format: "%.1e", error).split(separator: "e")[1])! - 1
+    }
+}
+
+extension GradientMeasurement.Coupling {
+    /// The constants that are not those of the paper's rule, for people to read; nothing where all are.
+    package func constants(floor: String, factor: String, epsilon: String) -> String? {
+        let all = [(floor, self.lossFloor), (factor, self.factor), (epsilon, self.epsilon)]
+        let given = all.compactMap { name, value in value.map { "\(name) = \(String(format: "%.4g", $0))" } }
+        return given.isEmpty ? nil : given.joined(separator: ", ")
     }
 }

@@ -22,20 +22,28 @@ extension GradientMeasurement {
     ///   - exampleCount: How many training examples to take; all where there are fewer.
     ///   - seed: What the choice of examples, their random changes and dropout follow from.
     ///   - stepCount: The number of updates that the network had.
-    ///   - rule: Where CABS's batch size is asked for.
-    /// - Throws: ``TrainingError/unmeasurable(_:)`` where there are too few examples, or losses or gradients are not finite; and what the
-    ///   network throws.
+    ///   - rule: CABS at a learning rate, or why there is none; nothing where its batch size is not asked for.
+    ///   - onProgress: Told now and then which part is done.
+    /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)`` for too few examples; ``TrainingError/unmeasurable(_:)`` where the data
+    ///   have too few, or losses or gradients are not finite; and what the network throws.
     init(
-        of network: Network, on data: TrainingData, exampleCount: Int, seed: UInt64, stepCount: Int?, rule: Rule?
+        of network: Network, on data: TrainingData, exampleCount: Int, seed: UInt64, stepCount: Int?,
+        rule: Result<Rule, Uncoupled>?, onProgress: (Double) -> Void = { _ in }
     ) throws {
-        guard exampleCount >= Self.fewestExamples, data.training.count >= Self.fewestExamples else {
+        guard exampleCount >= Self.fewestExamples else {
+            throw TrainingError.invalidOption(
+                option: "the number of examples measured", value: "\(exampleCount)",
+                allowed: "\(Self.fewestExamples) or more: of fewer no standard error can be told")
+        }
+        guard data.training.count >= Self.fewestExamples else {
             throw TrainingError.unmeasurable(
-                "of \(min(exampleCount, data.training.count)) examples no standard error can be told; measure \(Self.fewestExamples) or more"
-            )
+                "\(data.name) has \(data.training.count) training examples; of fewer than \(Self.fewestExamples) no standard error can "
+                    + "be told")
         }
         var order = try ExampleOrder(.shuffled(seed: seed), exampleCount: data.training.count)
         let examples = order.next(min(exampleCount, data.training.count))
-        let found = try GroupGradients(network, data, examples, groupCount: min(Self.groupCount, examples.count))
+        let found = try GroupGradients(
+            network, data, examples, groupCount: min(Self.groupCount, examples.count), onProgress)
         let whole = found.moments(of: network.model.parameters.map(\.name))
         self.stepCount = stepCount
         self.exampleCount = examples.count
@@ -43,10 +51,15 @@ extension GradientMeasurement {
         self.seed = seed
         loss = whole.estimate(\.meanLoss)
         noise = GradientNoise(whole)
-        coupling = rule.flatMap { Coupling($0, whole) }
+        let coupled = rule.map { rule in
+            Result { () throws(Uncoupled) in try Coupling(rule.get(), whole) }
+        }
+        coupling = try? coupled?.get()
+        uncoupled = if case .failure(let reason)? = coupled { reason } else { nil }
         layers = network.model.parameters.map(\.name).layers.map { name, parameters in
             let moments = found.moments(of: parameters)
-            return Layer(name: name, noise: GradientNoise(moments), coupling: rule.flatMap { Coupling($0, moments) })
+            return Layer(
+                name: name, noise: GradientNoise(moments), coupling: rule.flatMap { try? Coupling($0.get(), moments) })
         }
         losses = Distribution(of: found.losses)
         gradientNorms = Distribution(of: found.squaredNorms.map { $0.squareRoot() })
@@ -72,10 +85,13 @@ extension GradientMeasurement {
 }
 
 extension GradientMeasurement.Coupling {
-    /// Nothing where the loss is at its floor, or so near that its error reaches it.
-    init?(_ rule: GradientMeasurement.Rule, _ moments: GroupedMoments) {
+    /// - Throws: Where the loss is at its floor, or so near that its error reaches it, or the rate so large that numbers overflow.
+    init(_ rule: GradientMeasurement.Rule, _ moments: GroupedMoments) throws(GradientMeasurement.Uncoupled) {
+        guard (moments.others + [moments.all]).allSatisfy({ $0.meanLoss > rule.lossFloor }) else { throw .lossAtFloor }
         learningRate = rule.learningRate
-        guard (moments.others + [moments.all]).allSatisfy({ $0.meanLoss > rule.lossFloor }) else { return nil }
+        lossFloor = rule.lossFloor == 0 ? nil : rule.lossFloor
+        factor = rule.factor == 1 ? nil : rule.factor
+        epsilon = rule.epsilon == 0 ? nil : rule.epsilon
         batchSize = moments.estimate {
             CoupledAdaptiveBatchSize.rawBatchSize(
                 learningRate: rule.learningRate, variance: $0.covarianceTrace, excessLoss: $0.meanLoss - rule.lossFloor,
@@ -83,6 +99,9 @@ extension GradientMeasurement.Coupling {
         }
         polyakSteps = moments.estimate {
             rule.learningRate * $0.gradientSquaredNorm / ($0.meanLoss - rule.lossFloor)
+        }
+        guard [batchSize, polyakSteps].allSatisfy({ $0.value.isFinite && $0.standardError.isFinite }) else {
+            throw .overflow
         }
     }
 }
@@ -98,7 +117,9 @@ private struct GroupGradients {
     private var products: [String: [Double]] = [:]
     private var sumSquaredNorms: [String: Double] = [:]
 
-    init(_ network: Network, _ data: TrainingData, _ examples: [Int], groupCount: Int) throws {
+    init(
+        _ network: Network, _ data: TrainingData, _ examples: [Int], groupCount: Int, _ onProgress: (Double) -> Void
+    ) throws {
         self.groupCount = groupCount
         let batches = (0..<groupCount).map { group in
             let first = group * examples.count / groupCount
@@ -106,7 +127,8 @@ private struct GroupGradients {
             return DatasetBatch(data.training, indices: Array(examples[first..<end]), firstDraw: UInt64(first))
         }
         var sums: [String: [Double]] = [:]
-        for batch in batches {
+        for (place, batch) in batches.enumerated() {
+            onProgress(0.5 * Double(place) / Double(groupCount))
             let (report, gradient) = try network.gradient(of: batch)
             guard report.isSound else {
                 let place = report.firstUnsoundParameter.map { "the gradient of \($0)" } ?? "the loss"
@@ -128,7 +150,8 @@ private struct GroupGradients {
             }
         }
         sumSquaredNorms = sums.mapValues { $0.reduce(0) { $0 + $1 * $1 } }
-        for batch in batches {
+        for (place, batch) in batches.enumerated() {
+            onProgress(0.5 + 0.5 * Double(place) / Double(groupCount))
             for (name, tensor) in try network.gradient(of: batch).gradient.elements {
                 products[name, default: []].append(Double(batch.count) * sums[name]!.product(with: tensor.values))
             }

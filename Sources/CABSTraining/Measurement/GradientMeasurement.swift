@@ -18,8 +18,10 @@ public struct GradientMeasurement: Sendable, Hashable, Codable {
     public let loss: Estimate
     /// The noise in the gradient of all parameters.
     public let noise: GradientNoise
-    /// What follows for steps along the gradient at a learning rate; nothing where there is none, or the optimiser's steps do not follow the gradient.
+    /// What follows for steps along the gradient at a learning rate; nothing where ``uncoupled`` says why, or it was not asked for.
     public let coupling: Coupling?
+    /// Why nothing follows, where that was asked for.
+    public let uncoupled: Uncoupled?
     /// The noise in the gradient of each layer's parameters, in the order of layers.
     public let layers: [Layer]
     /// How losses are distributed over examples.
@@ -40,8 +42,34 @@ public struct GradientMeasurement: Sendable, Hashable, Codable {
         /// The batch size of CABS before bounds and averages, `c α T / (F − F* + ε)`.
         public let batchSize: Estimate
         /// `α ‖∇F‖² / (F − F*)`: the learning rate in units of the step that Polyak's rule takes along the full gradient. CABS's
-        /// batch size is this times the noise scale.
+        /// batch size is this times the noise scale, for c = 1 and ε = 0.
         public let polyakSteps: Estimate
+        /// The smallest reachable loss F*; nothing where it is 0.
+        public let lossFloor: Double?
+        /// The factor c; nothing where it is 1.
+        public let factor: Double?
+        /// The summand ε; nothing where it is 0.
+        public let epsilon: Double?
+    }
+
+    /// Why CABS makes nothing of a measurement.
+    public enum Uncoupled: String, Error, Sendable, Hashable, Codable {
+        case optimizer
+        case zeroLearningRate = "zero-learning-rate"
+        case unknownLearningRate = "unknown-learning-rate"
+        case lossAtFloor = "loss-at-floor"
+        case overflow
+
+        /// The reason in words.
+        public var reason: String {
+            switch self {
+            case .optimizer: "the optimiser's steps do not follow the gradient"
+            case .zeroLearningRate: "the learning rate there is 0; add --learning-rate"
+            case .unknownLearningRate: "the learning rate there is unknown; add --learning-rate"
+            case .lossAtFloor: "the loss is at its floor, or within its error of it"
+            case .overflow: "at that learning rate it is no finite number"
+            }
+        }
     }
 
     /// One layer's part.

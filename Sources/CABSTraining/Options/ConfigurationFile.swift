@@ -97,6 +97,12 @@ enum ConfigurationFile {
                     : "")
         case .dataCorrupted(let context):
             if let cause = context.underlyingError { return "\(place(context.codingPath)): \(cause)" }
+            if let key = context.codingPath.last, let words = TrainingOptions.words(of: key.stringValue),
+                let scalar = node(at: context.codingPath, in: root)?.scalar
+            {
+                return
+                    "\(place(context.codingPath)): \"\(scalar.string)\" will not do here; it must be one of \(words.joined(separator: ", "))"
+            }
             return context.codingPath.isEmpty
                 ? context.debugDescription : "\(place(context.codingPath)): \(context.debugDescription)"
         @unknown default:

@@ -131,7 +131,11 @@ public struct TrainingConfiguration: Sendable {
         }
         var rules: [BatchSizeRule] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let shadow = try BatchSizeRule(String(part))
+            guard let shadow = try? BatchSizeRule(String(part)) else {
+                throw TrainingError.invalidOption(
+                    option: "shadow", value: String(part),
+                    allowed: "all, or some of these with commas between: \(BatchSizeRule.forms)")
+            }
             guard !rules.contains(shadow) else {
                 throw TrainingError.contradiction("shadow names \(shadow.name) twice")
             }
@@ -147,13 +151,14 @@ public struct TrainingConfiguration: Sendable {
 
     /// Checks the rules' options, and that what they read is measured.
     private func checkPolicies() throws {
-        for rule in [rule] + shadows {
+        for (place, rule) in ([rule] + shadows).enumerated() {
+            let name = "\(place == 0 ? "batch-size" : "shadow") \(rule.name)"
             let policy = try rule.makePolicy(options, examplesPerEpoch: 1, lossFloor: 0)
             if policy.needsGradientStatistics, options.estimator == .unmeasured {
-                throw TrainingError.policyNeedsStatistics(policy: "batch-size \(rule.name)")
+                throw TrainingError.policyNeedsStatistics(policy: name)
             }
             if policy.assumesGradientDescent, !optimizer.update.followsGradient {
-                throw TrainingError.policyAssumesGradientDescent(policy: "batch-size \(rule.name)")
+                throw TrainingError.policyAssumesGradientDescent(policy: name)
             }
         }
     }
@@ -209,7 +214,7 @@ public struct TrainingConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - before: What it began with.
-    ///   - isShared: Whether several ranks go on with it, each with its own values of ``RankTeam/optionsOfRanks``.
+    ///   - isShared: Whether several ranks made it or go on with it, each with its own values of ``RankTeam/optionsOfRanks``.
     /// - Throws: ``TrainingError/resumesDifferently(what:before:now:)`` naming the first option that may not.
     func checkContinuation(of before: TrainingConfiguration, isShared: Bool = false) throws {
         let free = Self.optionsBesideTheCourse(isShared: isShared)

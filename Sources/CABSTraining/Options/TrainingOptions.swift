@@ -281,7 +281,7 @@ public struct TrainingOptions: Sendable, Codable {
 
 extension String {
     /// A property's name as that of an option: `loss-floor` for `lossFloor`.
-    fileprivate var withHyphens: String {
+    var withHyphens: String {
         reduce(into: "") { $0 += $1.isUppercase ? "-\($1.lowercased())" : "\($1)" }
     }
 }

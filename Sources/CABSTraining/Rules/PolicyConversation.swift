@@ -26,7 +26,9 @@ public struct PolicyConversation: Sendable {
         try rule.fillDefaults(&options)
         let countsEpochs = if case .step = rule { true } else { rule == .adaDamp(initialLoss: nil) }
         if countsEpochs, examplesPerEpoch == nil {
-            throw TrainingError.contradiction("batch-size \(rule.name) counts epochs; add --examples-per-epoch")
+            let remedy = rule.reads(.lossFloor) ? ", or name its first loss: adadamp:F0" : ""
+            throw TrainingError.contradiction(
+                "batch-size \(rule.name) counts epochs; add --examples-per-epoch\(remedy)")
         }
         guard rule != .cabsPerSecond || options.fixedCost != nil else {
             throw TrainingError.contradiction(

@@ -81,6 +81,13 @@ public struct Divergence: Sendable, Hashable, Codable {
         }
     }
 
+    /// What to do about it.
+    public var remedy: String {
+        step == 0
+            ? "bring inputs and targets to a smaller range, or raise loss-bound: nothing had been updated yet"
+            : "use a smaller learning rate"
+    }
+
     /// How many of the last steps are noted.
     static let recentStepCount = 20
     /// How many examples that dominate the gradient are noted.

@@ -23,6 +23,8 @@ public struct RunDirectory: Sendable {
     public var divergenceFile: URL { url.appending(path: "divergence.json") }
     /// The ranks that made the run, or went on with it, the last time; where there were several.
     public var ranksFile: URL { url.appending(path: "ranks.json") }
+    /// Whether several ranks made the run, or went on with it, the last time.
+    var isOfRanks: Bool { FileManager.default.fileExists(atPath: ranksFile.path) }
     /// What the network must be given.
     public var inputFile: URL { url.appending(path: "input.json") }
     /// What the network takes for what, where that was asked for.
@@ -84,18 +86,23 @@ public struct RunDirectory: Sendable {
         public let status: RunSummary.Status?
     }
 
-    /// Reads the newest parameters: those at the run's end, or of the newest checkpoint that is whole where it has not ended.
+    /// Reads the newest parameters: those at the run's end, or of the newest checkpoint where it has not ended; of what is damaged those before.
     ///
-    /// - Parameter onDamage: Told of each damaged checkpoint that is passed over.
+    /// - Parameter onDamage: Told of each damaged file that is passed over.
     /// - Throws: ``TrainingError`` where there are none, or none that is whole.
     public func newestParameters(onDamage: (TrainingError) -> Void) throws(TrainingError) -> NewestParameters {
         let summary = try summary()
         if let summary, FileManager.default.fileExists(atPath: finalParametersFile.path) {
-            let hasAverage = FileManager.default.fileExists(atPath: finalAverageFile.path)
-            return NewestParameters(
-                parameters: try Safetensors.read(finalParametersFile),
-                average: hasAverage ? try Safetensors.read(finalAverageFile) : nil, stage: summary.stage,
-                status: summary.status)
+            do throws(TrainingError) {
+                let hasAverage = FileManager.default.fileExists(atPath: finalAverageFile.path)
+                return NewestParameters(
+                    parameters: try Safetensors.read(finalParametersFile),
+                    average: hasAverage ? try Safetensors.read(finalAverageFile) : nil, stage: summary.stage,
+                    status: summary.status)
+            } catch {
+                guard hasCheckpoint else { throw error }
+                onDamage(error)
+            }
         }
         let checkpoint = try checkpoints.newest(onDamage: onDamage)
         return NewestParameters(
@@ -166,9 +173,11 @@ public struct RunDirectory: Sendable {
         try read(summaryFile, "a run's summary")
     }
 
-    /// Reads where the run diverged; nothing where it did not, or that is not to be read.
-    public func divergence() -> Divergence? {
-        (try? Data(contentsOf: divergenceFile)).flatMap { try? JSONFile.decode(Divergence.self, from: $0) }
+    /// Reads where the run diverged; nothing where it did not.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    public func divergence() throws(TrainingError) -> Divergence? {
+        try read(divergenceFile, "an account of where a run diverged")
     }
 
     /// Reads what the network must be given; nothing in runs of versions that did not note it.

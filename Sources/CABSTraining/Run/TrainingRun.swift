@@ -83,7 +83,7 @@ public struct TrainingRun: Sendable {
         if team != nil { stored.workers = nil }
         let before = try TrainingConfiguration(stored, isShared: team != nil)
         configuration = try TrainingConfiguration(before.options.overridden(by: given).options, isShared: team != nil)
-        try configuration.checkContinuation(of: before, isShared: team != nil)
+        try configuration.checkContinuation(of: before, isShared: team != nil || directory.isOfRanks)
         let team = try team?.withWorkers(configuration.options.workers)
         self.team = team
         lock = team.isFirst ? try RunLock(directory.url) : nil

@@ -48,16 +48,18 @@ public struct TrainedNetwork: Sendable {
                     reason: isGrid ? "it is a comparison; name one of its runs" : "it is no run's folder")
             }
             let newest = try directory.newestParameters(onDamage: onDamage)
+            let summary = try directory.summary()
+            let isAtEnd = newest.status == .finished && newest.stage.progress.stepCount == summary?.steps
             let state =
                 switch newest.status {
-                case .finished: ""
+                case .finished: isAtEnd ? "" : " (before the run's end)"
                 case .diverged: " (the run diverged later)"
                 case nil: " (the run has not ended)"
                 }
             try self.init(
                 of: directory, given, "after \(newest.stage.progress.stepCount) steps\(state)", newest.stage,
                 .parameters(newest.parameters),
-                average: newest.average, summary: newest.status == .finished ? directory.summary() : nil)
+                average: newest.average, summary: isAtEnd ? summary : nil)
             return
         }
         let directory = RunDirectory(holding: url)
