@@ -53,12 +53,12 @@ struct MeasureCommand: AsyncParsableCommand {
         }
         let line = TerminalLine()
         let measurement = try checkingUsage {
-            try trained.measurement(exampleCount: examples, seed: seed, learningRate: learningRate) { part in
+            defer { line.clear() }
+            return try trained.measurement(exampleCount: examples, seed: seed, learningRate: learningRate) { part in
                 guard !json, line.isTerminal, line.takeTurn(every: .seconds(60)) else { return }
                 line.show("\(Int(100 * part)) % of the examples measured")
             }
         }
-        line.clear()
         let file = try stored(measurement, of: trained, isWhole: url.isFolder)
         if json {
             try printResult(String(decoding: JSONFile.data(of: measurement).dropLast(), as: UTF8.self))
