@@ -128,9 +128,9 @@ import Testing
                 ]))
         #expect(
             table.rows == [
-                ["constant:16", "0.05", "0, 1 diverged", "–", "–", "–", "–"],
-                ["constant:16", "0.1", "1", "0.900", "0.500", "0.300", "10.0"],
-                ["cabs", "0.1", "2, 1 diverged", "0.750 (0.700 to 0.800)", "0.500", "0.300", "10.0"],
+                ["constant:16", "0.05", "0, 1 diverged", "–", "–", "–", "–", "–"],
+                ["constant:16", "0.1", "1", "0.900", "0.500", "0.250", "0.300", "10.0"],
+                ["cabs", "0.1", "2, 1 diverged", "0.750 (0.700 to 0.800)", "0.500", "0.250", "0.300", "10.0"],
             ])
     }
 
@@ -140,8 +140,11 @@ import Testing
             Run(rule: "constant:16", rate: 0.1, seed: 0, testLoss: 30),
         ]
         let table = try #require(try KeptGrid.table("differences", runs))
-        #expect(table.head.suffix(2) == ["test loss", "mean training loss of the run"])
-        #expect(table.rows == [["constant:16", "0.1", "1", "1", "−1.2", "0.000"]])
+        #expect(
+            table.head.suffix(3) == [
+                "test loss", "training loss over the last tenth", "mean training loss of the run",
+            ])
+        #expect(table.rows == [["constant:16", "0.1", "1", "1", "−1.2", "0.000", "0.000"]])
         #expect(try KeptGrid.table("results", runs)?.rows.map(\.[0]) == ["constant:16", "cabs"])
     }
 

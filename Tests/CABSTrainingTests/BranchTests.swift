@@ -225,7 +225,7 @@ import Testing
         #expect {
             _ = try make(request)
         } throws: {
-            "\($0)".contains("holds continuations whose examples was 64, and now it is 65; give what they began with")
+            "\($0)".contains("holds continuations made with examples 64, and now it is 65; give what they began with")
         }
         (request.exampleCount, request.scaling) = (64, .linear)
         #expect(throws: TrainingError.self) { _ = try make(request) }

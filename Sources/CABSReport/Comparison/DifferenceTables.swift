@@ -6,11 +6,8 @@ struct DifferenceTables {
 
     private var baseline: ComparedRule { comparison.baseline }
 
-    /// What differences are taken of: the qualities, or the losses where there are none, and the loss on the way.
-    private var compared: [Measure] {
-        let qualities = comparison.results.filter(\.isQuality)
-        return (qualities.isEmpty ? comparison.results : qualities) + [comparison.meanLoss].compactMap(\.self)
-    }
+    /// What differences are taken of.
+    private var compared: [Measure] { comparison.results + comparison.trainingLosses }
 
     private func differences(of runs: [ComparedRun], less others: [ComparedRun], _ measures: [Measure]) -> [String]? {
         let found = measures.map { (measure: $0, difference: $0.difference(runs, less: others)) }
@@ -97,7 +94,7 @@ struct DifferenceTables {
 
     /// A line for each rule at each learning rate.
     private var results: TextTable {
-        let columns = comparison.results + [comparison.meanLoss, comparison.batchSize].compactMap(\.self)
+        let columns = compared + [comparison.batchSize].compactMap(\.self)
         return TextTable(
             kind: .results, title: "Every rule at every learning rate",
             caption: "Means over seeds, with the lowest and highest in brackets; at each learning rate the best first.",

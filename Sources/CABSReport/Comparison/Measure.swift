@@ -24,9 +24,17 @@ struct Measure: Sendable {
         Measure("accuracy of the average", of: runs, isQuality: true) { $0.summary.averageTestAccuracy }
     }
 
+    /// What training came to: the mean training loss over a run's last tenth, and ``meanLoss(of:)``.
+    static func trainingLosses(of runs: [ComparedRun]) -> [Measure] {
+        [
+            Measure("training loss over the last tenth", of: runs) { $0.summary.trainingLoss },
+            meanLoss(of: runs),
+        ].compactMap(\.self)
+    }
+
     /// The area under the loss curve by examples, as a mean. Where runs differ in length it is of as many examples as all drew, as a
     /// longer run has a lower mean whatever its rule does.
-    static func meanLoss(of runs: [ComparedRun]) -> Measure? {
+    private static func meanLoss(of runs: [ComparedRun]) -> Measure? {
         let lengths = runs.map(\.course.exampleCount).filter { $0 > 0 }
         guard let shortest = lengths.min(), let longest = lengths.max() else { return nil }
         let isOfRuns = shortest >= longest - longest / 20

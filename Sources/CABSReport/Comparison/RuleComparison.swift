@@ -8,8 +8,8 @@ struct RuleComparison: Sendable {
     let targets: Targets
     /// What the runs came to; the first is what rules are sorted by.
     let results: [Measure]
-    /// What they went through: the area under the loss curve.
-    let meanLoss: Measure?
+    /// What became of the training loss: at the end, and on the way as the area under its curve.
+    let trainingLosses: [Measure]
     let batchSize: Measure?
     /// Whether the rules' best learning rates were chosen by examples held back from training.
     let choosesByValidation: Bool
@@ -24,7 +24,7 @@ struct RuleComparison: Sendable {
         targets = Targets(options, rules)
         let runs = rules.flatMap(\.runs)
         results = Measure.results(of: runs)
-        (meanLoss, batchSize) = (Measure.meanLoss(of: runs), Measure.batchSize(of: runs))
+        (trainingLosses, batchSize) = (Measure.trainingLosses(of: runs), Measure.batchSize(of: runs))
         choosesByValidation = group.choosesByValidation
     }
 

@@ -262,7 +262,7 @@ extension Branching.Setting {
         ]
         for option in options {
             try require(
-                option.before == option.now, "whose \(option.name) was \(option.before), and now it is \(option.now)",
+                option.before == option.now, "made with \(option.name) \(option.before), and now it is \(option.now)",
                 "give what they began with")
         }
         // Another processor rounds differently; other parameters have another loss.
