@@ -15,7 +15,7 @@ struct BranchLines {
         let noise = setting.noise.noiseScale.map { "\($0.text)" } ?? "unknown, as |g|^2 cannot be told from 0"
         lines.append("what was predicted there: noise scale \(noise)")
         if let rate = setting.ruleLearningRate {
-            lines.append("  rules read the rate \(short(rate)), as it was before it followed the batch size")
+            lines.append("  rules read the effective rate \(short(rate))")
         }
         lines += setting.forecasts.map { forecast in
             "  \(forecast.rule) would choose \(forecast.batchSize)\(forecast.isAtLeast ? " or more" : "")"

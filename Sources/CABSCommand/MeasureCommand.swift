@@ -59,7 +59,8 @@ struct MeasureCommand: AsyncParsableCommand {
                 line.show("\(Int(100 * part)) % of the examples measured")
             }
         }
-        let file = try stored(measurement, of: trained, isWhole: url.isFolder)
+        // Before anything is printed, since who reads the text may leave early; where it cannot be, the text is all that there is.
+        let storage = Result { try stored(measurement, of: trained, isWhole: url.isFolder) }
         if json {
             try printResult(String(decoding: JSONFile.data(of: measurement).dropLast(), as: UTF8.self))
         } else {
@@ -67,13 +68,13 @@ struct MeasureCommand: AsyncParsableCommand {
                 "\(trained.configuration.model.name) on \(trained.configuration.dataset.rawValue), \(trained.state)"
             for line in MeasurementTable(title: title, measurement: measurement).lines { try printResult(line) }
         }
-        if let file, !json {
+        if let file = try storage.get(), !json {
             let hasPictures = (measurement.largestLosses + measurement.largestGradients).contains { $0.picture != nil }
             try printResult("in \(file.relativePath); cabs report shows it\(hasPictures ? " with pictures" : "")")
         }
     }
 
-    /// Writes the measurement into the run's folder where that was named, before anything is printed: who reads the text may leave early.
+    /// Writes the measurement into the run's folder where that was named.
     private func stored(
         _ measurement: GradientMeasurement, of trained: TrainedNetwork, isWhole: Bool
     ) throws -> URL? {

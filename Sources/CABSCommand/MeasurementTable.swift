@@ -45,7 +45,14 @@ struct MeasurementTable {
         }
         let width = rows.map(\.0.count).max()!
         return rows.map { $0.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $1 }
-            + (measurement.uncoupled.map { ["no batch size of CABS: \($0.reason)"] } ?? [])
+            + (measurement.uncoupled.map { ["no batch size of CABS: \($0.reason)\(Self.remedy($0))"] } ?? [])
+    }
+
+    private static func remedy(_ flaw: GradientMeasurement.Uncoupled) -> String {
+        switch flaw {
+        case .zeroLearningRate, .unknownLearningRate: "; add --learning-rate"
+        case .optimizer, .lossAtFloor, .overflow: ""
+        }
     }
 
     private var layers: [String] {

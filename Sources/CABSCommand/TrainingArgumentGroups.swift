@@ -149,7 +149,7 @@ struct OptimizerArguments: TrainingArguments {
 struct MeasurementArguments: TrainingArguments {
     @Option(
         help: ArgumentHelp(
-            "Log what other rules would choose: all (cabs-per-second with --fixed-cost alone), or their names with commas between.",
+            "Log what other rules would choose: all (cabs-per-second only with --fixed-cost), or their names with commas between.",
             valueName: "rules"))
     var shadow: String?
 

@@ -51,7 +51,8 @@ struct BranchSection {
             setting.ruleLearningRate.map { rate in
                 HTML(
                     "p", [("class", "muted")],
-                    "Rules read the rate \(CABSReport.number(rate, digits: 6)), as it was before it followed the batch size."
+                    "Rules read the effective rate \(CABSReport.number(rate, digits: 6)): as it was before it followed the batch size, "
+                        + "and with what momentum makes of it."
                 )
             },
             predictions,

@@ -16,7 +16,7 @@ public struct Report: Sendable {
 
     /// Where the page goes if nothing else is said: into the folder where there is one, else to the current one.
     public static func defaultPage(for paths: [String]) -> URL {
-        paths.count == 1
+        RunCollection.distinct(paths).count == 1
             ? URL(userPath: paths[0]).appending(path: "report.html")
             : URL(filePath: "report.html")
     }
@@ -44,7 +44,7 @@ public struct Report: Sendable {
         tableFolder = isFile && groups.contains { !$0.tables.isEmpty } ? place("tables") : nil
         self.title =
             title
-            ?? (paths.count == 1
+            ?? (RunCollection.distinct(paths).count == 1
                 ? "Report on \(URL(userPath: paths[0]).standardizedFileURL.lastPathComponent)"
                 : "Report on \(collection.runs.count) runs")
     }

@@ -80,7 +80,7 @@ struct ReportedRun: Sendable {
     /// What went wrong where the run diverged, and what to do.
     var divergenceText: String {
         guard let found = divergence else { return "The run diverged. Try a smaller learning rate." }
-        return "\(flaw(found)) To go on, \(found.remedy)."
+        return "\(flaw(found)) In another run, \(found.remedy)."
     }
 
     private func flaw(_ found: Divergence) -> String {
@@ -138,13 +138,17 @@ struct RunCollection: Sendable {
     ///
     /// - Throws: ``ReportError`` for a folder that is none of these; `TrainingError` where a file in it is damaged.
     init(_ paths: [String]) throws {
-        var seen: Set<URL> = []
-        for path in paths where seen.insert(URL(userPath: path).resolvingSymlinksInPath().standardizedFileURL).inserted
-        {
-            try add(path)
-        }
+        for path in Self.distinct(paths) { try add(path) }
         setFoldersApart()
         try setApart()
+    }
+
+    /// Paths without those that name a folder once more.
+    static func distinct(_ paths: [String]) -> [String] {
+        var seen: Set<String> = []
+        return paths.filter {
+            seen.insert(URL(userPath: $0).resolvingSymlinksInPath().standardizedFileURL.path).inserted
+        }
     }
 
     /// Names what runs of one rule, model and data set differ in, so that only repetitions bear the same name.

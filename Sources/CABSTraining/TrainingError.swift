@@ -28,8 +28,10 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case noCheckpoint(path: String, reason: String)
     /// A rank of a run has something else than the first.
     case ranksDiffer(rank: Int, host: String, field: String, own: String, first: String)
-    /// A run cannot go on under other data or options than it began with.
+    /// A run cannot go on under other options than it began with.
     case resumesDifferently(what: String, before: String, now: String)
+    /// A folder holds continuations of a state that are of another kind.
+    case branchesDiffer(path: String, difference: String, remedy: String)
     /// The data are not those that a run was trained on.
     case otherData(before: String, now: String)
     /// The state in a checkpoint cannot be one of the run.
@@ -91,6 +93,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "nothing to go on from in \(path): \(reason)"
         case .resumesDifferently(let what, let before, let now):
             "the run began with \(what) \(before), but now it is \(now); resume it as it was, or begin another"
+        case .branchesDiffer(let path, let difference, let remedy):
+            "\(path) holds continuations \(difference); \(remedy), or name another folder"
         case .otherData(let before, let now):
             "the run was trained on data of \(before), and these are of \(now); name the folder of its own with --data"
         case .ranksDiffer(let rank, let host, let field, let own, let first):

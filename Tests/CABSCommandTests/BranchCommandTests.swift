@@ -38,7 +38,8 @@ import Testing
             let other = try CommandTests.run(
                 common + options + ["--batch-sizes", "16,64", "--scale-rate", "sqrt"], in: folder)
             #expect(
-                other.code != 0 && other.errors.contains("scale-rate was nothing, and now it is sqrt"),
+                other.code == 1 && other.errors.contains("made with scale-rate nothing, and now it is sqrt")
+                    && !other.errors.contains("Usage"),
                 "\(other.errors)")
             let scaled = try CommandTests.run(
                 [
@@ -62,6 +63,7 @@ import Testing
         (["out", "b", "--batch-sizes", "16,32", "--tolerance=-1"], "must be 0 or more"),
         (["out", "b", "--batch-sizes", "16,32", "--tolerance", "-1"], "must be 0 or more"),
         (["out", "b", "--batch-sizes", "-1,32"], "\"-1\" is not"),
+        (["out", "b", "--batch-sizes", "16,32", "--evaluate", "3"], "evaluate is \"3\", but must be 16 or more"),
         (["out", "out", "--batch-sizes", "16,32"], "exists already"),
         (["out/config.yaml", "b", "--batch-sizes", "16,32"], "no checkpoint in a run's folder"),
     ])

@@ -173,6 +173,9 @@ import Testing
             "shadow cabs needs gradient statistics"
         ),
         (["train", "--shadow", "foo"], "shadow is \"foo\", but must be all, or some of these"),
+        (["train", "--shadow", "all,cabs-per-second", "--fixed-cost", "9"], "shadow is \"all,cabs-per-second\""),
+        (["train", "--shadow", "constant:200000000"], "shadow is \"200000000\", but must be from 1 to"),
+        (["train", "--shadow", "step:2:0"], "the number of epochs of shadow step:2:0 is 0.0"),
         (["train", "--steps", "-5", "--dataset", "digits"], "a length of -5 steps"),
         (["train", "--resume", "x", "--output", "y"], "leave out"),
         (["train", "--checkpoint-every", "often"], "checkpoint-every"),

@@ -68,6 +68,17 @@ import Testing
         }
     }
 
+    @Test func `what cannot be stored is shown all the same`() throws {
+        try CommandTests.withFolder { folder in
+            let run = try FinishedRun(["--dataset", "digits", "--steps", "2"], in: folder)
+            try FileManager.default.createDirectory(
+                at: run.directory.measurementFile, withIntermediateDirectories: false)
+            let result = try CommandTests.run(["measure", "out", "--examples", "64"], in: folder)
+            #expect(result.code == 1 && result.errors.contains("cannot write"), "\(result.errors)")
+            #expect(result.output.contains("largest losses:"), "\(result.output)")
+        }
+    }
+
     @Test func `damaged parameters at the end are passed over for those of the checkpoint`() throws {
         try CommandTests.withFolder { folder in
             let run = try FinishedRun(["--dataset", "digits", "--steps", "4"], in: folder)

@@ -156,13 +156,15 @@ import Testing
         #expect(html.contains("training example \(first.example)") && html.contains(first.caption))
         #expect(html.matches(of: try Regex("alt=\"training example [0-9]+\"")).count == 10)
         #expect(html.contains("dense2.weight</th>"))
-        #expect(html.contains("To go on, use a smaller learning rate."))
+        #expect(html.contains("In another run, use a smaller learning rate."))
         // Beside others it is still there, folded away, and a folder that is named twice is one.
         let other = folder.url.appending(path: "other")
         let whole = try TrainingRun(Self.options { $0.steps = 20 }, output: other)
         _ = try await whole.run()
         try whole.directory.write(TrainedNetwork(at: other).measurement(exampleCount: 64))
-        let (both, _) = try Self.report([url.path, other.path, url.path], in: folder.url)
+        let link = folder.url.appending(path: "link")
+        try FileManager.default.createSymbolicLink(at: link, withDestinationURL: url)
+        let (both, _) = try Self.report([url.path, other.path, link.path + "/", url.path + "/"], in: folder.url)
         #expect(
             both.contains("Where it broke: step \(found.step)")
                 && both.contains("Noise in the gradients after 20 steps"))

@@ -105,11 +105,24 @@ import Testing
         ),
         (
             #"{"step": 7, "learning_rate": 8, "batch_size": 16, "examples": []}"#,
-            "its loss was not a finite number at step 7"
+            "its loss was not a finite number at step 7. In another run, use a smaller learning rate."
         ),
         (
             #"{"step": 7, "loss": 1, "parameter": "conv1.bias", "learning_rate": 8, "batch_size": 16, "examples": []}"#,
             "the gradient of conv1.bias was not finite at step 7"
+        ),
+        (
+            #"{"step": 0, "loss": 15.4, "learning_rate": 8, "batch_size": 2, "examples": [3, 4]}"#,
+            "In another run, bring inputs and targets to a smaller range, or raise loss-bound: nothing had been updated yet."
+        ),
+        (
+            #"{"step": 0, "learning_rate": 8, "batch_size": 2, "examples": [3, 4]}"#,
+            "In another run, bring inputs and targets to a smaller range: nothing had been updated yet."
+        ),
+        // An evaluation found it after the first update.
+        (
+            #"{"step": 0, "learning_rate": 8, "batch_size": 2, "examples": []}"#,
+            "In another run, use a smaller learning rate."
         ),
     ])
     func `what went wrong is said as it was`(file: String, mentions: String) throws {

@@ -345,5 +345,10 @@ import Testing
         let (branched, whole) = (try #require(end), try #require(run))
         #expect(branched.stepCount == 20)
         #expect(abs(branched.evaluation.meanLoss - whole.evaluation.meanLoss) < 1e-6 * whole.evaluation.meanLoss)
+        // Rules read what momentum makes of the rate.
+        var request = Branching.Request()
+        (request.evaluatedCount, request.exampleCount) = (64, 64)
+        let setting = try Branching(point, named: "run", request, in: folder.url.appending(path: "branch")).setting
+        #expect(setting.ruleLearningRate.map { abs($0 - 0.2) < 1e-12 } ?? false)
     }
 }

@@ -139,6 +139,14 @@ import Testing
             let after = try Comparison(grid, in: url)
             try await after.make(after.runs[2])
             #expect(try after.results().count == 3)
+            // Other parameters at its beginning are one.
+            grid.seeds = [1]
+            grid.options?.initialParameters = "other.safetensors"
+            #expect {
+                _ = try Comparison(grid, in: url)
+            } throws: {
+                "\($0)".contains("initial-parameters was ")
+            }
         }
     }
 

@@ -28,7 +28,8 @@ public struct Branching: Sendable {
         public let batchSize: Int
         /// The learning rate at that size.
         public let learningRate: Double
-        /// The rate that rules read there, where it is another: the run's before it followed the batch size.
+        /// The effective learning rate that rules read there, where it is another: without what follows from the batch size, and with what
+        /// momentum makes of it.
         public let ruleLearningRate: Double?
         /// How the learning rate follows the batch size, if it does.
         public let scaling: RateScaling?
@@ -138,6 +139,7 @@ public struct Branching: Sendable {
         guard request.tolerance >= 0, request.tolerance.isFinite else {
             throw TrainingError.negative(option: "tolerance", value: request.tolerance)
         }
+        try GradientMeasurement.check(request.evaluatedCount, named: "evaluate", of: point.data)
         for size in request.batchSizes { try check(size, fits: request.exampleCount ?? point.data.training.count) }
     }
 
@@ -223,9 +225,11 @@ extension Branching.Setting {
         // A rate that was asked for is no longer the run's, which followed the batch.
         let ruleRate = request.learningRate ?? point.learningRate / point.rateFactor
         let update = point.optimizer.optimizer(.constant(rate), weightDecay: 0).update
+        let effectiveRate = ruleRate * update.effectiveRateFactor
         self.init(
             from: name, dataset: point.data.name, model: point.modelName, stepCount: point.progress.stepCount,
-            batchSize: point.batchSize, learningRate: rate, ruleLearningRate: ruleRate == rate ? nil : ruleRate,
+            batchSize: point.batchSize, learningRate: rate,
+            ruleLearningRate: effectiveRate == rate ? nil : effectiveRate,
             scaling: request.scaling,
             exampleCount: request.exampleCount ?? point.data.training.count, evaluatedCount: measured.exampleCount,
             tolerance: request.tolerance, loss: measured.loss,
@@ -236,7 +240,7 @@ extension Branching.Setting {
                 ).meanLoss : nil,
             noise: measured.noise,
             forecasts: try RuleForecast.all(
-                measured, learningRate: ruleRate * update.effectiveRateFactor,
+                measured, learningRate: effectiveRate,
                 followsGradient: update.followsGradient, initialLoss: point.initialLoss, point.ruleOptions,
                 lossFloor: point.data.lossFloor))
     }
@@ -245,8 +249,8 @@ extension Branching.Setting {
     fileprivate func check(continues earlier: Branching.Setting, in url: URL) throws {
         func require(_ holds: Bool, _ difference: String, _ remedy: String) throws {
             guard holds else {
-                throw TrainingError.contradiction(
-                    "\(url.relativePath) holds continuations \(difference); \(remedy), or name another folder")
+                throw TrainingError.branchesDiffer(
+                    path: url.relativePath, difference: difference, remedy: remedy)
             }
         }
         let checkpoint = "name the checkpoint that they went on from"

@@ -74,7 +74,7 @@ public struct Comparison: Sendable {
 
     private func checkOptions(of run: ComparisonGrid.Run) throws {
         let directory = directory(of: run)
-        let free = TrainingConfiguration.optionsBesideTheCourse(isShared: team != nil || directory.isOfRanks)
+        let free = TrainingConfiguration.optionsBesideTheCourse(of: directory, isShared: team != nil)
         guard try directory.summary() != nil,
             let found = try? TrainingOptions(contentsOf: directory.configurationFile),
             let (option, before, now) = try run.configuration.options.differences(from: found)
@@ -159,7 +159,7 @@ public struct Comparison: Sendable {
                 return try await TrainingRun(resuming: directory, with: run.configuration.options, team: team) {
                     onEvent(.damagedCheckpoint($0))
                 }
-            } catch TrainingError.resumesDifferently {
+            } catch TrainingError.otherData {
                 // Checkpoints of data that have changed since are of no more use.
             }
         }
@@ -179,7 +179,7 @@ public struct Comparison: Sendable {
             do {
                 let stored = try TrainingOptions(contentsOf: directory.configurationFile)
                 let before = try TrainingConfiguration(stored, isShared: team != nil)
-                try run.configuration.checkContinuation(of: before, isShared: team != nil || directory.isOfRanks)
+                try run.configuration.checkContinuation(of: before, in: directory, isShared: team != nil)
                 _ = try directory.checkpoints.newest { _ in }
                 return true
             } catch let error as TrainingError {

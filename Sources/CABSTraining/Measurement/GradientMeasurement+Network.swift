@@ -11,6 +11,23 @@ extension GradientMeasurement {
         var epsilon = 0.0
     }
 
+    /// Checks that standard errors can be told of so many examples.
+    ///
+    /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)`` for too few; ``TrainingError/unmeasurable(_:)`` where the data have too
+    ///   few.
+    static func check(_ exampleCount: Int, named option: String, of data: TrainingData) throws(TrainingError) {
+        guard exampleCount >= fewestExamples else {
+            throw .invalidOption(
+                option: option, value: "\(exampleCount)",
+                allowed: "\(fewestExamples) or more: of fewer no standard error can be told")
+        }
+        guard data.training.count >= fewestExamples else {
+            throw .unmeasurable(
+                "\(data.name) has \(data.training.count) training examples; of fewer than \(fewestExamples) no standard error can be told"
+            )
+        }
+    }
+
     /// Measures.
     ///
     /// The gradient of each group is computed twice, so that no more than two are in memory, however many groups there are: first for the sum of
@@ -30,16 +47,7 @@ extension GradientMeasurement {
         of network: Network, on data: TrainingData, exampleCount: Int, seed: UInt64, stepCount: Int?,
         rule: Result<Rule, Uncoupled>?, onProgress: (Double) -> Void = { _ in }
     ) throws {
-        guard exampleCount >= Self.fewestExamples else {
-            throw TrainingError.invalidOption(
-                option: "the number of examples measured", value: "\(exampleCount)",
-                allowed: "\(Self.fewestExamples) or more: of fewer no standard error can be told")
-        }
-        guard data.training.count >= Self.fewestExamples else {
-            throw TrainingError.unmeasurable(
-                "\(data.name) has \(data.training.count) training examples; of fewer than \(Self.fewestExamples) no standard error can "
-                    + "be told")
-        }
+        try Self.check(exampleCount, named: "the number of examples measured", of: data)
         var order = try ExampleOrder(.shuffled(seed: seed), exampleCount: data.training.count)
         let examples = order.next(min(exampleCount, data.training.count))
         let found = try GroupGradients(

@@ -64,8 +64,8 @@ public struct GradientMeasurement: Sendable, Hashable, Codable {
         public var reason: String {
             switch self {
             case .optimizer: "the optimiser's steps do not follow the gradient"
-            case .zeroLearningRate: "the learning rate there is 0; add --learning-rate"
-            case .unknownLearningRate: "the learning rate there is unknown; add --learning-rate"
+            case .zeroLearningRate: "the learning rate there is 0"
+            case .unknownLearningRate: "the learning rate there is unknown"
             case .lossAtFloor: "the loss is at its floor, or within its error of it"
             case .overflow: "at that learning rate it is no finite number"
             }

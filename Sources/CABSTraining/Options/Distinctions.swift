@@ -1,6 +1,6 @@
 extension TrainingOptions {
     /// Options in which repetitions of a run may differ: the seed; how it is made, measured and kept.
-    private static let optionsOfRepetitions: Set<String> = TrainingConfiguration.optionsBesideTheCourse(isShared: false)
+    private static let optionsOfRepetitions: Set<String> = TrainingConfiguration.optionsBesideTheCourse()
         .union(
             [CodingKeys.seed, .workers, .evaluateEvery, .evaluations, .shadow, .compareEstimators].map(\.rawValue))
 

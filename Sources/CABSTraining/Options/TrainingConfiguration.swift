@@ -133,7 +133,7 @@ public struct TrainingConfiguration: Sendable {
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             guard let shadow = try? BatchSizeRule(String(part)) else {
                 throw TrainingError.invalidOption(
-                    option: "shadow", value: String(part),
+                    option: "shadow", value: text,
                     allowed: "all, or some of these with commas between: \(BatchSizeRule.forms)")
             }
             guard !rules.contains(shadow) else {
@@ -152,8 +152,9 @@ public struct TrainingConfiguration: Sendable {
     /// Checks the rules' options, and that what they read is measured.
     private func checkPolicies() throws {
         for (place, rule) in ([rule] + shadows).enumerated() {
-            let name = "\(place == 0 ? "batch-size" : "shadow") \(rule.name)"
-            let policy = try rule.makePolicy(options, examplesPerEpoch: 1, lossFloor: 0)
+            let option = place == 0 ? "batch-size" : "shadow"
+            let name = "\(option) \(rule.name)"
+            let policy = try rule.makePolicy(options, namedBy: option, examplesPerEpoch: 1)
             if policy.needsGradientStatistics, options.estimator == .unmeasured {
                 throw TrainingError.policyNeedsStatistics(policy: name)
             }
@@ -214,10 +215,13 @@ public struct TrainingConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - before: What it began with.
-    ///   - isShared: Whether several ranks made it or go on with it, each with its own values of ``RankTeam/optionsOfRanks``.
+    ///   - directory: The run's folder.
+    ///   - isShared: Whether several ranks go on with it, each with its own values of ``RankTeam/optionsOfRanks``.
     /// - Throws: ``TrainingError/resumesDifferently(what:before:now:)`` naming the first option that may not.
-    func checkContinuation(of before: TrainingConfiguration, isShared: Bool = false) throws {
-        let free = Self.optionsBesideTheCourse(isShared: isShared)
+    func checkContinuation(
+        of before: TrainingConfiguration, in directory: RunDirectory, isShared: Bool
+    ) throws {
+        let free = Self.optionsBesideTheCourse(of: directory, isShared: isShared)
         for (option, old, new) in try options.differences(from: before.options) where !free.contains(option) {
             if ["steps", "examples", "epochs", "seconds"].contains(option), !lengthSetsMore,
                 let (old, new) = (Double(old), Double(new)) as? (Double, Double), new >= old
@@ -230,9 +234,16 @@ public struct TrainingConfiguration: Sendable {
 
     /// Options that may differ from those that a run began with: where its data lie, what is kept of it, and where several ranks make it those
     /// of each rank.
-    static func optionsBesideTheCourse(isShared: Bool) -> Set<String> {
-        let free: Set = ["data", "cache-images", "checkpoint-every", "keep-checkpoints"]
-        return isShared ? free.union(RankTeam.optionsOfRanks) : free
+    ///
+    /// - Parameters:
+    ///   - directory: The run's folder, where there is a certain one.
+    ///   - isShared: Whether several ranks make it now.
+    static func optionsBesideTheCourse(of directory: RunDirectory? = nil, isShared: Bool = false) -> Set<String> {
+        var free: Set = ["data", "cache-images", "checkpoint-every", "keep-checkpoints"]
+        if isShared { free.formUnion(RankTeam.optionsOfRanks) }
+        // Each rank had a number of its own, and the run none.
+        if let directory, directory.isOfRanks { free.insert("workers") }
+        return free
     }
 
     /// Whether more than the end follows from the run's length.

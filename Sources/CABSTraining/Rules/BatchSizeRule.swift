@@ -154,15 +154,16 @@ public enum BatchSizeRule: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - options: Options of which those that the rule reads count; others have the rule's defaults.
+    ///   - option: The option that names the rule, for messages.
     ///   - examplesPerEpoch: The number of training examples.
     ///   - lossFloor: The smallest reachable loss, unless the options say another.
     /// - Throws: `BatchSizePolicyError` and ``TrainingError`` for values out of range.
     public func makePolicy(
-        _ options: TrainingOptions, examplesPerEpoch: Int, lossFloor: Double = 0
+        _ options: TrainingOptions, namedBy option: String = "batch-size", examplesPerEpoch: Int, lossFloor: Double = 0
     ) throws -> any BatchSizePolicy {
         if case .constant(let size) = self {
             let policy = try ConstantBatchSize(size)
-            try Self.requirePossible(size, "batch-size")
+            try Self.requirePossible(size, option)
             return policy
         }
         let minimum = options.minimumBatchSize ?? 16
@@ -181,7 +182,7 @@ public enum BatchSizeRule: Sendable, Hashable {
                 ? coupled : try CoupledBatchSizePerSecond(coupled, fixedCost: options.fixedCost)
         case .step(let factor, let epochs):
             guard epochs > 0, epochs.isFinite else {
-                throw TrainingError.notPositive(option: "number of epochs of batch-size \(name)", value: epochs)
+                throw TrainingError.notPositive(option: "number of epochs of \(option) \(name)", value: epochs)
             }
             let interval = min(max((epochs * Double(examplesPerEpoch)).rounded(), 1), 0x1p53)
             return try StepwiseGrowth(

@@ -83,9 +83,11 @@ public struct Divergence: Sendable, Hashable, Codable {
 
     /// What to do about it.
     public var remedy: String {
-        step == 0
-            ? "bring inputs and targets to a smaller range, or raise loss-bound: nothing had been updated yet"
-            : "use a smaller learning rate"
+        // An evaluation, which has no examples of its own, comes after an update.
+        guard step == 0, !examples.isEmpty else { return "use a smaller learning rate" }
+        let exceedsBound = loss != nil && parameter == nil
+        return "bring inputs and targets to a smaller range" + (exceedsBound ? ", or raise loss-bound" : "")
+            + ": nothing had been updated yet"
     }
 
     /// How many of the last steps are noted.

@@ -83,17 +83,13 @@ public struct TrainingRun: Sendable {
         if team != nil { stored.workers = nil }
         let before = try TrainingConfiguration(stored, isShared: team != nil)
         configuration = try TrainingConfiguration(before.options.overridden(by: given).options, isShared: team != nil)
-        try configuration.checkContinuation(of: before, isShared: team != nil || directory.isOfRanks)
+        try configuration.checkContinuation(of: before, in: directory, isShared: team != nil)
         let team = try team?.withWorkers(configuration.options.workers)
         self.team = team
         lock = team.isFirst ? try RunLock(directory.url) : nil
         let checkpoint = try Self.newestCheckpoint(in: directory, team, onDamage: onDamage)
         trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)
-        let data = DataFingerprint(trainer.data)
-        guard checkpoint.state.data == data else {
-            throw TrainingError.resumesDifferently(
-                what: "data of", before: "\(checkpoint.state.data)", now: "\(data)")
-        }
+        try checkpoint.state.data.check(trainer.data)
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
         if team.isFirst {
             try directory.writeConfiguration(configuration)
