@@ -17,6 +17,10 @@ def names_of_tables(page):
     return [match[1] for match in TABLE.finditer(page.read_text())]
 
 
+def names_of_values(page):
+    return [match[1] for match in VALUE.finditer(page.read_text())]
+
+
 def update(pages, makers, source, command):
     """Writes the tables and numbers anew; with `--check` among the arguments it writes nothing, and ends with 1 where a page has others.
 
