@@ -42,6 +42,9 @@ def update(pages, makers, source, command):
         old = page.read_text()
         new = TABLE.sub(lambda match: f"<!-- table: {match[1]} -->\n{made(match[1], match[2])}\n<!-- end of table -->", old)
         new = VALUE.sub(lambda match: f"<!-- value: {match[1]} -->{made(match[1])}<!-- end of value -->", new)
+        # A line that begins with a comment ends the paragraph around it.
+        if broken := re.search(r"^ *<!-- (value: .*?) -->", new, re.MULTILINE):
+            sys.exit(f"{page.name}: {broken[1]} begins a line; put a word before it")
         if new != old:
             stale.append(page.name)
             if not sys.argv[1:]:

@@ -19,16 +19,24 @@ extension HTML {
             ])
     }
 
-    /// A table of text that scrolls where it is too wide, with the names of its rows before them.
+    /// A table of text that scrolls where it is too wide, with the names of its rows before them. What goes from one number to another, in
+    /// brackets behind a third, stands below that.
     static func table(_ head: [String], _ rows: [[String]]) -> HTML {
         let rows = rows.map { row in
             HTML(
                 "tr",
                 row.enumerated().map { column, text in
-                    HTML(column == 0 ? "th" : "td", column == 0 ? [("class", "name")] : [], text)
+                    column == 0 ? HTML("th", [("class", "name")], text) : HTML("td", [], ranged(text))
                 })
         }
         return HTML("div", [("class", "scroll")], [table(head, rows)])
+    }
+
+    private static func ranged(_ text: String) -> [HTML] {
+        guard let parts = text.wholeMatch(of: /(.+?) \((.+ to .+)\)(.*)/) else {
+            return [HTML(markup: HTML.escaped(text))]
+        }
+        return [HTML(markup: HTML.escaped("\(parts.1)\(parts.3) ")), HTML("span", [("class", "range")], String(parts.2))]
     }
 
     /// Examples side by side, each with its picture where it has one.

@@ -47,12 +47,12 @@ enum ReportStyle {
         .figures + .scroll { margin-top: 1.1rem; }
         .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
         table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
-        th, td { padding: .42rem .75rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }
+        th, td { padding: .42rem .5rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }
         thead th { border-top: 0; white-space: normal; vertical-align: bottom; color: var(--muted); font-weight: 600; }
         .name, .word { text-align: left; }
         tbody th { font-weight: 600; }
         td.best { background: var(--best); color: var(--best-text); font-weight: 600; }
-        .range { display: block; color: var(--muted); font-size: .8rem; font-weight: 400; }
+        .range { display: block; color: var(--muted); font-size: .75rem; font-weight: 400; }
         .line {
           display: inline-block; width: 1.5rem; height: 0; margin-right: .55rem; vertical-align: middle;
           border-top: 4px solid; border-radius: 2px; box-shadow: 0 0 0 1px var(--line);

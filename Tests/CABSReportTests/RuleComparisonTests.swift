@@ -160,6 +160,12 @@ import Testing
         #expect(table.markdown == "of \\<b\\>\n\n| rule |\n| --- |\n| a\\|b \\<i\\> \\`c\\` \\\\ |\n")
     }
 
+    @Test func `on a page an interval stands below its number`() {
+        let text = HTML.table(["rule", "loss"], [["cabs (to be)", "+0.1 (0.0 to <0.2), 2 of 3"]]).text
+        #expect(text.contains("<td>+0.1, 2 of 3 <span class=\"range\">0.0 to &lt;0.2</span></td>"), "\(text)")
+        #expect(text.contains("cabs (to be)"))
+    }
+
     @Test func `a rule that is missing, or never finished, is no baseline`() throws {
         var options = ComparisonOptions()
         options.baseline = "step:2:4"
