@@ -36,7 +36,9 @@ extension HTML {
         guard let parts = text.wholeMatch(of: /(.+?) \((.+ to .+)\)(.*)/) else {
             return [HTML(markup: HTML.escaped(text))]
         }
-        return [HTML(markup: HTML.escaped("\(parts.1)\(parts.3) ")), HTML("span", [("class", "range")], String(parts.2))]
+        return [
+            HTML(markup: HTML.escaped("\(parts.1)\(parts.3) ")), HTML("span", [("class", "range")], String(parts.2)),
+        ]
     }
 
     /// Examples side by side, each with its picture where it has one.
