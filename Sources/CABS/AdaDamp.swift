@@ -53,8 +53,8 @@ public struct AdaDamp: BatchSizePolicy, Hashable {
         self.lossFloor = lossFloor
     }
 
-    /// False: the rule reads losses alone.
-    public var needsGradientStatistics: Bool { false }
+    /// Losses alone.
+    public var reads: Set<StepQuantity> { [.loss] }
 
     /// Updates the average and applies the rule.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {

@@ -23,9 +23,8 @@ public protocol BatchSizePolicy: Sendable, Codable {
     /// The size of a run's first batch.
     var initialBatchSize: Int { get }
 
-    /// Whether ``observe(_:learningRate:)`` reads the second moment and the gradient's squared norm. Where it
-    /// does not, a trainer may leave them unmeasured.
-    var needsGradientStatistics: Bool { get }
+    /// What ``observe(_:learningRate:)`` reads, beside the number of examples. A trainer may leave the rest unmeasured.
+    var reads: Set<StepQuantity> { get }
 
     /// Whether the rule's derivation assumes that steps go along the gradient, with one learning rate for all values: such a rule
     /// does not go with Adam. False unless a rule says otherwise.
@@ -42,7 +41,20 @@ public protocol BatchSizePolicy: Sendable, Codable {
     mutating func observe(_ cost: StepCost)
 }
 
+/// What a step tells a rule, beside its number of examples.
+public enum StepQuantity: Sendable, Hashable, CaseIterable {
+    /// The batch's mean loss.
+    case loss
+    /// The learning rate.
+    case learningRate
+    /// The second moment of the example gradients and the squared norm of their mean.
+    case gradientMoments
+}
+
 extension BatchSizePolicy {
+    /// Whether the rule reads the second moment and the gradient's squared norm.
+    public var needsGradientStatistics: Bool { reads.contains(.gradientMoments) }
+
     /// False.
     public var assumesGradientDescent: Bool { false }
 

@@ -55,8 +55,8 @@ public struct BigBatch: BatchSizePolicy, Hashable {
     /// The size of a run's first batch.
     public var initialBatchSize: Int { size.initial }
 
-    /// True: the rule reads the variance and the gradient's norm.
-    public var needsGradientStatistics: Bool { true }
+    /// The variance and the gradient's norm.
+    public var reads: Set<StepQuantity> { [.gradientMoments] }
 
     /// Tests the step's batch, and grows where it fails.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {

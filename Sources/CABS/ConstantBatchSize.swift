@@ -21,8 +21,8 @@ public struct ConstantBatchSize: BatchSizePolicy, Hashable {
     /// The constant size.
     public var initialBatchSize: Int { batchSize }
 
-    /// False: the rule looks at nothing.
-    public var needsGradientStatistics: Bool { false }
+    /// Nothing.
+    public var reads: Set<StepQuantity> { [] }
 
     /// Returns the constant size.
     public func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {

@@ -75,8 +75,8 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
         self.smoothedVariance = ExponentialAverage(initialValue: 0, smoothingFactor: smoothingFactor)
     }
 
-    /// True: the rule reads the within-batch variance.
-    public var needsGradientStatistics: Bool { true }
+    /// The within-batch variance, the loss and the learning rate.
+    public var reads: Set<StepQuantity> { [.loss, .learningRate, .gradientMoments] }
 
     /// True: the rule weighs the gain of a step along the gradient against its noise.
     public var assumesGradientDescent: Bool { true }

@@ -52,8 +52,8 @@ public struct CoupledBatchSizePerSecond: BatchSizePolicy, Hashable {
 
     /// The size of a run's first batch.
     public var initialBatchSize: Int { coupled.initialBatchSize }
-    /// True, as CABS.
-    public var needsGradientStatistics: Bool { true }
+    /// As CABS.
+    public var reads: Set<StepQuantity> { coupled.reads }
     /// True, as CABS.
     public var assumesGradientDescent: Bool { true }
 

@@ -41,8 +41,8 @@ public struct GeometricGrowth: BatchSizePolicy, Hashable {
     /// The size of a run's first batch.
     public var initialBatchSize: Int { size.initial }
 
-    /// False: the rule counts steps alone.
-    public var needsGradientStatistics: Bool { false }
+    /// Nothing: the rule counts steps.
+    public var reads: Set<StepQuantity> { [] }
 
     /// Grows by one step.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {

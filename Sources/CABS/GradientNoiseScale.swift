@@ -55,8 +55,8 @@ public struct GradientNoiseScale: BatchSizePolicy, Hashable {
             ExponentialAverage.self, forKey: .smoothedGradientSquaredNorm)
     }
 
-    /// True: the rule reads the variance and the gradient's norm.
-    public var needsGradientStatistics: Bool { true }
+    /// The variance and the gradient's norm.
+    public var reads: Set<StepQuantity> { [.gradientMoments] }
 
     /// Updates both averages and applies the rule.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {

@@ -46,8 +46,8 @@ public struct NormTest: BatchSizePolicy, Hashable {
     /// The size of a run's first batch.
     public var initialBatchSize: Int { size.initial }
 
-    /// True: the rule reads the variance and the gradient's norm.
-    public var needsGradientStatistics: Bool { true }
+    /// The variance and the gradient's norm.
+    public var reads: Set<StepQuantity> { [.gradientMoments] }
 
     /// Tests the step's batch.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {

@@ -38,8 +38,8 @@ public struct SimiGrad: BatchSizePolicy, Hashable {
     /// The size of a run's first batch.
     public var initialBatchSize: Int { size.initial }
 
-    /// True: the rule reads the variance and the gradient's norm.
-    public var needsGradientStatistics: Bool { true }
+    /// The variance and the gradient's norm.
+    public var reads: Set<StepQuantity> { [.gradientMoments] }
 
     /// φ of halves of a batch of so many examples; not a number where nothing is known.
     public static func similarity(

@@ -55,8 +55,8 @@ public struct StepwiseGrowth: BatchSizePolicy, Hashable {
         }
     }
 
-    /// False: the rule counts examples alone.
-    public var needsGradientStatistics: Bool { false }
+    /// Nothing: the rule counts examples.
+    public var reads: Set<StepQuantity> { [] }
 
     /// Counts the step's examples and applies the rule.
     public mutating func observe(_ statistics: StepStatistics, learningRate: Double) -> BatchSizeDecision {

@@ -11,10 +11,11 @@ struct BranchCommand: AsyncParsableCommand {
         usage: "cabs branch <checkpoint> <output> --batch-sizes <sizes> [<options>]",
         discussion: """
             Goes on from a checkpoint by each of the batch sizes, over as many examples, in several orders of the examples, and compares \
-            the losses reached on the same training examples. The critical batch size is the largest one whose mean loss exceeds that of no \
-            smaller one by more than the tolerance (Merrill et al. 2025). What rules would choose there stands beside it. The learning rate \
-            stays what it is, or follows the batch from the checkpoint's batch size on by --scale-rate. Called again with the same folder it \
-            goes on where it stopped, also with more sizes or orders. `cabs report` draws the folder.
+            the losses reached on the same training examples, changed at random as training changes them, without dropout. The critical \
+            batch size is the largest one whose mean loss exceeds that of no smaller one by more than the tolerance (Merrill et al. 2025). \
+            What rules would choose there stands beside it. The learning rate stays what it is, or follows the batch from the checkpoint's \
+            batch size on by --scale-rate. Called again with the same folder it goes on where it stopped, also with more sizes or orders. \
+            `cabs report` draws the folder.
             """)
 
     @Argument(help: "A run's folder, or a checkpoint in it.")
@@ -30,7 +31,7 @@ struct BranchCommand: AsyncParsableCommand {
         help: ArgumentHelp("How many examples each continuation goes. (default: an epoch)", valueName: "n"))
     var examples: Int?
 
-    @Option(help: ArgumentHelp("How many orders of the examples there are.", valueName: "n"))
+    @Option(help: ArgumentHelp("How many orders of the examples there are; none is the run's own.", valueName: "n"))
     var orders = 3
 
     @Option(

@@ -10,10 +10,10 @@ struct MeasureCommand: AsyncParsableCommand {
         abstract: "Measure the noise in a network's gradients, with error bars.",
         usage: "cabs measure <path> [<options>]",
         discussion: """
-            At fixed parameters, over many training examples as training draws them: loss, trace of the gradients' covariance, squared \
-            norm of the full gradient, noise scale, and CABS's batch size, in all and by layer; losses and gradient norms by example and \
-            class. Standard errors are of the delete-one-group jackknife over 32 groups of examples. Of a run's folder the result also \
-            goes to measurement.json in it, where `cabs report` finds it.
+            At fixed parameters, over many training examples, changed at random as training changes them: loss, trace of the gradients' \
+            covariance, squared norm of the full gradient, noise scale, and CABS's batch size, in all and by layer; losses and gradient \
+            norms by example and class. Standard errors are of the delete-one-group jackknife over 32 groups of examples, those by class \
+            of a mean. Of a run's folder the result also goes to measurement.json in it, where `cabs report` finds it.
             """)
 
     @Argument(help: "A run's folder, or a checkpoint in it.")
@@ -28,7 +28,10 @@ struct MeasureCommand: AsyncParsableCommand {
             valueName: "rate"))
     var learningRate: Double?
 
-    @Option(help: ArgumentHelp("What the choice of examples follows from.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "What the choice of examples, their random changes and dropout follow from, whatever the run drew.",
+            valueName: "n"))
     var seed: UInt64 = 0
 
     @Option(help: ArgumentHelp("The folder of the data's files, or one that holds it.", valueName: "dir"))

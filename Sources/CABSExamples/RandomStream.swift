@@ -17,6 +17,10 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
         case dropout
         /// The seeds of dropout layers; the index is the layer's position.
         case dropoutLayer
+        /// What is measured of a network beside its run, whatever the run drew: its examples and their draws; the index is 0.
+        case measurement
+        /// The order of a continuation's examples, apart from the run's; the index is 0.
+        case branching
     }
 
     private var state: UInt64

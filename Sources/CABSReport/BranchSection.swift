@@ -8,17 +8,18 @@ struct BranchSection {
     /// Sets the figure's file apart from those of other branches.
     let number: Int
 
-    /// The losses by batch size; nothing where fewer than two sizes have one.
+    /// The losses by batch size, of sizes of which no continuation diverged; nothing where there are fewer than two.
     var figure: Figure? {
         let points = table.sizes.compactMap { size in
-            Spread(size.losses).map { Curve.Point(x: Double(size.batchSize), y: $0) }
+            size.meanLoss == nil ? nil : Spread(size.losses).map { Curve.Point(x: Double(size.batchSize), y: $0) }
         }
+        let sizes = LogarithmicTics.values(points.map(\.x))
         return Figure(
             name: "branch-\(number)", title: "Loss by batch size",
             caption:
                 "Loss on the same training examples after \(words(setting.exampleCount)) more examples, against the batch size; bars reach "
-                + "from the lowest order of the examples to the highest.",
-            x: .init(label: "batch size (examples)", scale: .powersOfTwo, tics: points.map(\.x)),
+                + "from the lowest order of the examples to the highest. Sizes of which one diverged are left out.",
+            x: .init(label: "batch size (examples)", scale: sizes == nil ? .powersOfTwo : .logarithmic, tics: sizes),
             // Where some sizes break, the others must still be told apart.
             y: .init(label: "loss", scale: spansDecades(points) ? .logarithmic : .linear),
             series: [

@@ -39,14 +39,18 @@ struct DivergenceSection {
     }
 
     private func batch(_ batch: Divergence.Batch) -> [HTML] {
-        [
+        let isMeasured = !batch.gradientNorms.isEmpty
+        return [
             HTML(
                 "p", [("class", "muted")],
                 "The batch of \(number(Double(divergence.batchSize))) examples whose step was not made, by parameter, and the examples "
                     + "that dominate its gradient."),
             .table(
-                ["parameter", "second moment", "squared gradient norm"],
-                batch.parameters.map { [$0.name, Self.text($0.secondMoment), Self.text($0.gradientSquaredNorm)] }),
+                ["parameter"] + (isMeasured ? ["second moment"] : []) + ["squared gradient norm"],
+                batch.parameters.map { parameter in
+                    [parameter.name] + (isMeasured ? [Self.text(parameter.secondMoment)] : [])
+                        + [Self.text(parameter.gradientSquaredNorm)]
+                }),
             .gallery(
                 batch.dominating.map { found in
                     (

@@ -19,6 +19,11 @@ enum LogarithmicTics {
         return places
     }
 
+    /// Values themselves, in order, as long as labels there do not run into each other; else nothing.
+    static func values(_ values: [Double]) -> [Double]? {
+        values.count <= 7 && zip(values, values.dropFirst()).allSatisfy { $1 > 1.2 * $0 } ? values : nil
+    }
+
     /// Powers of two from the one below `low` to the one above `high`, at most nine.
     static func powersOfTwo(_ low: Double, _ high: Double) -> [Double] {
         let first = Int(log2(low).rounded(.down))

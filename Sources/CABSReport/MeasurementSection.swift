@@ -14,8 +14,8 @@ struct MeasurementSection {
             HTML("h3", "Noise in the gradients\(steps)"),
             HTML(
                 "p", [("class", "muted")],
-                "Of \(number(Double(measurement.exampleCount))) training examples, as training draws them. ± is one standard error, of the "
-                    + "jackknife over \(measurement.groupCount) groups of examples."),
+                "Of \(number(Double(measurement.exampleCount))) training examples, changed at random as training changes them. ± is one standard error, "
+                    + "of the jackknife over \(measurement.groupCount) groups of examples; by class, of a mean."),
             whole, layers,
             histogram("Losses of examples", measurement.losses),
             histogram("Norms of examples' gradients", measurement.gradientNorms),

@@ -46,7 +46,7 @@ public struct Report: Sendable {
             title
             ?? (RunCollection.distinct(paths).count == 1
                 ? "Report on \(URL(userPath: paths[0]).standardizedFileURL.lastPathComponent)"
-                : "Report on \(collection.runs.count) runs")
+                : "Report on \(collection.contents)")
     }
 
     /// The runs in groups, each with the tables that compare its rules, where there is more than one run.

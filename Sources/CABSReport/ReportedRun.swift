@@ -108,7 +108,9 @@ struct ReportedRun: Sendable {
     /// The names of the rules that watch.
     var shadows: [String] {
         guard let text = options.shadow else { return [] }
-        return text == "all" ? BatchSizeRule.adaptive.map(\.name) : text.split(separator: ",").map(String.init)
+        return text == "all"
+            ? BatchSizeRule.watching(fixedCost: options.fixedCost).map(\.name)
+            : text.split(separator: ",").map(String.init)
     }
 
     /// The run's course; without points where its steps cannot be read.
@@ -141,6 +143,15 @@ struct RunCollection: Sendable {
         for path in Self.distinct(paths) { try add(path) }
         setFoldersApart()
         try setApart()
+    }
+
+    /// How much there is of what, for the page's title.
+    var contents: String {
+        func words(_ count: Int, _ one: String, _ many: String) -> String? {
+            count == 0 ? nil : "\(count) \(count == 1 ? one : many)"
+        }
+        return [words(runs.count, "run", "runs"), words(branches.count, "branch", "branches")].compactMap(\.self)
+            .joined(separator: " and ")
     }
 
     /// Paths without those that name a folder once more.

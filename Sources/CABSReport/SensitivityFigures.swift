@@ -38,10 +38,9 @@ struct SensitivityFigures {
             return Figure.Series(name: rule.rule, style: palette[rule.rule], curve: Curve(points), marks: .bars)
         }
         let rates = Set(series.flatMap { $0.curve.points.map(\.x) }).sorted()
-        // Labels at the learning rates themselves, as long as they do not run into each other.
-        let areFew = rates.count <= 7 && zip(rates, rates.dropFirst()).allSatisfy { $1 > 1.2 * $0 }
         return Figure(
             name: name, title: title, caption: caption,
-            x: .init(label: "learning rate", scale: .logarithmic, tics: areFew ? rates : nil), y: y, series: series)
+            x: .init(label: "learning rate", scale: .logarithmic, tics: LogarithmicTics.values(rates)), y: y,
+            series: series)
     }
 }

@@ -74,6 +74,20 @@ import Testing
         }
     }
 
+    @Test func `a rule asks for what it reads alone, over epochs of any length`() throws {
+        try CommandTests.withFolder { folder in
+            let moments = #""gradient_squared_norm": 2, "variance": 14"#
+            for rule in ["simigrad", "noise-scale", "norm-test", "big-batch"] {
+                let result = try Self.run(["--batch-size", rule], ["{\"batch_size\": 8, \(moments)}"], in: folder)
+                #expect(try result.code == 0 && Self.sizes(result.output).count == 1, "\(rule): \(result.errors)")
+            }
+            let longest = try Self.run(
+                ["--batch-size", "adadamp", "--examples-per-epoch", "\(Int.max)"],
+                [#"{"batch_size": 8, "loss": 1}"#], in: folder)
+            #expect(try Self.sizes(longest.output) == [16], "\(longest.errors)")
+        }
+    }
+
     @Test(
         arguments: [
             ([], "{", "no JSON object"), ([], "[1]", "no JSON object"), ([], #"{"loss": 1}"#, "batch_size"),
@@ -90,6 +104,10 @@ import Testing
                 [],
                 #"{"loss":1,"learning_rate":1,"gradient_squared_norm":1,"microbatches":[{"batch_size":9223372036854775807,"gradient_squared_norm":1},{"batch_size":1,"gradient_squared_norm":1}]}"#,
                 "batch_size of 1"
+            ),
+            (
+                ["--batch-size", "adadamp:2"], #"{"batch_size": 16, "Loss": 0.5}"#,
+                "no loss, which batch-size adadamp:2 reads"
             ),
             (["--batch-size", "step"], "{}", "--examples-per-epoch"), (["--optimizer", "adam"], "{}", "Adam"),
         ] as [([String], String, String)])

@@ -195,6 +195,19 @@ import Testing
         #expect(try network.parameters() == before)
     }
 
+    /// The mean over the batch could be a Float, the one example's squared norm could not.
+    @Test func `where one example alone is too large the parameter is named, with a loss that is not`() throws {
+        let model = try Model(input: .vector(1), seed: 3) { Dense(units: 1, weights: .constant(0)) }
+        let network = try Network(model, loss: .meanSquaredError, workerCount: 1)
+        var (inputs, targets) = ([[Float]](repeating: [0], count: 2048), [[Float]](repeating: [0], count: 2048))
+        (inputs[7], targets[7]) = ([1e10], [1e9])
+        let report = try network.step(
+            on: ArrayBatch(inputs: inputs, targets: targets), UpdateStep(learningRate: 0.1))
+        #expect(!report.isSound && report.statistics.meanLoss < 1e18)
+        #expect(report.statistics.secondMoment < Double(Float.greatestFiniteMagnitude))
+        #expect(report.firstUnsoundParameter == "dense1.weight")
+    }
+
     /// A batch of three chunks, the examples of largest loss in the first or in the last: what the first finds says nothing of
     /// the whole.
     @Test(arguments: [1, 2], [false, true])

@@ -141,6 +141,42 @@ import Testing
         for forecast in branching.setting.forecasts { #expect(html.contains(">\(forecast.rule)</th>")) }
         let both = try Self.report([run.directory.url.path, url.path], in: folder.url)
         #expect(both.figures.contains("branch-1") && both.figures.contains("batch-size"))
+        #expect(both.html.contains("<title>Report on 1 run and 1 branch</title>"))
+    }
+
+    @Test func `a size of which one continuation diverged has no place in the figure, and other sizes have their own`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        let noise =
+            #"{"covariance_trace": {"value": 1, "standard_error": 1}, "gradient_squared_norm": {"value": 1, "standard_error": 1}}"#
+        let setting =
+            #"{"from": "run", "dataset": "digits", "model": "mlp", "step_count": 20, "batch_size": 16, "learning_rate": 0.1, "example_count": 256, "evaluated_count": 100, "tolerance": 0.1, "loss": {"value": 1, "standard_error": 0.1}, "noise": \#(noise), "forecasts": []}"#
+        _ = try folder.write(setting, as: "branch/branch.json")
+        let lines = [
+            "48,0,0.1,9,0.5,0.5,0.9", "48,1,0.1,9,0.6,0.5,0.9", "100,0,0.1,9,0.7,0.5,0.9", "100,1,0.1,9,0.8,0.5,0.9",
+        ]
+        let broken = ["512,0,0.1,9,2.3,0.5,0.9", "512,1,0.1,,,,"]
+        let head = "batch_size,order,learning_rate,steps,loss,test_loss,test_accuracy"
+        _ = try folder.write(([head] + lines + broken).joined(separator: "\n"), as: "branch/branches.csv")
+        let branching = try Branching(existing: folder.url.appending(path: "branch"))
+        let figure = try #require(
+            try BranchSection(setting: branching.setting, table: branching.table(), number: 1).figure)
+        #expect(figure.series[0].curve.points.map(\.x) == [48, 100] && figure.x.tics == [48, 100])
+        #expect(try branching.table().sizes[2].losses == [2.3])
+    }
+
+    @Test func `second moments that were not measured are not called infinite`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        let run = try TrainingRun(
+            Self.options {
+                ($0.steps, $0.learningRate, $0.lossBound) = (200, 8, 4)
+                ($0.batchSize, $0.estimator) = ("constant:16", .unmeasured)
+            }, output: url)
+        await #expect(throws: TrainingError.self) { _ = try await run.run() }
+        let (html, _) = try Self.report([url.path], in: folder.url)
+        #expect(html.contains("Where it broke") && !html.contains("not finite</td>"))
     }
 
     @Test func `where a run broke stands on the page, with pictures`() async throws {

@@ -70,7 +70,7 @@ import Testing
     /// A rule that jumps to 400 when 100 examples are left.
     struct Jump: BatchSizePolicy {
         var initialBatchSize = 50
-        let needsGradientStatistics = false
+        let reads: Set<StepQuantity> = []
         private enum CodingKeys: String, CodingKey { case initialBatchSize }
         private(set) var rates: [Double] = []
 

@@ -293,6 +293,29 @@ import Testing
         #expect(try setting(without).lossWithoutDropout == nil)
     }
 
+    @Test func `where rules come to rest does not depend on the averages that the run had`() throws {
+        let measurement = try Self.measurement(loss: 0.08, trace: 40, squaredNorm: 0.2)
+        func found(_ smoothing: Double?) throws -> [RuleForecast] {
+            var options = TrainingOptions()
+            options.smoothing = smoothing
+            return try RuleForecast.all(
+                measurement, learningRate: 0.1, followsGradient: true, initialLoss: 2, options, lossFloor: 0)
+        }
+        #expect(try found(0.9999) == found(nil))
+    }
+
+    @Test func `continuations go by orders and examples of their own, not by the run's`() throws {
+        let run = (0..<3).map { ExampleOrder.Kind.shuffled(seed: $0) }
+        let own = (0..<3).map { Branching.order($0) }
+        #expect(Set(own).count == 3 && Set(own).isDisjoint(with: run))
+    }
+
+    @Test(arguments: ["16,0,0.1,1875,0.05x,0.06,0.98", "16,0,0.1,many,0.05,0.06,0.98", "16,0,0.1,1875,0.05,0.06"])
+    func `a damaged line is no continuation that diverged`(line: String) throws {
+        #expect(BranchResult(line: line[...]) == nil)
+        #expect(BranchResult(line: "16,0,0.1,,,,").map { $0.loss == nil } ?? false)
+    }
+
     @Test func `a rule that asks for more than any is asked for asks for so many or more`() throws {
         let measurement = try Self.measurement(loss: 1e-9, trace: 40, squaredNorm: 0.2)
         let found = try RuleForecast.all(
@@ -337,11 +360,11 @@ import Testing
         let point = try BranchPoint(at: file)
         #expect(point.batchSize == 16 && point.learningRate == 0.02 && point.progress.stepCount == 20)
         // The run's own order has its seed.
-        let evaluated = Array(0..<500)
+        let evaluated = DatasetBatch(point.data.training, indices: Array(0..<500))
         let end = try await point.end(
-            batchSize: 16, learningRate: 0.02, orderSeed: 0, exampleCount: 320, evaluated: evaluated)
+            batchSize: 16, learningRate: 0.02, order: .shuffled(seed: 0), exampleCount: 320, evaluated: evaluated)
         let run = try await BranchPoint(at: url).end(
-            batchSize: 1, learningRate: 1e-12, orderSeed: 0, exampleCount: 1, evaluated: evaluated)
+            batchSize: 1, learningRate: 1e-12, order: .shuffled(seed: 0), exampleCount: 1, evaluated: evaluated)
         let (branched, whole) = (try #require(end), try #require(run))
         #expect(branched.stepCount == 20)
         #expect(abs(branched.evaluation.meanLoss - whole.evaluation.meanLoss) < 1e-6 * whole.evaluation.meanLoss)

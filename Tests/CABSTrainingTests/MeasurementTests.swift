@@ -41,9 +41,12 @@ import Testing
         var count: Int { points.inputs.count }
 
         func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
-            input = points.inputs[Int(draw)].map(Float.init)
-            target = (0..<3).map { $0 == points.labels[Int(draw)] ? 1 : 0 }
+            let place = place(ofDraw: draw)
+            input = points.inputs[place].map(Float.init)
+            target = (0..<3).map { $0 == points.labels[place] ? 1 : 0 }
         }
+
+        func place(ofDraw draw: UInt64) -> Int { Int(draw % UInt64(count)) }
     }
 
     /// Four inputs, five hidden values, three classes.
@@ -130,13 +133,32 @@ import Testing
         let points = Points(150, seed: 1)
         let set = PointsByDraw(points: points)
         let network = try Self.network()
+        let first = try MeasurementSample(100, of: set, seed: 9).firstDraw
         let found = try GradientMeasurement(
             of: network, on: try TrainingData(name: "points by draw", training: set, test: set), exampleCount: 100,
             seed: 9, stepCount: nil, rule: nil)
-        let examples = Self.examples(Points(points, drawing: Array(0..<100)), try network.parameters())
+        let draws = try MeasurementSample(100, of: set, seed: 9).examples.indices.map {
+            set.place(ofDraw: first + UInt64($0))
+        }
+        let examples = Self.examples(Points(points, drawing: draws), try network.parameters())
         let groups = (0..<32).map { Array(examples[($0 * 100 / 32)..<(($0 + 1) * 100 / 32)]) }
         Self.expect(found.loss, groups, "loss") { Self.quantities($0).loss }
         Self.expect(found.noise.covarianceTrace, groups, "trace") { Self.quantities($0).trace }
+    }
+
+    @Test func `examples and draws follow from the seed, and are none that a run begins with`() throws {
+        let set = try Points(4000, seed: 1).data().training
+        let samples = try (0..<3).map { try MeasurementSample(100, of: set, seed: $0) }
+        for (seed, sample) in samples.enumerated() {
+            #expect(Set(sample.examples).count == 100 && sample.batch.indices == sample.examples)
+            #expect(sample.batch(40..<60).firstDraw == sample.firstDraw + 40)
+            // Far beyond what any run draws, and far from counting over.
+            #expect(sample.firstDraw > 1 << 50 && sample.firstDraw < UInt64.max - 1 << 50)
+            var order = try ExampleOrder(.shuffled(seed: UInt64(seed)), exampleCount: 4000)
+            #expect(Set(order.next(100)).intersection(sample.examples).count < 20)
+        }
+        #expect(Set(samples.map(\.firstDraw)).count == 3 && Set(samples.map(\.examples)).count == 3)
+        #expect(try MeasurementSample(5000, of: set, seed: 0).examples.sorted() == Array(0..<4000))
     }
 
     @Test func `all that is measured is what the chain rule in Float64 gives`() throws {
@@ -145,8 +167,7 @@ import Testing
         let found = try GradientMeasurement(
             of: network, on: data, exampleCount: 100, seed: 9, stepCount: 7, rule: .success(Self.rule))
         #expect(found.exampleCount == 100 && found.groupCount == 32 && found.stepCount == 7)
-        var order = try ExampleOrder(.shuffled(seed: 9), exampleCount: 150)
-        let drawn = order.next(100)
+        let drawn = try MeasurementSample(100, of: data.training, seed: 9).examples
         let examples = Self.examples(Points(points, drawing: drawn), try network.parameters())
         let groups = (0..<32).map { Array(examples[($0 * 100 / 32)..<(($0 + 1) * 100 / 32)]) }
         Self.expect(found.loss, groups, "loss") { Self.quantities($0).loss }
@@ -276,7 +297,10 @@ import Testing
         #expect(own.coupling?.constants(floor: "F*", factor: "c", epsilon: "e") == "F* = 0.1, c = 2, e = 0.01")
         let paper = try found(.success(.init(learningRate: 0.5)))
         #expect(paper.coupling != nil && paper.coupling?.constants(floor: "F*", factor: "c", epsilon: "e") == nil)
+        // The loss is above such a floor in every group, but by less than two standard errors.
+        let near = own.loss.value - own.loss.standardError
         for (rule, reason) in [
+            (.success(.init(learningRate: 0.5, lossFloor: near)), .lossAtFloor),
             (.failure(.optimizer), .optimizer), (.success(.init(learningRate: 0.5, lossFloor: 50)), .lossAtFloor),
             (.success(.init(learningRate: 1e300, factor: 1e300)), .overflow),
         ] as [(Result<GradientMeasurement.Rule, GradientMeasurement.Uncoupled>, GradientMeasurement.Uncoupled)] {

@@ -17,12 +17,16 @@ public struct StepReport: Sendable {
     /// bound. The update was made where this is so, and only there.
     public let isSound: Bool
 
-    /// The first parameter whose gradient is not finite, if any.
+    /// The first parameter whose gradient is not finite, if any; where single examples' gradients alone are too large to be, the one in which
+    /// most of these is.
     public var firstUnsoundParameter: String? {
-        parameters.first {
+        let unsound = parameters.first {
             !$0.gradientSquaredNorm.isSquareOfFiniteFloats
                 || (!exampleSquaredNorms.isEmpty && !$0.secondMoment.isSquareOfFiniteFloats)
-        }?.name
+        }
+        if let unsound { return unsound.name }
+        guard !exampleSquaredNorms.allSatisfy(\.isSquareOfFiniteFloats) else { return nil }
+        return parameters.max { $0.secondMoment < $1.secondMoment }?.name
     }
 
     /// What the ranks told each other with the step, by rank; nothing where there are none.

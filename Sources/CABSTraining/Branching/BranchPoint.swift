@@ -44,26 +44,25 @@ public struct BranchPoint: Sendable {
     /// - Parameters:
     ///   - batchSize: The size of all batches but the last: what is left for the last ones is shared out among them.
     ///   - learningRate: The learning rate of all steps.
-    ///   - orderSeed: What the order of examples follows from.
+    ///   - order: How examples follow each other.
     ///   - exampleCount: The number of examples to go.
     ///   - evaluated: The training examples to evaluate on, without dropout.
     ///   - onStep: Told of each step: the part that is done; whether to stop is what it says.
     /// - Returns: Nothing where the continuation diverged.
     /// - Throws: `CancellationError` where it stopped as it was asked to, and what training throws but for divergence.
     func end(
-        batchSize: Int, learningRate: Double, orderSeed: UInt64, exampleCount: Int, evaluated: [Int],
+        batchSize: Int, learningRate: Double, order: ExampleOrder.Kind, exampleCount: Int, evaluated: DatasetBatch,
         onStep: (Double) -> Bool = { _ in false }
     ) async throws -> End? {
-        let kind = ExampleOrder.Kind.shuffled(seed: orderSeed)
         let policy = try ConstantBatchSize(batchSize)
         let trainer = try Trainer(
             model: model, data: data, loss: loss,
             optimizer: optimizer.optimizer(.constant(learningRate), weightDecay: weightDecay), batchSize: policy,
-            order: kind, lossBound: lossBound, gradientBound: gradientBound, workerCount: workerCount)
+            order: order, lossBound: lossBound, gradientBound: gradientBound, workerCount: workerCount)
         // The counts go on, which Adam and random changes go by; the order is another.
         let state = TrainerState(
             progress: progress,
-            order: try ExampleOrder(kind, exampleCount: data.training.count, drawnCount: progress.exampleCount),
+            order: try ExampleOrder(order, exampleCount: data.training.count, drawnCount: progress.exampleCount),
             policy: try policy.stored(), batchSize: batchSize, learningRateFactor: 1, averagedExampleCount: nil)
         try await trainer.restore(state, tensors)
         do {
@@ -74,7 +73,7 @@ public struct BranchPoint: Sendable {
         } catch TrainingError.diverged {
             return nil
         }
-        let evaluation = try await trainer.evaluate(trainingExamples: evaluated)
+        let evaluation = try await trainer.evaluate(evaluated)
         guard evaluation.meanLoss.isFinite else { return nil }
         let test = try await trainer.evaluate()
         if let failure = data.training.failure ?? data.test.failure { throw failure }
@@ -108,7 +107,9 @@ extension BranchPoint {
         try self.init(TrainingConfiguration(stored.overridden(by: given).options), checkpoint)
         initialLoss =
             initialLoss
-            ?? EarlyLoss.mean(in: directory.metricsFile, exampleCount: max(1, (data.training.count + 9) / 10))
+            ?? EarlyLoss.mean(
+                in: directory.metricsFile,
+                exampleCount: BatchSizeRule.initialExampleCount(examplesPerEpoch: data.training.count))
     }
 
     private init(_ configuration: TrainingConfiguration, _ checkpoint: Checkpoint) throws {

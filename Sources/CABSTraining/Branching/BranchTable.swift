@@ -4,13 +4,13 @@ import Foundation
 public struct BranchResult: Sendable, Hashable {
     /// The batch size.
     public let batchSize: Int
-    /// The seed of the order.
+    /// The number of the order of the examples.
     public let order: Int
     /// The learning rate.
     public let learningRate: Double
     /// The number of steps.
     public let steps: Int?
-    /// The loss on the training examples evaluated; nothing where the continuation diverged.
+    /// The loss on the training examples evaluated, changed at random as training changes them, without dropout; nothing where the continuation diverged.
     public let loss: Double?
     /// The loss on the test examples.
     public let testLoss: Double?
@@ -33,12 +33,15 @@ extension BranchResult {
     /// Reads a line of `branches.csv`; nothing where it is none.
     init?(line: Substring) {
         let values = line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        // What there is not is empty; anything else that cannot be read is damage.
+        let numbers = values.map(Double.init)
         guard values.count == Self.columns.count, let size = Int(values[0]), let order = Int(values[1]),
-            let rate = Double(values[2])
+            let rate = numbers[2], values[3].isEmpty || Int(values[3]) != nil,
+            zip(values, numbers).dropFirst(4).allSatisfy({ $0.isEmpty || $1 != nil })
         else { return nil }
         self.init(
-            batchSize: size, order: order, learningRate: rate, steps: Int(values[3]), loss: Double(values[4]),
-            testLoss: Double(values[5]), testAccuracy: Double(values[6]))
+            batchSize: size, order: order, learningRate: rate, steps: Int(values[3]), loss: numbers[4],
+            testLoss: numbers[5], testAccuracy: numbers[6])
     }
 }
 

@@ -1,5 +1,6 @@
 import CABS
 import CABSData
+import CABSExamples
 import CABSNetwork
 import Foundation
 
@@ -39,7 +40,7 @@ public struct Branching: Sendable {
         public let evaluatedCount: Int
         /// By how much a loss may exceed that of smaller batches and do no harm.
         public var tolerance: Double
-        /// The loss before, of the examples as training draws them.
+        /// The loss before, of examples changed at random as training changes them, with dropout.
         public let loss: Estimate
         /// The loss before as continuations are evaluated, where dropout makes it another.
         public let lossWithoutDropout: Double?
@@ -178,7 +179,7 @@ public struct Branching: Sendable {
     ///
     /// - Parameters:
     ///   - batchSize: The batch size, of all steps but the last: what is left for the last ones is shared out among them.
-    ///   - order: The seed of the order of examples.
+    ///   - order: What the order of examples follows from.
     ///   - onStep: Told after each step which part is done; whether to stop is what it says.
     /// - Returns: What came of it, and whether it was done before.
     /// - Throws: `CancellationError` where it stopped as it was asked to, and what training and writing throw.
@@ -192,8 +193,8 @@ public struct Branching: Sendable {
         let rate =
             setting.learningRate * (setting.scaling?.factor(batchSize: batchSize, first: setting.batchSize) ?? 1)
         let end = try await point.end(
-            batchSize: batchSize, learningRate: rate, orderSeed: UInt64(order), exampleCount: setting.exampleCount,
-            evaluated: Self.evaluated(setting.evaluatedCount, point.data), onStep: onStep)
+            batchSize: batchSize, learningRate: rate, order: Self.order(order), exampleCount: setting.exampleCount,
+            evaluated: Self.sample(setting.evaluatedCount, point.data).batch, onStep: onStep)
         let result = BranchResult(
             batchSize: batchSize, order: order, learningRate: rate, steps: end?.stepCount,
             loss: end?.evaluation.meanLoss, testLoss: end?.test.meanLoss,
@@ -204,10 +205,19 @@ public struct Branching: Sendable {
         return (result, false)
     }
 
+    /// The order of the examples that has a number. None is the run's own, which would go on over examples that it has not seen yet, while others go
+    /// over some that it has.
+    static func order(_ number: Int) -> ExampleOrder.Kind {
+        var random = RandomStream(seed: UInt64(number), purpose: .branching, index: 0)
+        return .shuffled(seed: random.next())
+    }
+
+    /// What is measured before, and evaluated after, is of the sample with this seed.
+    fileprivate static let sampleSeed: UInt64 = 0
+
     /// The training examples to evaluate on, the same for all.
-    fileprivate static func evaluated(_ count: Int, _ data: TrainingData) throws -> [Int] {
-        var order = try ExampleOrder(.shuffled(seed: 0), exampleCount: data.training.count)
-        return order.next(min(count, data.training.count))
+    fileprivate static func sample(_ count: Int, _ data: TrainingData) throws -> MeasurementSample {
+        try MeasurementSample(count, of: data.training, seed: sampleSeed)
     }
 }
 
@@ -219,7 +229,7 @@ extension Branching.Setting {
         let network = try Network(
             point.model, loss: point.loss, workerCount: point.workerCount, parameters: point.tensors.parameters)
         let measured = try GradientMeasurement(
-            of: network, on: point.data, exampleCount: request.evaluatedCount, seed: 0,
+            of: network, on: point.data, exampleCount: request.evaluatedCount, seed: Branching.sampleSeed,
             stepCount: point.progress.stepCount, rule: nil)
         let rate = request.learningRate ?? point.learningRate
         // A rate that was asked for is no longer the run's, which followed the batch.
@@ -234,10 +244,7 @@ extension Branching.Setting {
             exampleCount: request.exampleCount ?? point.data.training.count, evaluatedCount: measured.exampleCount,
             tolerance: request.tolerance, loss: measured.loss,
             lossWithoutDropout: point.model.hasDropout
-                ? try network.evaluate(
-                    DatasetBatch(
-                        point.data.training, indices: Branching.evaluated(request.evaluatedCount, point.data))
-                ).meanLoss : nil,
+                ? try network.evaluate(Branching.sample(request.evaluatedCount, point.data).batch).meanLoss : nil,
             noise: measured.noise,
             forecasts: try RuleForecast.all(
                 measured, learningRate: effectiveRate,

@@ -3,14 +3,6 @@ import CABSData
 import CABSNetwork
 
 extension GradientMeasurement {
-    /// A rate to apply CABS at, with its constants.
-    struct Rule {
-        let learningRate: Double
-        var lossFloor = 0.0
-        var factor = 1.0
-        var epsilon = 0.0
-    }
-
     /// Checks that standard errors can be told of so many examples.
     ///
     /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)`` for too few; ``TrainingError/unmeasurable(_:)`` where the data have too
@@ -30,9 +22,6 @@ extension GradientMeasurement {
 
     /// Measures.
     ///
-    /// The gradient of each group is computed twice, so that no more than two are in memory, however many groups there are: first for the sum of
-    /// all, then for the product with it.
-    ///
     /// - Parameters:
     ///   - network: The network, which measures exactly; nothing in it changes.
     ///   - data: The data.
@@ -48,13 +37,12 @@ extension GradientMeasurement {
         rule: Result<Rule, Uncoupled>?, onProgress: (Double) -> Void = { _ in }
     ) throws {
         try Self.check(exampleCount, named: "the number of examples measured", of: data)
-        var order = try ExampleOrder(.shuffled(seed: seed), exampleCount: data.training.count)
-        let examples = order.next(min(exampleCount, data.training.count))
+        let sample = try MeasurementSample(exampleCount, of: data.training, seed: seed)
         let found = try GroupGradients(
-            network, data, examples, groupCount: min(Self.groupCount, examples.count), onProgress)
+            of: network, on: sample, groupCount: min(Self.groupCount, sample.examples.count), onProgress)
         let whole = found.moments(of: network.model.parameters.map(\.name))
         self.stepCount = stepCount
-        self.exampleCount = examples.count
+        self.exampleCount = sample.examples.count
         groupCount = found.groupCount
         self.seed = seed
         loss = whole.estimate(\.meanLoss)
@@ -71,19 +59,10 @@ extension GradientMeasurement {
         }
         losses = Distribution(of: found.losses)
         gradientNorms = Distribution(of: found.squaredNorms.map { $0.squareRoot() })
-        let labels = data.trainingLabels(of: examples)
-        classes =
-            labels.map { labels in
-                (0..<data.training.targetCount).map { label in
-                    let places = labels.indices.filter { labels[$0] == label }
-                    return ClassPart(
-                        name: data.className(label), exampleCount: places.count,
-                        loss: Estimate(meanOf: places.map { found.losses[$0] }),
-                        secondMoment: Estimate(meanOf: places.map { found.squaredNorms[$0] }))
-                }
-            } ?? []
         let examined = ExaminedExamples(
-            examples: examples, losses: found.losses, squaredNorms: found.squaredNorms, labels: labels, firstDraw: 0)
+            examples: sample.examples, losses: found.losses, squaredNorms: found.squaredNorms,
+            labels: data.trainingLabels(of: sample.examples), firstDraw: sample.firstDraw)
+        classes = examined.classes(of: data)
         (largestLosses, largestGradients) = (
             try examined.measured(examined.largest(Self.listedCount, by: \.losses), in: data, of: network),
             try examined.measured(examined.largest(Self.listedCount, by: \.squaredNorms), in: data, of: network)
@@ -92,92 +71,17 @@ extension GradientMeasurement {
     }
 }
 
-extension GradientMeasurement.Coupling {
-    /// - Throws: Where the loss is at its floor, or so near that its error reaches it, or the rate so large that numbers overflow.
-    init(_ rule: GradientMeasurement.Rule, _ moments: GroupedMoments) throws(GradientMeasurement.Uncoupled) {
-        guard (moments.others + [moments.all]).allSatisfy({ $0.meanLoss > rule.lossFloor }) else { throw .lossAtFloor }
-        learningRate = rule.learningRate
-        lossFloor = rule.lossFloor == 0 ? nil : rule.lossFloor
-        factor = rule.factor == 1 ? nil : rule.factor
-        epsilon = rule.epsilon == 0 ? nil : rule.epsilon
-        batchSize = moments.estimate {
-            CoupledAdaptiveBatchSize.rawBatchSize(
-                learningRate: rule.learningRate, variance: $0.covarianceTrace, excessLoss: $0.meanLoss - rule.lossFloor,
-                factor: rule.factor, epsilon: rule.epsilon)
+extension ExaminedExamples {
+    /// What there is to say of each class; nothing where values are predicted.
+    fileprivate func classes(of data: TrainingData) -> [GradientMeasurement.ClassPart] {
+        guard let labels else { return [] }
+        return (0..<data.training.targetCount).map { label in
+            let places = labels.indices.filter { labels[$0] == label }
+            return GradientMeasurement.ClassPart(
+                name: data.className(label), exampleCount: places.count,
+                loss: Estimate(meanOf: places.map { losses[$0] }),
+                secondMoment: Estimate(meanOf: places.map { squaredNorms[$0] }))
         }
-        polyakSteps = moments.estimate {
-            rule.learningRate * $0.gradientSquaredNorm / ($0.meanLoss - rule.lossFloor)
-        }
-        guard [batchSize, polyakSteps].allSatisfy({ $0.value.isFinite && $0.standardError.isFinite }) else {
-            throw .overflow
-        }
-    }
-}
-
-/// The gradients of groups of examples, as far as the statistics need them.
-private struct GroupGradients {
-    let groupCount: Int
-    /// By example.
-    private(set) var losses: [Double] = []
-    private(set) var squaredNorms: [Double] = []
-    /// By parameter, and by group.
-    private var groups: [String: [GradientMoments]] = [:]
-    private var products: [String: [Double]] = [:]
-    private var sumSquaredNorms: [String: Double] = [:]
-
-    init(
-        _ network: Network, _ data: TrainingData, _ examples: [Int], groupCount: Int, _ onProgress: (Double) -> Void
-    ) throws {
-        self.groupCount = groupCount
-        let batches = (0..<groupCount).map { group in
-            let first = group * examples.count / groupCount
-            let end = (group + 1) * examples.count / groupCount
-            return DatasetBatch(data.training, indices: Array(examples[first..<end]), firstDraw: UInt64(first))
-        }
-        var sums: [String: [Double]] = [:]
-        for (place, batch) in batches.enumerated() {
-            onProgress(0.5 * Double(place) / Double(groupCount))
-            let (report, gradient) = try network.gradient(of: batch)
-            guard report.isSound else {
-                let place = report.firstUnsoundParameter.map { "the gradient of \($0)" } ?? "the loss"
-                throw TrainingError.unmeasurable("\(place) is not finite at these parameters")
-            }
-            losses += report.exampleLosses
-            squaredNorms += report.exampleSquaredNorms
-            for (name, tensor) in gradient.elements {
-                sums[name, default: [Double](repeating: 0, count: tensor.values.count)]
-                    .add(tensor.values, times: Double(batch.count))
-            }
-            for parameter in report.parameters {
-                let count = Double(batch.count)
-                groups[parameter.name, default: []].append(
-                    GradientMoments(
-                        exampleCount: batch.count, lossSum: report.exampleLosses.reduce(0, +),
-                        squaredNormSum: parameter.secondMoment * count,
-                        sumSquaredNorm: parameter.gradientSquaredNorm * count * count))
-            }
-        }
-        sumSquaredNorms = sums.mapValues { $0.reduce(0) { $0 + $1 * $1 } }
-        for (place, batch) in batches.enumerated() {
-            onProgress(0.5 + 0.5 * Double(place) / Double(groupCount))
-            for (name, tensor) in try network.gradient(of: batch).gradient.elements {
-                products[name, default: []].append(Double(batch.count) * sums[name]!.product(with: tensor.values))
-            }
-        }
-    }
-
-    /// The moments over some parameters.
-    func moments(of parameters: [String]) -> GroupedMoments {
-        let parts = (0..<groupCount).map { group in
-            let parts = parameters.map { groups[$0]![group] }
-            var sum = parts[0]
-            sum.squaredNormSum = parts.reduce(0) { $0 + $1.squaredNormSum }
-            sum.sumSquaredNorm = parts.reduce(0) { $0 + $1.sumSquaredNorm }
-            return sum
-        }
-        return GroupedMoments(
-            parts, sumSquaredNorm: parameters.reduce(0) { $0 + sumSquaredNorms[$1]! },
-            products: (0..<groupCount).map { group in parameters.reduce(0) { $0 + products[$1]![group] } })
     }
 }
 
@@ -191,19 +95,5 @@ extension [String] {
             layers[layers.count - 1].parameters.append(parameter)
         }
         return layers
-    }
-}
-
-extension [Double] {
-    /// Adds a multiple of other values, in double precision.
-    fileprivate mutating func add(_ values: [Float], times factor: Double) {
-        for index in indices { self[index] += factor * Double(values[index]) }
-    }
-
-    /// The inner product, in double precision.
-    fileprivate func product(with values: [Float]) -> Double {
-        var sum = 0.0
-        for index in indices { sum += self[index] * Double(values[index]) }
-        return sum
     }
 }

@@ -4,13 +4,13 @@ import CABSNetwork
 
 /// What the losses and gradients of many training examples say of a network at fixed parameters, with standard errors.
 ///
-/// Examples are as training draws them, augmentation and dropout included. Gradients are of the data loss alone.
+/// Examples are changed at random as training changes them, with dropout: see `MeasurementSample`. Gradients are of the data loss alone.
 public struct GradientMeasurement: Sendable, Hashable, Codable {
     /// The number of updates that the network had; nothing where the file does not say.
     public let stepCount: Int?
     /// The number of examples measured.
     public let exampleCount: Int
-    /// In how many groups they were measured, by which the standard errors come: see `GroupedMoments`.
+    /// In how many groups they were measured, by which the standard errors come, but for those of ``classes``: see `GroupedMoments`.
     public let groupCount: Int
     /// The seed by which the examples were drawn.
     public let seed: UInt64
@@ -66,7 +66,7 @@ public struct GradientMeasurement: Sendable, Hashable, Codable {
             case .optimizer: "the optimiser's steps do not follow the gradient"
             case .zeroLearningRate: "the learning rate there is 0"
             case .unknownLearningRate: "the learning rate there is unknown"
-            case .lossAtFloor: "the loss is at its floor, or within its error of it"
+            case .lossAtFloor: "the loss cannot be told from its floor"
             case .overflow: "at that learning rate it is no finite number"
             }
         }
@@ -88,9 +88,9 @@ public struct GradientMeasurement: Sendable, Hashable, Codable {
         public let name: String
         /// The number of its examples that were measured.
         public let exampleCount: Int
-        /// The mean of their losses; nothing where there are fewer than two.
+        /// The mean of their losses, with the standard error of a mean; nothing where there are fewer than two.
         public let loss: Estimate?
-        /// The mean of their ‖gᵢ‖²; nothing where there are fewer than two.
+        /// The mean of their ‖gᵢ‖², likewise; nothing where there are fewer than two.
         public let secondMoment: Estimate?
     }
 

@@ -125,9 +125,9 @@ public struct TrainingConfiguration: Sendable {
     ) throws -> [BatchSizeRule] {
         guard let text = options.shadow else { return [] }
         if text == "all" {
-            // What is measured does not repeat, so a rule that goes by it watches only where it is told.
-            let all = BatchSizeRule.adaptive + (options.fixedCost == nil ? [] : [.cabsPerSecond])
-            return all.filter { $0 != rule && (followsGradient || !$0.assumesGradientDescent) }
+            return BatchSizeRule.watching(fixedCost: options.fixedCost).filter {
+                $0 != rule && (followsGradient || !$0.assumesGradientDescent)
+            }
         }
         var rules: [BatchSizeRule] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {

@@ -64,13 +64,13 @@ public struct TrainingOptions: Sendable, Codable {
     public var maximumBatchSize: Int?
     /// The first one.
     public var initialBatchSize: Int?
-    /// CABS and noise scale: the weight μ of the past in the averages.
+    /// CABS, noise scale and AdaDamp: the weight μ of the past in the averages.
     public var smoothing: Double?
     /// CABS: the constant c in front.
     public var factor: Double?
     /// CABS: the ε in the denominator.
     public var epsilon: Double?
-    /// CABS: the smallest reachable loss F*.
+    /// CABS and AdaDamp: the smallest reachable loss F*.
     public var lossFloor: Double?
     /// CABS: by how many standard errors what it asks for must differ from the batch size for that to change.
     public var significant: Double?

@@ -28,11 +28,19 @@ public enum BatchSizeRule: Sendable, Hashable {
     public static let forms =
         "cabs, cabs-per-second, constant:M, step[:FACTOR:EPOCHS], geometric[:FACTOR], norm-test[:THETA], big-batch[:THETA], noise-scale, adadamp[:F0] or simigrad[:GAMMA]"
 
-    /// The rules that adapt, with the numbers of their sources.
+    /// The rules that adapt, with the numbers of their sources, which they also have where none are named.
     public static let adaptive: [BatchSizeRule] = [
         .cabs, .noiseScale, .normTest(tolerance: 0.9), .bigBatch(tolerance: 1), .geometric(factor: 1.1),
         .step(factor: 2, epochs: 20), .adaDamp(initialLoss: nil), .simiGrad(similarity: 0.5),
     ]
+
+    /// The rules that `--shadow all` stands for.
+    ///
+    /// - Parameter fixedCost: What a step costs before its first example, where that is given: what is measured of it does not repeat, so a rule
+    ///   that goes by it watches only where it is told.
+    public static func watching(fixedCost: Double?) -> [BatchSizeRule] {
+        adaptive + (fixedCost == nil ? [] : [.cabsPerSecond])
+    }
 
     /// Reads a rule's name.
     ///
@@ -46,29 +54,26 @@ public enum BatchSizeRule: Sendable, Hashable {
         self = rule
     }
 
-    private init?(_ name: String, _ numbers: [Double], _ parts: [String]) {
-        switch (name, numbers.count) {
-        case ("cabs", 0): self = .cabs
-        case ("cabs-per-second", 0): self = .cabsPerSecond
+    private init?(_ word: String, _ numbers: [Double], _ parts: [String]) {
+        switch (word, numbers.count) {
+        case (_, 0):
+            guard let rule = (Self.adaptive + [.cabsPerSecond]).first(where: { $0.word == word }) else { return nil }
+            self = rule
         case ("constant", 1):
             guard let size = Int(parts[1]) else { return nil }
             self = .constant(size)
-        case ("step", 0): self = .step(factor: 2, epochs: 20)
         case ("step", 2): self = .step(factor: numbers[0], epochs: numbers[1])
-        case ("geometric", 0): self = .geometric(factor: 1.1)
         case ("geometric", 1): self = .geometric(factor: numbers[0])
-        case ("norm-test", 0): self = .normTest(tolerance: 0.9)
         case ("norm-test", 1): self = .normTest(tolerance: numbers[0])
-        case ("big-batch", 0): self = .bigBatch(tolerance: 1)
         case ("big-batch", 1): self = .bigBatch(tolerance: numbers[0])
-        case ("noise-scale", 0): self = .noiseScale
-        case ("adadamp", 0): self = .adaDamp(initialLoss: nil)
         case ("adadamp", 1): self = .adaDamp(initialLoss: numbers[0])
-        case ("simigrad", 0): self = .simiGrad(similarity: 0.5)
         case ("simigrad", 1): self = .simiGrad(similarity: numbers[0])
         default: return nil
         }
     }
+
+    /// The rule's name without numbers.
+    private var word: Substring { name.prefix { $0 != ":" } }
 
     /// The rule's name with all its numbers.
     public var name: String {
@@ -119,20 +124,25 @@ public enum BatchSizeRule: Sendable, Hashable {
             throw TrainingError.contradiction("\(option.rawValue) means nothing with batch-size \(name)")
         }
         options.batchSize = name
-        guard isAdaptive else { return }
+        options = completed(options)
+        // Smoothed labels have a floor of their own, which the data tell.
+        if readsLossFloor, options.labelSmoothing == nil { options.lossFloor = options.lossFloor ?? 0 }
+    }
+
+    /// Options with the defaults of those that the rule reads, but for the loss floor, which is the data's.
+    private func completed(_ given: TrainingOptions) -> TrainingOptions {
+        var options = given
+        guard isAdaptive else { return options }
         let minimum = options.minimumBatchSize ?? 16
         options.minimumBatchSize = minimum
         options.maximumBatchSize = options.maximumBatchSize ?? max(2048, minimum)
         options.initialBatchSize = options.initialBatchSize ?? minimum
         if smooths { options.smoothing = options.smoothing ?? 0.95 }
-        guard readsLossFloor else { return }
-        if isCoupled {
-            options.factor = options.factor ?? 1
-            options.epsilon = options.epsilon ?? 0
-            options.significant = options.significant ?? 0
-        }
-        // Smoothed labels have a floor of their own, which the data tell.
-        if options.labelSmoothing == nil { options.lossFloor = options.lossFloor ?? 0 }
+        guard isCoupled else { return options }
+        options.factor = options.factor ?? 1
+        options.epsilon = options.epsilon ?? 0
+        options.significant = options.significant ?? 0
+        return options
     }
 
     /// Whether the rule's derivation assumes a step along the gradient: it does not go with Adam.
@@ -159,50 +169,63 @@ public enum BatchSizeRule: Sendable, Hashable {
     ///   - lossFloor: The smallest reachable loss, unless the options say another.
     /// - Throws: `BatchSizePolicyError` and ``TrainingError`` for values out of range.
     public func makePolicy(
-        _ options: TrainingOptions, namedBy option: String = "batch-size", examplesPerEpoch: Int, lossFloor: Double = 0
+        _ given: TrainingOptions, namedBy option: String = "batch-size", examplesPerEpoch: Int, lossFloor: Double = 0
     ) throws -> any BatchSizePolicy {
-        if case .constant(let size) = self {
+        var options = completed(given)
+        options.lossFloor = options.lossFloor ?? lossFloor
+        let initial = options.initialBatchSize
+        switch self {
+        case .constant(let size):
             let policy = try ConstantBatchSize(size)
             try Self.requirePossible(size, option)
             return policy
-        }
-        let minimum = options.minimumBatchSize ?? 16
-        let maximum = options.maximumBatchSize ?? max(2048, minimum)
-        guard minimum <= maximum else { throw BatchSizePolicyError.boundsCross(minimum: minimum, maximum: maximum) }
-        try Self.requirePossible(maximum, "maximum-batch-size")
-        let (bounds, initial) = (minimum...maximum, options.initialBatchSize)
-        let smoothing = options.smoothing ?? 0.95
-        switch self {
-        case .cabs, .cabsPerSecond, .constant:
-            let coupled = try CoupledAdaptiveBatchSize(
-                bounds: bounds, initialBatchSize: initial, smoothingFactor: smoothing, factor: options.factor ?? 1,
-                epsilon: options.epsilon ?? 0, lossFloor: options.lossFloor ?? lossFloor,
-                significance: options.significant ?? 0)
-            return self == .cabs
-                ? coupled : try CoupledBatchSizePerSecond(coupled, fixedCost: options.fixedCost)
+        case .cabs: return try coupled(options)
+        case .cabsPerSecond: return try CoupledBatchSizePerSecond(coupled(options), fixedCost: options.fixedCost)
         case .step(let factor, let epochs):
             guard epochs > 0, epochs.isFinite else {
                 throw TrainingError.notPositive(option: "number of epochs of \(option) \(name)", value: epochs)
             }
             let interval = min(max((epochs * Double(examplesPerEpoch)).rounded(), 1), 0x1p53)
             return try StepwiseGrowth(
-                factor: factor, interval: Int(interval), bounds: bounds, initialBatchSize: initial)
+                factor: factor, interval: Int(interval), bounds: bounds(options), initialBatchSize: initial)
         case .geometric(let factor):
-            return try GeometricGrowth(factor: factor, bounds: bounds, initialBatchSize: initial)
+            return try GeometricGrowth(factor: factor, bounds: bounds(options), initialBatchSize: initial)
         case .normTest(let tolerance):
-            return try NormTest(tolerance: tolerance, bounds: bounds, initialBatchSize: initial)
+            return try NormTest(tolerance: tolerance, bounds: bounds(options), initialBatchSize: initial)
         case .bigBatch(let tolerance):
-            return try BigBatch(tolerance: tolerance, bounds: bounds, initialBatchSize: initial)
+            return try BigBatch(tolerance: tolerance, bounds: bounds(options), initialBatchSize: initial)
         case .noiseScale:
-            return try GradientNoiseScale(smoothingFactor: smoothing, bounds: bounds, initialBatchSize: initial)
+            return try GradientNoiseScale(
+                smoothingFactor: options.smoothing!, bounds: bounds(options), initialBatchSize: initial)
         case .adaDamp(let initialLoss):
             return try AdaDamp(
-                initialLoss: initialLoss, initialExampleCount: max(1, (examplesPerEpoch + 9) / 10),
-                smoothingFactor: smoothing, lossFloor: options.lossFloor ?? lossFloor, bounds: bounds,
+                initialLoss: initialLoss,
+                initialExampleCount: Self.initialExampleCount(examplesPerEpoch: examplesPerEpoch),
+                smoothingFactor: options.smoothing!, lossFloor: options.lossFloor!, bounds: bounds(options),
                 initialBatchSize: initial)
         case .simiGrad(let similarity):
-            return try SimiGrad(similarity: similarity, bounds: bounds, initialBatchSize: initial)
+            return try SimiGrad(similarity: similarity, bounds: bounds(options), initialBatchSize: initial)
         }
+    }
+
+    /// Between which sizes a rule that adapts stays.
+    private func bounds(_ options: TrainingOptions) throws -> ClosedRange<Int> {
+        let (minimum, maximum) = (options.minimumBatchSize!, options.maximumBatchSize!)
+        guard minimum <= maximum else { throw BatchSizePolicyError.boundsCross(minimum: minimum, maximum: maximum) }
+        try Self.requirePossible(maximum, "maximum-batch-size")
+        return minimum...maximum
+    }
+
+    private func coupled(_ options: TrainingOptions) throws -> CoupledAdaptiveBatchSize {
+        try CoupledAdaptiveBatchSize(
+            bounds: bounds(options), initialBatchSize: options.initialBatchSize, smoothingFactor: options.smoothing!,
+            factor: options.factor!, epsilon: options.epsilon!, lossFloor: options.lossFloor!,
+            significance: options.significant!)
+    }
+
+    /// Over how many of a run's first examples AdaDamp's first loss is averaged: a tenth of an epoch, rounded up.
+    static func initialExampleCount(examplesPerEpoch: Int) -> Int {
+        max(1, examplesPerEpoch / 10 + (examplesPerEpoch % 10 > 0 ? 1 : 0))
     }
 
     /// Makes the policy for some data.

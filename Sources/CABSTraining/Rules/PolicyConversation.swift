@@ -81,9 +81,9 @@ public struct PolicyConversation: Sendable {
     private func measurements(_ line: Line) throws(TrainingError) -> (StepStatistics, learningRate: Double) {
         let number = lineCount
         if let name = line.impossible { throw .invalidLine(number: number, reason: "its \(name) is below zero") }
-        func value(_ value: Double?, _ key: String) throws(TrainingError) -> Double {
+        func value(_ value: Double?, _ key: String, _ quantity: StepQuantity) throws(TrainingError) -> Double {
             if let value { return value }
-            guard policy.needsGradientStatistics else { return .nan }
+            guard policy.reads.contains(quantity) else { return .nan }
             throw .invalidLine(number: number, reason: "it has no \(key), which batch-size \(name) reads")
         }
         let sizes = 1...1 << 40
@@ -95,9 +95,9 @@ public struct PolicyConversation: Sendable {
             throw .invalidLine(
                 number: number, reason: "it has no batch_size of 1 or more, which every rule reads")
         }
-        let loss = try value(line.loss, "loss")
-        let learningRate = try value(line.learningRate, "learning_rate") * learningRateFactor
-        let squaredNorm = try value(line.gradientSquaredNorm, "gradient_squared_norm")
+        let loss = try value(line.loss, "loss", .loss)
+        let learningRate = try value(line.learningRate, "learning_rate", .learningRate) * learningRateFactor
+        let squaredNorm = try value(line.gradientSquaredNorm, "gradient_squared_norm", .gradientMoments)
         if options.significant ?? 0 > 0, batchSize > 1, line.secondMomentStandardError == nil {
             throw .invalidLine(
                 number: number, reason: "it has no second_moment_standard_error, which significant reads")
@@ -120,7 +120,8 @@ public struct PolicyConversation: Sendable {
             )
         }
         let secondMoment = try value(
-            line.secondMoment ?? line.variance.map { $0 + squaredNorm }, "second_moment, variance or microbatches")
+            line.secondMoment ?? line.variance.map { $0 + squaredNorm }, "second_moment, variance or microbatches",
+            .gradientMoments)
         return (
             StepStatistics(
                 exampleCount: batchSize, meanLoss: loss, secondMoment: secondMoment, gradientSquaredNorm: squaredNorm,

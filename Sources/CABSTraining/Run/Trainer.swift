@@ -223,11 +223,11 @@ public actor Trainer {
         try network.evaluate(DatasetBatch(all: data.test))
     }
 
-    /// Computes the loss and accuracy on some of the training examples, without dropout, each as in a run's first draw.
+    /// Computes the loss and accuracy on some examples as they are drawn, without dropout.
     ///
     /// - Throws: What `Network/evaluate(_:)` throws.
-    func evaluate(trainingExamples: [Int]) throws -> Evaluation {
-        try network.evaluate(DatasetBatch(data.training, indices: trainingExamples))
+    func evaluate(_ batch: DatasetBatch) throws -> Evaluation {
+        try network.evaluate(batch)
     }
 
     /// Computes the loss and accuracy on the test part and the examples held back from training, of the parameters and of their average.
