@@ -12,8 +12,7 @@ struct BranchLines {
             "\(setting.exampleCount) examples on, learning rate \(short(setting.learningRate)) \(scaling)",
         ]
         lines += rows + critical
-        let noise = setting.noise.noiseScale.map { "\($0.text)" } ?? "unknown, as |g|^2 cannot be told from 0"
-        lines.append("what was predicted there: noise scale \(noise)")
+        lines.append("what was predicted there: noise scale \(setting.noise.noiseScaleText)")
         if let rate = setting.ruleLearningRate {
             lines.append("  rules read the effective rate \(short(rate))")
         }
@@ -30,12 +29,7 @@ struct BranchLines {
     /// A line for each size below the head, all columns aligned to the right.
     private var rows: [String] {
         let head = ["batch size", "learning rate", "orders", "loss: mean", "lowest", "highest", "test accuracy"]
-        let rows = [head] + table.sizes.map(row)
-        let widths = head.indices.map { column in rows.map { $0[column].count }.max()! }
-        return rows.map { row in
-            zip(row, widths).map { String(repeating: " ", count: $1 - $0.count) + $0 }.joined(separator: "  ")
-                .replacing(/\s+$/, with: "")
-        }
+        return TextColumns.lines([head] + table.sizes.map(row), leadingCount: 0)
     }
 
     private func row(_ size: BranchTable.Size) -> [String] {

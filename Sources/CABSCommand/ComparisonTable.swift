@@ -26,17 +26,9 @@ struct ComparisonTable {
         rows = groups.map { Self.row($0.key, $0.results) }
     }
 
-    /// The lines, columns as wide as what stands in them.
+    /// The lines.
     var text: String {
-        let table = [Self.heads] + rows
-        let widths = Self.heads.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
-        return table.map { row in
-            let cells = zip(row, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column < Self.wordCount ? cell.0 + space : space + cell.0
-            }
-            return (cells + row.dropFirst(widths.count)).joined(separator: "  ")
-        }.joined(separator: "\n")
+        TextColumns.lines([Self.heads] + rows, leadingCount: Self.wordCount).joined(separator: "\n")
     }
 
     private static func row(_ key: [String], _ results: [GridResult]) -> [String] {

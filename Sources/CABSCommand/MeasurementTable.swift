@@ -28,40 +28,24 @@ struct MeasurementTable {
     }
 
     private var whole: [String] {
-        let noise = measurement.noise
-        var rows = [
-            ("loss F", text(measurement.loss)),
-            ("trace T of the gradients' covariance", text(noise.covarianceTrace)),
-            ("squared norm |g|^2 of the full gradient", text(noise.gradientSquaredNorm)),
-            ("noise scale T/|g|^2", text(noise.noiseScale)),
-        ]
-        if let coupling = measurement.coupling {
-            rows.append(("CABS's batch size at rate a = \(short(coupling.learningRate))", text(coupling.batchSize)))
-            let excess = coupling.lossFloor == nil ? "F" : "(F - F*)"
-            rows.append(("a |g|^2/\(excess), the rate in Polyak steps", text(coupling.polyakSteps)))
-            if let constants = coupling.constants(floor: "F*", factor: "c", epsilon: "epsilon") {
-                rows.append(("  where", constants))
-            }
-        }
-        let width = rows.map(\.0.count).max()!
-        return rows.map { $0.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $1 }
-            + (measurement.uncoupled.map { ["no batch size of CABS: \($0.reason)\(Self.remedy($0))"] } ?? [])
+        TextColumns.lines(measurement.summary.map { [$0.name, $0.text] })
+            + (measurement.uncoupled.flatMap(Self.remedy).map { ["  \($0)"] } ?? [])
     }
 
-    private static func remedy(_ flaw: GradientMeasurement.Uncoupled) -> String {
+    private static func remedy(_ flaw: GradientMeasurement.Uncoupled) -> String? {
         switch flaw {
-        case .zeroLearningRate, .unknownLearningRate: "; add --learning-rate"
-        case .optimizer, .lossAtFloor, .overflow: ""
+        case .zeroLearningRate, .unknownLearningRate: "add --learning-rate"
+        case .optimizer, .lossAtFloor, .overflow: nil
         }
     }
 
     private var layers: [String] {
         let hasCoupling = measurement.coupling != nil
         return table(
-            ["layer", "T", "|g|^2", "noise scale"] + (hasCoupling ? ["part of CABS's"] : []),
+            ["layer", "T", "‖g‖²", "noise scale"] + (hasCoupling ? ["part of CABS's"] : []),
             measurement.layers.map { layer in
                 [
-                    layer.name, text(layer.noise.covarianceTrace), text(layer.noise.gradientSquaredNorm),
+                    layer.name, layer.noise.covarianceTrace.text, layer.noise.gradientSquaredNorm.text,
                     layer.noise.noiseScale?.text ?? "unknown",
                 ] + (hasCoupling ? [layer.coupling?.batchSize.text ?? ""] : [])
             })
@@ -85,8 +69,8 @@ struct MeasurementTable {
             ["class\(note)", "examples", "loss", "squared norm"],
             shown.map { part in
                 [
-                    part.name.printable, "\(part.exampleCount)", part.loss.map { text($0) } ?? "",
-                    part.secondMoment.map { text($0) } ?? "",
+                    part.name.printable, "\(part.exampleCount)", part.loss?.text ?? "",
+                    part.secondMoment?.text ?? "",
                 ]
             })
     }
@@ -103,20 +87,10 @@ struct MeasurementTable {
             + table(["example", "loss", "norm", "of the second moment", "class", "taken for"], Array(rows))
     }
 
-    /// Columns as wide as what stands in them, two spaces between, without those that nothing stands in.
+    /// Columns without those that nothing stands in.
     private func table(_ head: [String], _ rows: [[String]]) -> [String] {
-        let all = [head] + rows
         let columns = head.indices.filter { column in !rows.allSatisfy { $0[column].isEmpty } }
-        let widths = columns.map { column in all.map { $0[column].count }.max()! }
-        return all.map { row in
-            zip(columns.map { row[$0] }, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-                .joined(separator: "  ")
-                .replacing(/\s+$/, with: "")
-        }
-    }
-
-    private func text(_ estimate: Estimate?) -> String {
-        estimate?.text ?? "unknown: |g|^2 cannot be told from 0"
+        return TextColumns.lines(([head] + rows).map { row in columns.map { row[$0] } })
     }
 
     private func short(_ value: Double) -> String { String(format: "%.4g", value) }

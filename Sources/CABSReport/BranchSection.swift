@@ -95,10 +95,9 @@ struct BranchSection {
     }
 
     private var predictions: HTML {
-        let noise = setting.noise.noiseScale?.text ?? "unknown: ‖g‖² cannot be told from 0"
-        return .table(
+        .table(
             ["", "batch size"],
-            [["noise scale T/‖g‖²", noise]]
+            [["noise scale T/‖g‖²", setting.noise.noiseScaleText]]
                 + setting.forecasts.map { [$0.rule, words($0.batchSize) + ($0.isAtLeast ? " or more" : "")] })
     }
 }

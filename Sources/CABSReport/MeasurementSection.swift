@@ -6,8 +6,6 @@ import Foundation
 struct MeasurementSection {
     let measurement: GradientMeasurement
 
-    private static let unknown = "unknown: ‖g‖² cannot be told from 0"
-
     var parts: [HTML] {
         let steps = measurement.stepCount.map { " after \(number(Double($0))) steps" } ?? ""
         var parts = [
@@ -27,24 +25,7 @@ struct MeasurementSection {
     }
 
     private var whole: HTML {
-        let noise = measurement.noise
-        var rows = [
-            ["loss F", measurement.loss.text], ["trace T of the gradients' covariance", noise.covarianceTrace.text],
-            ["squared norm ‖g‖² of the full gradient", noise.gradientSquaredNorm.text],
-            ["noise scale T/‖g‖²", noise.noiseScale?.text ?? Self.unknown],
-        ]
-        if let coupling = measurement.coupling {
-            let rate = number(coupling.learningRate, digits: 6)
-            rows.append(["CABS's batch size at rate α = \(rate)", coupling.batchSize.text])
-            let excess = coupling.lossFloor == nil ? "F" : "(F − F*)"
-            rows.append(["α‖g‖²/\(excess), the rate in Polyak steps", coupling.polyakSteps.text])
-            if let constants = coupling.constants(floor: "F*", factor: "c", epsilon: "ε") {
-                rows.append(["where", constants])
-            }
-        } else if let reason = measurement.uncoupled?.reason {
-            rows.append(["CABS's batch size", "none: \(reason)"])
-        }
-        return .table(["all parameters", ""], rows)
+        .table(["all parameters", ""], measurement.summary.map { [$0.name, $0.text] })
     }
 
     private var layers: HTML {

@@ -294,9 +294,9 @@ import Testing
         }
         let own = try found(.success(Self.rule))
         #expect(own.uncoupled == nil && own.coupling?.lossFloor == 0.1 && own.coupling?.factor == 2)
-        #expect(own.coupling?.constants(floor: "F*", factor: "c", epsilon: "e") == "F* = 0.1, c = 2, e = 0.01")
+        #expect(own.coupling?.constants == "F* = 0.1, c = 2, ε = 0.01")
         let paper = try found(.success(.init(learningRate: 0.5)))
-        #expect(paper.coupling != nil && paper.coupling?.constants(floor: "F*", factor: "c", epsilon: "e") == nil)
+        #expect(paper.coupling != nil && paper.coupling?.constants == nil)
         // The loss is above such a floor in every group, but by less than two standard errors.
         let near = own.loss.value - own.loss.standardError
         for (rule, reason) in [

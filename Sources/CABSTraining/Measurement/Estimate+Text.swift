@@ -24,12 +24,3 @@ extension Estimate {
         Int(String(format: "%.1e", error).split(separator: "e")[1])! - 1
     }
 }
-
-extension GradientMeasurement.Coupling {
-    /// The constants that are not those of the paper's rule, for people to read; nothing where all are.
-    package func constants(floor: String, factor: String, epsilon: String) -> String? {
-        let all = [(floor, self.lossFloor), (factor, self.factor), (epsilon, self.epsilon)]
-        let given = all.compactMap { name, value in value.map { "\(name) = \(String(format: "%.4g", $0))" } }
-        return given.isEmpty ? nil : given.joined(separator: ", ")
-    }
-}
