@@ -42,12 +42,12 @@ public protocol BatchSizePolicy: Sendable, Codable {
 }
 
 /// What a step tells a rule, beside its number of examples.
-public enum StepQuantity: Sendable, Hashable, CaseIterable {
+public enum StepQuantity: Sendable, Hashable {
     /// The batch's mean loss.
     case loss
     /// The learning rate.
     case learningRate
-    /// The second moment of the example gradients and the squared norm of their mean.
+    /// The second moment of the example gradients, with its standard error where that is known, and the squared norm of their mean.
     case gradientMoments
 }
 

@@ -30,7 +30,7 @@ struct MeasureCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What the choice of examples, their random changes and dropout follow from, whatever the run drew.",
+            "What the choice of examples follows from, and, with the run's seed, their random changes and dropout.",
             valueName: "n"))
     var seed: UInt64 = 0
 

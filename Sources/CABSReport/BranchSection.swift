@@ -18,7 +18,8 @@ struct BranchSection {
             name: "branch-\(number)", title: "Loss by batch size",
             caption:
                 "Loss on the same training examples after \(words(setting.exampleCount)) more examples, against the batch size; bars reach "
-                + "from the lowest order of the examples to the highest. Sizes of which one diverged are left out.",
+                + "from the lowest order of the examples to the highest."
+                + (points.count < table.sizes.count ? " Sizes of which one diverged are left out." : ""),
             x: .init(label: "batch size (examples)", scale: sizes == nil ? .powersOfTwo : .logarithmic, tics: sizes),
             // Where some sizes break, the others must still be told apart.
             y: .init(label: "loss", scale: spansDecades(points) ? .logarithmic : .linear),

@@ -86,7 +86,7 @@ struct ReportedRun: Sendable {
     private func flaw(_ found: Divergence) -> String {
         let place = "at step \(found.step)"
         if let parameter = found.parameter {
-            return "The run diverged: the gradient of \(parameter) was not finite \(place)."
+            return "The run diverged: the gradient of \(parameter) was not finite or too large \(place)."
         }
         guard let loss = found.loss else { return "The run diverged: its loss was not a finite number \(place)." }
         let bound = options.lossBound.map { " of \(number($0))" } ?? ""

@@ -79,7 +79,7 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "\(policy) assumes a step along the gradient, which Adam does not make; take noise-scale or norm-test, or sgd or momentum"
         case .diverged(let found):
             "the loss is \(found.loss.map { "\($0)" } ?? "not a number")"
-                + (found.parameter.map { " and the gradient of \($0) not finite" } ?? "")
+                + (found.parameter.map { " and the gradient of \($0) not finite or too large" } ?? "")
                 + " at step \(found.step) (learning rate \(found.learningRate), batch size \(found.batchSize)); \(found.remedy)"
         case .invalidOption(let option, let value, let allowed):
             "\(option) is \"\(value)\", but must be \(allowed)"

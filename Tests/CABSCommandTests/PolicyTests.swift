@@ -80,6 +80,10 @@ import Testing
             for rule in ["simigrad", "noise-scale", "norm-test", "big-batch"] {
                 let result = try Self.run(["--batch-size", rule], ["{\"batch_size\": 8, \(moments)}"], in: folder)
                 #expect(try result.code == 0 && Self.sizes(result.output).count == 1, "\(rule): \(result.errors)")
+                let without = try Self.run(
+                    ["--batch-size", rule], [#"{"batch_size": 8, "loss": 1, "learning_rate": 1}"#], in: folder)
+                #expect(
+                    without.code != 0 && without.errors.contains("no gradient_squared_norm, which batch-size \(rule)"))
             }
             let longest = try Self.run(
                 ["--batch-size", "adadamp", "--examples-per-epoch", "\(Int.max)"],

@@ -293,21 +293,45 @@ import Testing
         #expect(try setting(without).lossWithoutDropout == nil)
     }
 
-    @Test func `where rules come to rest does not depend on the averages that the run had`() throws {
-        let measurement = try Self.measurement(loss: 0.08, trace: 40, squaredNorm: 0.2)
-        func found(_ smoothing: Double?) throws -> [RuleForecast] {
-            var options = TrainingOptions()
-            options.smoothing = smoothing
-            return try RuleForecast.all(
-                measurement, learningRate: 0.1, followsGradient: true, initialLoss: 2, options, lossFloor: 0)
+    @Test func `what rules would choose does not depend on how long the run's averages are`() async throws {
+        let folder = try TemporaryFolder()
+        func forecasts(_ smoothing: Double) async throws -> [RuleForecast] {
+            let url = folder.url.appending(path: "run-\(smoothing)")
+            try await ResumeTests.run(
+                ResumeTests.options {
+                    ($0.steps, $0.smoothing, $0.shadow, $0.compareEstimators) = (4, smoothing, nil, nil)
+                    ($0.minimumBatchSize, $0.maximumBatchSize, $0.initialBatchSize) = (16, 16, 16)
+                }, in: url)
+            var request = Branching.Request()
+            (request.evaluatedCount, request.exampleCount) = (64, 64)
+            return try Branching(BranchPoint(at: url), named: "run", request, in: url.appending(path: "branch"))
+                .setting.forecasts
         }
-        #expect(try found(0.9999) == found(nil))
+        #expect(try await forecasts(0.9999) == forecasts(0.5))
     }
 
-    @Test func `continuations go by orders and examples of their own, not by the run's`() throws {
-        let run = (0..<3).map { ExampleOrder.Kind.shuffled(seed: $0) }
+    @Test func `continuations go by orders and examples of their own, not by the run's`() async throws {
+        let folder = try TemporaryFolder()
+        let point = try Quadratic.point(learningRate: 0.05, batchSize: 16)
+        let training = point.data.training
+        var request = Branching.Request()
+        (request.exampleCount, request.evaluatedCount) = (256, 64)
+        let branching = try Branching(point, named: "q", request, in: folder.url.appending(path: "branch"))
+        func loss(_ order: ExampleOrder.Kind, _ evaluated: DatasetBatch) async throws -> Double? {
+            try await point.end(
+                batchSize: 16, learningRate: 0.05, order: order, exampleCount: 256, evaluated: evaluated)?
+                .evaluation.meanLoss
+        }
+        let sample = try MeasurementSample(64, of: training, seed: 0).batch
+        var run = try ExampleOrder(.shuffled(seed: 0), exampleCount: training.count)
+        let first = DatasetBatch(training, indices: run.next(64))
+        let made = try await branching.make(batchSize: 16, order: 0).result.loss
+        #expect(try await made == loss(Branching.order(0), sample))
+        #expect(try await made != loss(run.kind, sample))
+        #expect(try await made != loss(Branching.order(0), first))
+        let kinds = (0..<3).map { ExampleOrder.Kind.shuffled(seed: $0) }
         let own = (0..<3).map { Branching.order($0) }
-        #expect(Set(own).count == 3 && Set(own).isDisjoint(with: run))
+        #expect(Set(own).count == 3 && Set(own).isDisjoint(with: kinds))
     }
 
     @Test(arguments: ["16,0,0.1,1875,0.05x,0.06,0.98", "16,0,0.1,many,0.05,0.06,0.98", "16,0,0.1,1875,0.05,0.06"])

@@ -297,7 +297,7 @@ import Testing
         #expect(own.coupling?.constants == "F* = 0.1, c = 2, ε = 0.01")
         let paper = try found(.success(.init(learningRate: 0.5)))
         #expect(paper.coupling != nil && paper.coupling?.constants == nil)
-        // The loss is above such a floor in every group, but by less than two standard errors.
+        // The loss is above such a floor without each group, but by less than two standard errors.
         let near = own.loss.value - own.loss.standardError
         for (rule, reason) in [
             (.success(.init(learningRate: 0.5, lossFloor: near)), .lossAtFloor),

@@ -19,7 +19,7 @@ public struct BranchPoint: Sendable {
     public let learningRate: Double
     /// What of ``learningRate`` followed the batch size, which rules do not read: 1 where nothing did.
     var rateFactor = 1.0
-    /// The options of rules that the run had, with its loss floor.
+    /// The options of rules that the run had, but for their smoothing: where they come to rest does not depend on it.
     var ruleOptions = TrainingOptions()
     /// The mean loss of the first tenth of the run's first epoch, where that is on record.
     var initialLoss: Double?
@@ -129,8 +129,8 @@ extension BranchPoint {
             tensors: checkpoint.tensors, workerCount: options.workers)
         rateFactor = factor
         ruleOptions.initialBatchSize = first
-        (ruleOptions.smoothing, ruleOptions.factor) = (options.smoothing, options.factor)
-        (ruleOptions.epsilon, ruleOptions.lossFloor) = (options.epsilon, options.lossFloor)
+        (ruleOptions.factor, ruleOptions.epsilon) = (options.factor, options.epsilon)
+        ruleOptions.lossFloor = options.lossFloor
         if case .adaDamp(let loss?) = configuration.rule { initialLoss = loss }
     }
 }

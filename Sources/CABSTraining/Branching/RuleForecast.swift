@@ -13,7 +13,7 @@ public struct RuleForecast: Sendable, Hashable, Codable {
     /// Whether the rule asks for this or for more.
     public var isAtLeast: Bool { batchSize >= Self.largestBatchSize }
 
-    /// So many steps outlast averages with the usual smoothing, and growth by a tenth a step from one end of the bounds to the other.
+    /// So many steps outlast averages with the usual smoothing of rules, and growth by a tenth a step from one end of the bounds to the other.
     private static let stepCount = 1000
     /// Rules that go up and down by steps around a size: the mean of the last ones.
     private static let lastCount = 100
@@ -60,8 +60,6 @@ extension RuleForecast {
     ) throws -> [RuleForecast] {
         var options = given
         (options.minimumBatchSize, options.maximumBatchSize) = (1, largestBatchSize)
-        // Where a rule comes to rest does not depend on its averages; by the usual ones it does so soon.
-        options.smoothing = nil
         options.initialBatchSize = min(options.initialBatchSize ?? 16, largestBatchSize)
         let lossFloor = options.lossFloor ?? lossFloor
         return try BatchSizeRule.adaptive.compactMap { rule in

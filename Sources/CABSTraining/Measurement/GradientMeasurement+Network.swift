@@ -26,7 +26,7 @@ extension GradientMeasurement {
     ///   - network: The network, which measures exactly; nothing in it changes.
     ///   - data: The data.
     ///   - exampleCount: How many training examples to take; all where there are fewer.
-    ///   - seed: What the choice of examples, their random changes and dropout follow from.
+    ///   - seed: What the choice of examples follows from, and, with the seeds of data and model, their random changes and dropout.
     ///   - stepCount: The number of updates that the network had.
     ///   - rule: CABS at a learning rate, or why there is none; nothing where its batch size is not asked for.
     ///   - onProgress: Told now and then which part is done.

@@ -30,7 +30,7 @@ struct GroupGradients {
             let (report, gradient) = try network.gradient(of: batch)
             guard report.isSound else {
                 let place = report.firstUnsoundParameter.map { "the gradient of \($0)" } ?? "the loss"
-                throw TrainingError.unmeasurable("\(place) is not finite at these parameters")
+                throw TrainingError.unmeasurable("\(place) is not finite or too large at these parameters")
             }
             losses += report.exampleLosses
             squaredNorms += report.exampleSquaredNorms

@@ -20,7 +20,7 @@ extension GradientNoise {
 extension GradientMeasurement.Coupling {
     fileprivate var summary: [(name: String, text: String)] {
         [
-            ("CABS's batch size at rate α = \(short(learningRate))", batchSize.text),
+            ("CABS's batch size at rate α = \(short(learningRate, digits: 6))", batchSize.text),
             ("α‖g‖²/\(lossFloor == nil ? "F" : "(F − F*)"), the rate in Polyak steps", polyakSteps.text),
         ] + (constants.map { [("where", $0)] } ?? [])
     }
@@ -32,5 +32,5 @@ extension GradientMeasurement.Coupling {
         return given.isEmpty ? nil : given.joined(separator: ", ")
     }
 
-    private func short(_ value: Double) -> String { String(format: "%.4g", value) }
+    private func short(_ value: Double, digits: Int = 4) -> String { String(format: "%.\(digits)g", value) }
 }

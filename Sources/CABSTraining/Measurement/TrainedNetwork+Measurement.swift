@@ -6,7 +6,7 @@ extension TrainedNetwork {
     ///
     /// - Parameters:
     ///   - exampleCount: How many training examples to take; all where there are fewer.
-    ///   - seed: What the choice of examples, their random changes and dropout follow from.
+    ///   - seed: What the choice of examples follows from, and, with the seeds of data and model, their random changes and dropout.
     ///   - learningRate: The learning rate to apply CABS at; where not given that of the schedule for the next step, as CABS reads it: before
     ///     it follows the batch size.
     ///   - onProgress: Told now and then which part is done.

@@ -39,8 +39,11 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// - Parameter fixedCost: What a step costs before its first example, where that is given: what is measured of it does not repeat, so a rule
     ///   that goes by it watches only where it is told.
     public static func watching(fixedCost: Double?) -> [BatchSizeRule] {
-        adaptive + (fixedCost == nil ? [] : [.cabsPerSecond])
+        fixedCost == nil ? adaptive : withDefaults
     }
+
+    /// The rules that need no numbers, all that adapt.
+    private static let withDefaults = adaptive + [.cabsPerSecond]
 
     /// Reads a rule's name.
     ///
@@ -57,7 +60,7 @@ public enum BatchSizeRule: Sendable, Hashable {
     private init?(_ word: String, _ numbers: [Double], _ parts: [String]) {
         switch (word, numbers.count) {
         case (_, 0):
-            guard let rule = (Self.adaptive + [.cabsPerSecond]).first(where: { $0.word == word }) else { return nil }
+            guard let rule = Self.withDefaults.first(where: { $0.word == word }) else { return nil }
             self = rule
         case ("constant", 1):
             guard let size = Int(parts[1]) else { return nil }
@@ -163,7 +166,7 @@ public enum BatchSizeRule: Sendable, Hashable {
     /// Makes the policy.
     ///
     /// - Parameters:
-    ///   - options: Options of which those that the rule reads count; others have the rule's defaults.
+    ///   - given: Options of which those that the rule reads count; others have the rule's defaults.
     ///   - option: The option that names the rule, for messages.
     ///   - examplesPerEpoch: The number of training examples.
     ///   - lossFloor: The smallest reachable loss, unless the options say another.
@@ -230,7 +233,7 @@ public enum BatchSizeRule: Sendable, Hashable {
 
     /// Makes the policy for some data.
     ///
-    /// - Throws: As ``makePolicy(_:examplesPerEpoch:lossFloor:)``.
+    /// - Throws: As ``makePolicy(_:namedBy:examplesPerEpoch:lossFloor:)``.
     func makePolicy(_ options: TrainingOptions, for data: TrainingData) throws -> any BatchSizePolicy {
         try makePolicy(options, examplesPerEpoch: data.training.count, lossFloor: data.lossFloor)
     }

@@ -7,7 +7,8 @@ public struct Divergence: Sendable, Hashable, Codable {
     public let step: Int
     /// The batch's mean loss.
     public let loss: Double?
-    /// The first parameter whose gradient is not finite; nothing where it is the loss alone.
+    /// The first parameter in whose gradient, the batch's or an example's, numbers are not finite or too large to go on with; nothing where it is
+    /// the loss alone.
     public let parameter: String?
     /// The learning rate.
     public let learningRate: Double
