@@ -1,5 +1,4 @@
 import CABSTraining
-import Foundation
 
 /// What continuations came to, as text.
 struct BranchLines {
@@ -9,12 +8,12 @@ struct BranchLines {
     var lines: [String] {
         var lines = [
             "\(setting.model) on \(setting.dataset), after \(setting.stepCount) steps: loss \(setting.lossText)",
-            "\(setting.exampleCount) examples on, learning rate \(short(setting.learningRate)) \(scaling)",
+            "\(setting.exampleCount) examples on, learning rate \(setting.learningRate.text()) \(scaling)",
         ]
         lines += rows + critical
         lines.append("what was predicted there: noise scale \(setting.noise.noiseScaleText)")
         if let rate = setting.ruleLearningRate {
-            lines.append("  rules read the effective rate \(short(rate))")
+            lines.append("  rules read the effective rate \(rate.text())")
         }
         lines += setting.forecasts.map { forecast in
             "  \(forecast.rule) would choose \(forecast.batchSize)\(forecast.isAtLeast ? " or more" : "")"
@@ -36,7 +35,7 @@ struct BranchLines {
         let losses = size.losses
         func text(_ value: Double?) -> String { value.map { decimal($0, 4) } ?? "diverged" }
         return [
-            "\(size.batchSize)", short(size.results[0].learningRate), "\(size.results.count)", text(size.meanLoss),
+            "\(size.batchSize)", size.results[0].learningRate.text(), "\(size.results.count)", text(size.meanLoss),
             text(losses.min()), text(losses.max()), size.meanTestAccuracy.map { decimal($0, 4) } ?? "",
         ]
     }
@@ -50,10 +49,8 @@ struct BranchLines {
             func words(_ found: BranchTable.Critical) -> String {
                 "\(found.batchSize)\(found.isLargestTried ? " or more" : "")"
             }
-            return ["the largest batch size that does no harm (within \(short(setting.tolerance))): \(words(critical))"]
+            return ["the largest batch size that does no harm (within \(setting.tolerance.text())): \(words(critical))"]
                 + (orders.map { ["  order by order \(words($0.lowest)) to \(words($0.highest))"] } ?? [])
         }
     }
-
-    private func short(_ value: Double) -> String { String(format: "%.4g", value) }
 }

@@ -1,6 +1,5 @@
 import CABSTerminal
 import CABSTraining
-import Foundation
 
 /// What was measured of a network's gradients, as text.
 struct MeasurementTable {
@@ -55,9 +54,9 @@ struct MeasurementTable {
         guard distribution.maximum > 0 else { return ["\(name): all 0"] }
         let marks = [distribution.minimum, distribution.lowerQuartile, distribution.median, distribution.upperQuartile]
         return [
-            "\(name): \(Sparkline.bars(distribution.counts)) from \(short(distribution.edges[0])) to \(short(distribution.maximum)), "
+            "\(name): \(Sparkline.bars(distribution.counts)) from \(distribution.edges[0].text()) to \(distribution.maximum.text()), "
                 + "in equal ratios",
-            "  smallest \(short(marks[0])), quartiles \(marks[1...].map(short).joined(separator: ", ")), mean \(short(distribution.mean))",
+            "  smallest \(marks[0].text()), quartiles \(marks[1...].map { $0.text() }.joined(separator: ", ")), mean \(distribution.mean.text())",
         ]
     }
 
@@ -78,8 +77,8 @@ struct MeasurementTable {
     private func examples(_ name: String, _ examples: [MeasuredExample]) -> [String] {
         let rows = examples.prefix(Self.listedCount).map { example in
             [
-                "\(example.example)", example.loss.map(short) ?? "", example.gradientNorm.map(short) ?? "",
-                example.partOfSecondMoment.map { "\(short(100 * $0)) %" } ?? "", example.label?.printable ?? "",
+                "\(example.example)", example.loss?.text() ?? "", example.gradientNorm?.text() ?? "",
+                example.partOfSecondMoment.map { "\((100 * $0).text()) %" } ?? "", example.label?.printable ?? "",
                 example.predicted?.printable ?? "",
             ]
         }
@@ -92,6 +91,4 @@ struct MeasurementTable {
         let columns = head.indices.filter { column in !rows.allSatisfy { $0[column].isEmpty } }
         return TextColumns.lines(([head] + rows).map { row in columns.map { row[$0] } })
     }
-
-    private func short(_ value: Double) -> String { String(format: "%.4g", value) }
 }

@@ -55,8 +55,10 @@ import Testing
                 let result = try CommandTests.run(["measure", "out", "--examples", "64"], in: folder)
                 let reason = options.contains("adam") ? "do not follow the gradient" : "add --learning-rate"
                 #expect(result.code == 0, "\(result.errors)")
-                #expect(result.output.contains(" none: ") && result.output.contains(reason))
-                #expect(!result.output.contains("at rate"), "\(result.output)")
+                #expect(
+                    result.output.contains("\nCABS's batch size  ") && result.output.contains("  none: ")
+                        && result.output.contains(reason))
+                #expect(result.output.matches(of: try Regex("CABS's")).count == 1, "\(result.output)")
                 #expect(try run.directory.measurement()?.coupling == nil)
                 let given = try CommandTests.run(
                     ["measure", "out", "--examples", "64", "--learning-rate", "0.1"], in: folder)

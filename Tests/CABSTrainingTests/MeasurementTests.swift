@@ -133,13 +133,11 @@ import Testing
         let points = Points(150, seed: 1)
         let set = PointsByDraw(points: points)
         let network = try Self.network()
-        let first = try MeasurementSample(100, of: set, seed: 9).firstDraw
         let found = try GradientMeasurement(
             of: network, on: try TrainingData(name: "points by draw", training: set, test: set), exampleCount: 100,
             seed: 9, stepCount: nil, rule: nil)
-        let draws = try MeasurementSample(100, of: set, seed: 9).examples.indices.map {
-            set.place(ofDraw: first + UInt64($0))
-        }
+        let first = try MeasurementSample(100, of: set, seed: 9).firstDraw
+        let draws = (0..<100).map { set.place(ofDraw: first + UInt64($0)) }
         let examples = Self.examples(Points(points, drawing: draws), try network.parameters())
         let groups = (0..<32).map { Array(examples[($0 * 100 / 32)..<(($0 + 1) * 100 / 32)]) }
         Self.expect(found.loss, groups, "loss") { Self.quantities($0).loss }

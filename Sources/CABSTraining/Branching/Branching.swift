@@ -51,7 +51,7 @@ public struct Branching: Sendable {
 
         /// The loss before, for people to read.
         public var lossText: String {
-            lossWithoutDropout.map { "\(loss.text) with dropout, \(String(format: "%.4g", $0)) without" } ?? loss.text
+            lossWithoutDropout.map { "\(loss.text) with dropout, \($0.text()) without" } ?? loss.text
         }
     }
 
@@ -179,7 +179,7 @@ public struct Branching: Sendable {
     ///
     /// - Parameters:
     ///   - batchSize: The batch size, of all steps but the last: what is left for the last ones is shared out among them.
-    ///   - order: What the order of examples follows from.
+    ///   - order: The number of the order of examples.
     ///   - onStep: Told after each step which part is done; whether to stop is what it says.
     /// - Returns: What came of it, and whether it was done before.
     /// - Throws: `CancellationError` where it stopped as it was asked to, and what training and writing throw.
@@ -208,7 +208,7 @@ public struct Branching: Sendable {
     /// The order of the examples that has a number. None is the run's own, which would go on over examples that it has not seen yet, while others go
     /// over some that it has.
     static func order(_ number: Int) -> ExampleOrder.Kind {
-        var random = RandomStream(seed: UInt64(number), purpose: .branching, index: 0)
+        var random = RandomStream(seed: UInt64(bitPattern: Int64(number)), purpose: .branching, index: 0)
         return .shuffled(seed: random.next())
     }
 

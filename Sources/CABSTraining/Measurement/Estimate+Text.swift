@@ -1,6 +1,11 @@
 import CABS
 import Foundation
 
+extension Double {
+    /// For people: so many significant digits.
+    package func text(digits: Int = 4) -> String { String(format: "%.\(digits)g", self) }
+}
+
 extension Estimate {
     /// For people: the standard error to two digits, and the value as far as it goes: `1558 ± 410`, `0.0233 ± 0.0063`.
     public var text: String {

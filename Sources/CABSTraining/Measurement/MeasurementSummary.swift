@@ -1,5 +1,4 @@
 import CABS
-import Foundation
 
 extension GradientMeasurement {
     /// What was measured over all parameters, a row each, for people to read.
@@ -20,7 +19,7 @@ extension GradientNoise {
 extension GradientMeasurement.Coupling {
     fileprivate var summary: [(name: String, text: String)] {
         [
-            ("CABS's batch size at rate α = \(short(learningRate, digits: 6))", batchSize.text),
+            ("CABS's batch size at rate α = \(learningRate.text(digits: 6))", batchSize.text),
             ("α‖g‖²/\(lossFloor == nil ? "F" : "(F − F*)"), the rate in Polyak steps", polyakSteps.text),
         ] + (constants.map { [("where", $0)] } ?? [])
     }
@@ -28,9 +27,7 @@ extension GradientMeasurement.Coupling {
     /// The constants that are not those of the paper's rule, for people to read; nothing where all are.
     var constants: String? {
         let all = [("F*", lossFloor), ("c", factor), ("ε", epsilon)]
-        let given = all.compactMap { name, value in value.map { "\(name) = \(short($0))" } }
+        let given = all.compactMap { name, value in value.map { "\(name) = \($0.text())" } }
         return given.isEmpty ? nil : given.joined(separator: ", ")
     }
-
-    private func short(_ value: Double, digits: Int = 4) -> String { String(format: "%.\(digits)g", value) }
 }
