@@ -45,15 +45,18 @@ struct EvaluateCommand: AsyncParsableCommand {
                 printWarning("\($0); taking the checkpoint before")
             }
         }
-        let data = try trained.configuration.loadData(for: trained.storedInput)
+        let data = try trained.evaluationData(isGiven: dataset != nil || self.data != nil)
+        data.notices.forEach(printWarning)
         let network = try checkingUsage {
-            try trained.network(for: trained.configuration.makeModel(for: data), onConversion: printWarning)
+            try trained.network(
+                for: trained.configuration.makeModel(for: data.examples, of: data.name), onConversion: printWarning)
         }
-        let batch = DatasetBatch(all: data.test)
+        let batch = DatasetBatch(all: data.examples)
         let evaluation = try network.evaluate(batch)
-        if let failure = data.test.failure { throw failure }
+        if let failure = data.examples.failure { throw failure }
+        if let notice = evaluation.unsoundNotice("evaluated") { printWarning(notice) }
         try printResult(
-            "\(trained.configuration.model.name) on the \(evaluation.exampleCount) test examples of \(data.name)"
+            "\(trained.configuration.model.name) on \(data.countText) of \(data.name)"
                 + (trained.state.isEmpty ? "" : ", \(trained.state)"))
         try printResult("test loss \(decimal(evaluation.meanLoss, 4))")
         if !data.predictsValues { try printResult("test accuracy \(decimal(evaluation.accuracy, 4))") }

@@ -12,7 +12,7 @@ struct PredictCommand: AsyncParsableCommand {
         discussion: """
             A line for each: its name, the class, its probability, and the classes that come next. Pictures (PNG, JPEG) are brought \
             to the network's size and normalised as in its run; a folder stands for the pictures in it, a .npz file for the inputs of \
-            its array x or x_test. What cannot be used is named, the others go on, and the command then ends with 1.
+            its array x or x_test. Inputs that cannot be used are named and the others follow; the exit code is then 1.
             """)
 
     @Argument(help: "The run's folder, or a checkpoint in it.")
@@ -50,7 +50,9 @@ struct PredictCommand: AsyncParsableCommand {
             let url = URL(userPath: path)
             guard url.isFolder else { return [url] }
             do {
-                return try PictureFiles.all(in: url)
+                let found = try PictureFiles(in: url)
+                found.notices.forEach(printWarning)
+                return found.files
             } catch {
                 failed = true
                 printWarning("\(error)")
@@ -58,6 +60,7 @@ struct PredictCommand: AsyncParsableCommand {
             }
         }
         try predictor.predict(inputs) { prediction in
+            if !prediction.isSound { failed = true }
             try printResult(json ? line(prediction, predictor.input) : text(prediction, predictor.input))
         } onError: { error in
             failed = true
@@ -67,6 +70,7 @@ struct PredictCommand: AsyncParsableCommand {
     }
 
     private func text(_ prediction: Prediction, _ input: InputDescription) -> String {
+        guard prediction.isSound else { return "\(prediction.source.printable)  \(PredictionLine.unsound)" }
         if input.predictsValues {
             return "\(prediction.source.printable)  " + prediction.scores.map { decimal($0, 4) }.joined(separator: "  ")
         }
@@ -89,6 +93,10 @@ private struct PredictionLine: Encodable {
     var probability: Double?
     var top: [Candidate]?
     var values: [Double]?
+    var error: String?
+
+    /// What stands in place of scores that are not finite.
+    static let unsound = "not finite: the input's values are too large"
 
     struct Candidate: Encodable {
         let `class`: String
@@ -97,6 +105,10 @@ private struct PredictionLine: Encodable {
 
     init(_ prediction: Prediction, _ input: InputDescription, top: Int) {
         file = prediction.source
+        guard prediction.isSound else {
+            error = Self.unsound
+            return
+        }
         guard !input.predictsValues else {
             values = prediction.scores
             return

@@ -10,6 +10,7 @@ final class ProgressDisplay {
     private var averageAccuracy: ExponentialAverage?
     private var lossCurve = Sparkline()
     private var batchSizeCurve = Sparkline()
+    private var shownNotices: Set<String> = []
 
     init(_ length: TrainingLength, isQuiet: Bool) {
         self.length = length
@@ -20,7 +21,6 @@ final class ProgressDisplay {
     func start(_ run: TrainingRun) {
         let (configuration, options) = (run.configuration, run.configuration.options)
         let data = run.trainer.data
-        for notice in data.notices { printWarning(notice) }
         let targets =
             data.predictsValues
             ? Self.counted(data.training.targetCount, "value", "values")
@@ -61,6 +61,8 @@ final class ProgressDisplay {
 
     func show(_ event: TrainingRun.Event) {
         switch event {
+        case .notice(let notice):
+            if shownNotices.insert(notice).inserted { printWarning(notice) }
         case .step(let step, let seconds):
             average(&averageLoss, step.loss)
             if let accuracy = step.accuracy { average(&averageAccuracy, accuracy) }

@@ -48,7 +48,13 @@ struct RankArguments: ParsableArguments {
     ///   - options: The options of the run, which must be the same on all.
     ///   - body: What they do, given what they know of each other.
     func together(_ options: () throws -> TrainingOptions, _ body: (RankTeam?) async throws -> Void) async throws {
-        guard let communicator = try join() else { return try await body(nil) }
+        guard let communicator = try join() else {
+            for (option, isGiven) in [("--exchange", exchange != nil), ("--mpi-timeout", mpiTimeout != nil)]
+            where isGiven {
+                printWarning("\(option) has no effect: no other process makes the run")
+            }
+            return try await body(nil)
+        }
         do {
             let version = CABSCommand.configuration.version
             try await body(

@@ -54,8 +54,14 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case andMore(first: String, count: Int)
     /// Pictures of several sizes, and nothing says which one is meant.
     case sizesDiffer(first: String, ExampleShape, other: String, ExampleShape)
-    /// A folder of pictures for training stands alone.
-    case missingPictureFolder(folder: String, names: [String])
+    /// A folder with one part of the pictures lacks the other.
+    case missingPictureFolder(folder: String, part: String, other: String)
+    /// A folder has pictures, but none for each class.
+    case noClassFolders(String)
+    /// Folders that may be classes, or parts of data with the same classes.
+    case twoMeanings(folder: String, outer: [String], inner: [String])
+    /// A part for testing is asked for where folders say which it is.
+    case testFractionWithoutEffect(Double, folder: String)
     /// A class of which there are no training pictures.
     case unknownClass(String, folder: String, known: String)
     /// A class of whose pictures all are for testing.
@@ -82,20 +88,35 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case notInUnitRange(file: String, low: Float, high: Float)
     /// Data of another shape than a network's own.
     case notTheNetworksShape(ExampleShape, network: ExampleShape)
+    /// Numbers of another range than those that a network was trained on.
+    case notTheNetworksRange(source: String, low: Double, high: Double, network: Double)
+    /// Values to be predicted for a network of classes, or the other way round.
+    case notTheNetworksTargets(source: String, networkPredictsValues: Bool)
     /// Another normalisation than a network's own.
     case notTheNetworksNormalization(asked: NormalizationName, network: NormalizationName)
     /// A class that a network does not know.
-    case notTheNetworksClass(String, folder: String, known: [String])
+    case notTheNetworksClass(String, source: String, known: [String])
     /// Two folders whose names are the same text, written in different bytes.
     case sameName(String, folder: String)
     /// Nothing is left to test with.
     case noTestPictures(folder: String, testFraction: Double)
     /// Pictures cannot be brought to so many channels.
     case needsOtherChannels(ExampleShape)
+    /// A network that was trained on numbers of no certain range is given a picture.
+    case needsAnotherRange(ExampleShape)
     /// A network that takes vectors is given a picture.
     case needsVectors(ExampleShape)
+    /// Nothing says what lies at a place, and it is nothing that is known.
+    case kindNotKnown(place: String, found: String)
+    /// Nothing says which of several data sets is meant.
+    case severalKinds(place: String, names: [String])
     /// Own data that nothing says the place of.
     case placeMissing(dataset: String, what: String)
+
+    /// Some names, and how many more there are.
+    private static func list(_ names: [String]) -> String {
+        names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
+    }
 
     /// What is wrong, with the offending value, and what to do.
     public var description: String {
@@ -146,9 +167,15 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(first) (and \(count) more like it)"
         case .sizesDiffer(let first, let shape, let other, let otherShape):
             "\(first) is an \(shape), but \(other) an \(otherShape); give --image-size, such as 32x32, to bring all to one size"
-        case .missingPictureFolder(let folder, let names):
-            "\(folder) holds a folder train but none that is called \(names.joined(separator: " or ")); add it, or name a folder that holds the "
-                + "classes themselves"
+        case .missingPictureFolder(let folder, let part, let other):
+            "\(folder) has the folder \(part) but no folder \(other) beside it; add it, or name the folder that holds the classes themselves"
+        case .noClassFolders(let folder):
+            "\(folder) holds images but no folder for each class; sort them into one folder per class, or classify them with cabs predict"
+        case .twoMeanings(let folder, let outer, let inner):
+            "\(folder) can be read in two ways: its folders \(Self.list(outer)) are classes, or they are parts of the data with the classes "
+                + "\(Self.list(inner)); name parts train and test, or put the images of a class directly into its folder"
+        case .testFractionWithoutEffect(let fraction, let folder):
+            "--test-fraction \(fraction.shortest) has no effect: \(folder) has folders for training and testing; leave it out"
         case .unknownClass(let name, let folder, let known):
             "\(folder) has the class \(name), of which \(known) has no pictures; add some, or take it out"
         case .noTrainingPictures(let name, let folder, let fraction):
@@ -181,6 +208,13 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
                 + "and --channels"
         case .notTheNetworksNormalization(let asked, let network):
             "the network was trained on values normalised by \(network.rawValue), not by \(asked.rawValue); leave out --normalize"
+        case .notTheNetworksRange(let source, let low, let high, let network):
+            "the values of \(source) go from \(low.shortest) to \(high.shortest), but the network was trained on values from 0 to \(network.shortest); "
+                + "bring them to the same range"
+        case .notTheNetworksTargets(let source, let networkPredictsValues):
+            networkPredictsValues
+                ? "the targets of \(source) are classes, but the network predicts values; save them as floating-point numbers"
+                : "the targets of \(source) are values, but the network tells classes; save them as whole numbers"
         case .notTheNetworksClass(let name, let folder, let known):
             "\(folder) has the class \(name), which the network does not know; it knows \(known.prefix(12).joined(separator: ", "))"
                 + (known.count > 12 ? " and \(known.count - 12) more" : "")
@@ -190,9 +224,16 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "of the pictures in \(folder) none is for testing when a part of \(fraction) is; add pictures, give a larger --test-fraction, or "
                 + "folders train and test"
         case .needsOtherChannels(let shape):
-            "the network takes \(shape.withArticle), not of the bytes of one channel or three that pictures have; give a .npz file"
+            "the network takes \(shape.withArticle), and images have one channel or three; give a .npz file"
+        case .needsAnotherRange(let shape):
+            "the network takes \(shape.withArticle) whose numbers are of no range that an image's could be brought to; give a .npz file"
         case .needsVectors(let shape):
             "the network takes no pictures but \(shape.withArticle); give a .npz file"
+        case .kindNotKnown(let place, let found):
+            "cannot tell what data \(place) holds: \(found); name a folder with one folder of images for each class, a .npz file, or a data set "
+                + "with --dataset"
+        case .severalKinds(let place, let names):
+            "\(place) may hold \(names.joined(separator: ", ")); say which with --dataset"
         case .placeMissing(let dataset, let what):
             "--dataset \(dataset) needs --data with \(what)"
         case .exampleOutOfRange(let index, let count):

@@ -1,6 +1,14 @@
 import CABSExamples
 import Foundation
 
+/// What data are read for.
+enum DataUse {
+    /// To train on: both parts are needed.
+    case training
+    /// To evaluate a network that is there already: the test part, or all where nothing is set aside for testing.
+    case evaluation
+}
+
 /// The data sets that are known by name.
 public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     /// 70,000 handwritten digits of 28x28.
@@ -32,7 +40,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     /// Own arrays: a `.npz` file.
     case npz
 
-    /// Loads the data set.
+    /// Loads the data set, to train on.
     ///
     /// - Parameters:
     ///   - folder: Where to look first, before the usual places.
@@ -45,25 +53,51 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws(DatasetError) -> TrainingData {
         let options = options ?? usualImages
-        let images: ImageSet
+        if self == .npz { return try arrays(in: folder, for: .training).data(name: rawValue, options, seed: seed) }
+        return try images(in: folder, for: .training, options, onProgress).data(name: rawValue, options, seed: seed)
+    }
+
+    /// Loads what there is to evaluate a network on: the test part, or all where nothing is set aside for testing.
+    ///
+    /// - Parameters:
+    ///   - folder: Where to look first, before the usual places.
+    ///   - network: What the network must be given. Classes are matched with the network's by their names.
+    ///   - images: How the images go to the network; ``usualImages`` where not given.
+    ///   - onProgress: Told how many of own pictures were read, of how many, now and then and from several threads.
+    /// - Throws: ``DatasetError`` where the data set is not found, its files are not right, or they do not fit the network.
+    public func evaluationData(
+        from folder: URL? = nil, for network: InputDescription, images options: ImageOptions? = nil,
+        onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
+    ) throws(DatasetError) -> EvaluationData {
+        var options = options ?? usualImages
+        options.known = network
+        if self == .npz { return try arrays(in: folder, for: .evaluation).evaluation(name: rawValue, options) }
+        return try images(in: folder, for: .evaluation, options, onProgress).evaluation(name: rawValue, options)
+    }
+
+    private func arrays(in file: URL?, for use: DataUse) throws(DatasetError) -> ArrayFile {
+        guard let file else { throw .placeMissing(dataset: rawValue, what: "the .npz file") }
+        return try ArrayFile(file, for: use)
+    }
+
+    private func images(
+        in folder: URL?, for use: DataUse, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
+    ) throws(DatasetError) -> ImageSet {
         switch self {
-        case .npz:
-            guard let folder else { throw .placeMissing(dataset: rawValue, what: "the .npz file") }
-            return try ArrayFile(folder).data(name: rawValue, options, seed: seed)
+        case .npz: preconditionFailure("arrays are read by themselves")
         case .folder:
             guard let folder else {
                 throw .placeMissing(dataset: rawValue, what: "a folder that has one for each class")
             }
-            images = try pictures(in: folder, options, onProgress)
-        case .digits: images = try Digits.load()
+            return try pictures(in: folder, for: use, options, onProgress)
+        case .digits: return try Digits.load()
         case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
-            images = try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load()
-        case .cifar10: images = try cifar(in: locate(in: folder), .cifar10)
-        case .cifar100: images = try cifar(in: locate(in: folder), .cifar100Fine)
-        case .cifar100Coarse: images = try cifar(in: locate(in: folder), .cifar100Coarse)
-        case .svhn: images = try svhn(in: locate(in: folder))
+            return try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load(for: use)
+        case .cifar10: return try cifar(in: locate(in: folder), for: use, .cifar10)
+        case .cifar100: return try cifar(in: locate(in: folder), for: use, .cifar100Fine)
+        case .cifar100Coarse: return try cifar(in: locate(in: folder), for: use, .cifar100Coarse)
+        case .svhn: return try svhn(in: locate(in: folder), for: use)
         }
-        return try images.data(name: rawValue, options, seed: seed)
     }
 
     /// Whether these are the user's own data, of which nothing is known beforehand.
@@ -88,20 +122,22 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     // MARK: Reading
 
     private func pictures(
-        in url: URL, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
+        in url: URL, for use: DataUse, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
     ) throws(DatasetError) -> ImageSet {
         let folder = try PictureFolder(
-            url, testFraction: options.testFraction, known: options.known?.classNames)
+            url, for: use, testFraction: options.testFraction, known: options.known?.classNames ?? [])
         let reading = PictureReading(
             size: options.size, channelCount: options.channelCount, memoryLimit: options.memoryLimit,
             onProgress: onProgress)
         let (training, test) = try reading.read(folder, from: url)
         return ImageSet(
             training: training, test: test, usualNormalization: .channel, source: url.path,
-            classNames: folder.classNames, notices: folder.notices)
+            classNames: folder.classNames, unreadCount: folder.unreadCount, notices: folder.notices)
     }
 
-    private func cifar(in url: URL, _ kind: CIFARFile.Kind) throws(DatasetError) -> ImageSet {
+    private func cifar(
+        in url: URL, for use: DataUse, _ kind: CIFARFile.Kind
+    ) throws(DatasetError) -> ImageSet {
         let folder = DatasetFolder(url: url)
         func images(_ names: [String]) throws(DatasetError) -> LabeledImages {
             var pixels: [UInt8] = []
@@ -117,12 +153,14 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
                 shape: CIFARFile.shape, classCount: kind.classCount, pixels: pixels, labels: labels.map(UInt16.init),
                 source: url.path)
         }
+        let readsTraining = use == .training || !folder.holds([testFile])
         return ImageSet(
-            training: try images(trainingFiles), test: try images([testFile]), usualNormalization: .image,
-            source: url.path)
+            training: readsTraining ? try images(trainingFiles) : nil,
+            test: use == .training || !readsTraining ? try images([testFile]) : nil, usualNormalization: .image,
+            source: url.path, classNames: (0..<kind.classCount).map(String.init))
     }
 
-    private func svhn(in url: URL) throws(DatasetError) -> ImageSet {
+    private func svhn(in url: URL, for use: DataUse) throws(DatasetError) -> ImageSet {
         let folder = DatasetFolder(url: url)
         func images(_ name: String) throws(DatasetError) -> LabeledImages {
             try folder.read([name]) { url throws(DatasetError) in
@@ -133,9 +171,11 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
                     source: url.path)
             }
         }
+        let readsTraining = use == .training || !folder.holds([testFile])
         return ImageSet(
-            training: try images(trainingFiles[0]), test: try images(testFile), usualNormalization: .image,
-            source: url.path)
+            training: readsTraining ? try images(trainingFiles[0]) : nil,
+            test: use == .training || !readsTraining ? try images(testFile) : nil, usualNormalization: .image,
+            source: url.path, classNames: (0..<SVHNFile.classCount).map(String.init))
     }
 }
 

@@ -100,6 +100,6 @@ extension DatasetName {
     private func hasFiles(in url: URL) -> Bool {
         let folder = DatasetFolder(url: url)
         if isIDX { return IDXDataset(name: self, folder: folder).isThere }
-        return trainingFiles.first.map { folder.holds([$0]) } ?? false
+        return (trainingFiles.prefix(1) + [testFile]).contains { !$0.isEmpty && folder.holds([$0]) }
     }
 }

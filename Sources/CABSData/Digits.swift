@@ -11,13 +11,13 @@ enum Digits {
         // Their 17 shades, 0 to 16, become as bright as other pictures' bytes: a network takes any picture then.
         let images = try LabeledImages(
             shape: shades.shape, classCount: shades.classCount,
-            pixels: shades.pixels.map { UInt8((Int($0) * 255 + 8) / 16) },
-            labels: shades.labels, source: "the images of digits")
+            pixels: ValueRange(highest: 16).scaledToBytes(shades.pixels), labels: shades.labels,
+            source: "the images of digits")
         // Writers follow one another, so a part cut off at the end would hold writers never seen.
         let isTest: (Int) -> Bool = { $0 % 5 == 4 }
         return ImageSet(
             training: try images.subset((0..<images.count).filter { !isTest($0) }),
             test: try images.subset((0..<images.count).filter(isTest)), usualNormalization: .unit,
-            source: "this program")
+            source: "this program", classNames: (0...9).map(String.init))
     }
 }

@@ -9,17 +9,15 @@ package enum FileContent {
     package static func description(of url: URL) -> String? {
         guard FileManager.default.fileExists(atPath: url.path) else { return nil }
         if url.isFolder { return "a folder" }
-        // Reading from a pipe would wait for somebody to write.
         guard url.isPlainFile else { return "a pipe or a device" }
-        guard let handle = try? FileHandle(forReadingFrom: url) else { return nil }
-        defer { try? handle.close() }
-        return description(ofBytes: [UInt8]((try? handle.read(upToCount: prefixCount)) ?? Data()))
+        return beginning(of: url).flatMap(description(ofBytes:))
     }
 
     /// What a file is that begins with these bytes; nothing where it is not known.
     package static func description(ofBytes bytes: [UInt8]) -> String? {
         if bytes.isEmpty { return "an empty file" }
-        if let kind = signatures.first(where: { bytes.starts(with: $0.bytes) }) { return kind.description }
+        if let kind = (signatures + pictures).first(where: { bytes.starts(with: $0.bytes) }) { return kind.description }
+        if let kind = foreignPicture(bytes) { return kind }
         if bytes.count > 1, bytes[0] == 0x80, (2...5).contains(bytes[1]) { return "a pickle, which Python writes" }
         if let kind = IDXFile.description(ofHeader: bytes) { return kind }
         guard let text = String(bytes: bytes, encoding: .ascii), text.allSatisfy({ !$0.isControl || $0.isWhitespace })
@@ -41,9 +39,61 @@ package enum FileContent {
         ([0x89] + Array("HDF\r\n".utf8), "a file of HDF5"),
         (Array("MATLAB 7.3".utf8), "a file of MATLAB's format 7.3, which is HDF5"),
         (Array("MATLAB 5.0".utf8), "a file of MATLAB's format 5"),
-        ([0x89] + Array("PNG".utf8), "a picture in PNG format"),
-        ([0xff, 0xd8, 0xff], "a picture in JPEG format"),
     ]
+
+    /// Pictures that can be read.
+    private static let pictures: [(bytes: [UInt8], description: String)] = [
+        ([0x89] + Array("PNG".utf8), "an image in PNG format"), ([0xff, 0xd8, 0xff], "an image in JPEG format"),
+    ]
+
+    /// Pictures of other kinds.
+    private static let foreignPictures: [(bytes: [UInt8], description: String)] = [
+        (Array("GIF8".utf8), "an image in GIF format"), (Array("BM".utf8), "an image in BMP format"),
+        (Array("II*\0".utf8), "an image in TIFF format"), (Array("MM\0*".utf8), "an image in TIFF format"),
+        ([0x00, 0x00, 0x00, 0x0c] + Array("JXL ".utf8), "an image in JPEG XL format"),
+        ([0x00, 0x00, 0x00, 0x0c] + Array("jP".utf8), "an image in JPEG 2000 format"),
+    ]
+
+    /// A picture of another kind, in words; nothing where the bytes begin none.
+    private static func foreignPicture(_ bytes: [UInt8]) -> String? {
+        if bytes.starts(with: Array("RIFF".utf8)), bytes.dropFirst(8).starts(with: Array("WEBP".utf8)) {
+            return "an image in WebP format"
+        }
+        // ISO's base media format names its kind behind the length and `ftyp`.
+        if bytes.dropFirst(4).starts(with: Array("ftyp".utf8)) {
+            let brand = String(decoding: bytes.dropFirst(8).prefix(4), as: UTF8.self)
+            if ["heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"].contains(brand) {
+                return "an image in HEIC format"
+            }
+            if ["avif", "avis"].contains(brand) { return "an image in AVIF format" }
+        }
+        return foreignPictures.first { bytes.starts(with: $0.bytes) }?.description
+    }
+
+    private static let foreignEndings: Set = [
+        "webp", "heic", "heif", "avif", "gif", "bmp", "tif", "tiff", "jxl", "jp2", "svg", "ico", "ppm", "pgm", "raw",
+        "dng", "cr2", "nef",
+    ]
+
+    /// Whether a file begins as pictures do that can be read.
+    static func isPicture(_ file: URL) -> Bool {
+        guard let bytes = beginning(of: file) else { return false }
+        return pictures.contains { bytes.starts(with: $0.bytes) }
+    }
+
+    /// Whether a file is a picture of a kind that is not read, by its name or the way it begins.
+    static func isForeignPicture(_ file: URL) -> Bool {
+        if foreignEndings.contains(file.pathExtension.lowercased()) { return true }
+        return beginning(of: file).flatMap(foreignPicture) != nil
+    }
+
+    /// The first bytes of a plain file; nothing where it cannot be read.
+    private static func beginning(of file: URL) -> [UInt8]? {
+        // Reading from a pipe would wait for somebody to write.
+        guard file.isPlainFile, let handle = try? FileHandle(forReadingFrom: file) else { return nil }
+        defer { try? handle.close() }
+        return [UInt8]((try? handle.read(upToCount: prefixCount)) ?? Data())
+    }
 
     private static let texts: [(beginning: String, description: String)] = [
         ("<!doctype html", "a web page"), ("<html", "a web page"),

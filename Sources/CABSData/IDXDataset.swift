@@ -35,13 +35,35 @@ struct IDXDataset {
         }
     }
 
-    /// The prefixes of which there are training images.
+    /// The prefixes of which there are images.
     private var prefixes: [String] {
-        return ([""] + knownPrefixes).filter { folder.holds(Self.names(.trainingImages, prefix: $0)) }
+        ([""] + knownPrefixes).filter { prefix in
+            [.trainingImages, .testImages].contains { folder.holds(Self.names($0, prefix: prefix)) }
+        }
     }
 
-    /// Whether the folder seems to hold the set.
+    /// Whether the folder seems to hold the set: to train on, or a part of it to evaluate.
     var isThere: Bool { !prefixes.isEmpty }
+
+    /// Which of several sets lies in a folder: by the folder's name, or by what its training labels are known to be.
+    ///
+    /// - Throws: ``DatasetError/severalKinds(place:names:)`` where neither tells.
+    static func name(of folder: URL, among names: [DatasetName]) throws(DatasetError) -> DatasetName {
+        if let name = names.first(where: { $0.rawValue == folder.lastPathComponent }) { return name }
+        let files = DatasetFolder(url: folder)
+        let prefixed = names.filter { name in
+            !files.holds(Self.names(.trainingImages))
+                && files.holds(Self.names(.trainingImages, prefix: "\(name.rawValue)-"))
+        }
+        if prefixed.count == 1 { return prefixed[0] }
+        let known = try? files.read(Self.names(.trainingLabels)) { file throws(DatasetError) in
+            KnownContent(try IDXFile(labelsIn: file).values)
+        }
+        guard let known = known ?? nil else {
+            throw .severalKinds(place: folder.path, names: names.map(\.rawValue))
+        }
+        return known.dataset
+    }
 
     /// The names that are looked for.
     static let namesLookedFor = [
@@ -49,18 +71,25 @@ struct IDXDataset {
     ]
 
     /// Reads the files.
-    func load() throws(DatasetError) -> ImageSet {
+    ///
+    /// - Parameter use: What for; to evaluate, the test part alone will do, or the training part where there is no other.
+    func load(for use: DataUse) throws(DatasetError) -> ImageSet {
         let prefixes = prefixes
         if prefixes.count > 1, prefixes[0] != "" {
             throw .severalSets(folder: folder.url.path, prefixes: prefixes)
         }
         let prefix = prefixes.first ?? ""
-        let training = try pair(.trainingImages, .trainingLabels, prefix)
-        let test = try pair(.testImages, .testLabels, prefix)
-        let classes = Classes(training: training.labels.values, test: test.labels.values)
+        let hasTest = folder.holds(Self.names(.testImages, prefix: prefix))
+        let readsTraining = use == .training || !hasTest
+        let training = readsTraining ? try pair(.trainingImages, .trainingLabels, prefix) : nil
+        let test = use == .training || hasTest ? try pair(.testImages, .testLabels, prefix) : nil
+        let read = [training, test].compactMap(\.self)
+        let classes = Classes(training: training?.labels.values, test: test?.labels.values)
+        let range = ValueRange(of: read.map { $0.images.values.max() ?? 0 })
         return ImageSet(
-            training: try training.labeled(classes), test: try test.labeled(classes), usualNormalization: .unit,
-            source: folder.url.path)
+            training: try training?.labeled(classes, range), test: try test?.labeled(classes, range),
+            usualNormalization: .unit, source: folder.url.path, classNames: classes.range.map(String.init),
+            range: range, notices: [range.notice(folder.url.path)].compactMap(\.self))
     }
 
     private func pair(_ images: Part, _ labels: Part, _ prefix: String) throws(DatasetError) -> Pair {
@@ -94,9 +123,9 @@ struct IDXDataset {
         let imageSource: String
         let labelSource: String
 
-        func labeled(_ classes: Classes) throws(DatasetError) -> LabeledImages {
+        func labeled(_ classes: Classes, _ range: ValueRange) throws(DatasetError) -> LabeledImages {
             try LabeledImages(
-                images: images, labels: labels, classes: classes.range, imageSource: imageSource,
+                images: images, labels: labels, classes: classes.range, range: range, imageSource: imageSource,
                 labelSource: labelSource)
         }
     }
@@ -107,7 +136,14 @@ struct IDXDataset {
 
         /// Ten classes as in MNIST, where all labels are digits. Sets of its kind have others: from 0, or from 1 (the letters of EMNIST).
         /// They are believed where no class is without a training example; else one wrong label would make classes.
-        init(training: [UInt8], test: [UInt8]) {
+        ///
+        /// - Parameters: The labels of the parts that were read. Of a test part alone all labels are believed: a network tells which there are.
+        init(training: [UInt8]?, test: [UInt8]?) {
+            let test = test ?? []
+            guard let training else {
+                range = 0...Int(max(test.max() ?? 9, 9))
+                return
+            }
             let found = Set(training)
             guard let low = found.union(test).min(), let high = found.union(test).max(), high > 9,
                 found.count == Int(high) - min(Int(low), 1) + 1
@@ -123,9 +159,12 @@ struct IDXDataset {
 extension LabeledImages {
     /// Puts the two files of a part together.
     ///
-    /// - Parameter classes: The labels that stand for classes, the lowest for the first.
+    /// - Parameters:
+    ///   - classes: The labels that stand for classes, the lowest for the first.
+    ///   - range: The range of the images' numbers.
     init(
-        images: IDXFile, labels: IDXFile, classes: ClosedRange<Int>, imageSource: String, labelSource: String
+        images: IDXFile, labels: IDXFile, classes: ClosedRange<Int>, range: ValueRange = .bytes, imageSource: String,
+        labelSource: String
     ) throws(DatasetError) {
         guard images.sizes[0] == labels.sizes[0] else {
             throw .countsDiffer(
@@ -138,7 +177,8 @@ extension LabeledImages {
         }
         try self.init(
             shape: .image(height: images.sizes[1], width: images.sizes[2], channels: 1), classCount: classes.count,
-            pixels: images.values, labels: labels.values.map { UInt16(Int($0) - classes.lowerBound) },
+            pixels: range.scaledToBytes(images.values),
+            labels: labels.values.map { UInt16(Int($0) - classes.lowerBound) },
             source: labelSource)
     }
 }
@@ -146,7 +186,7 @@ extension LabeledImages {
 /// A file of a data set that is known by its content, whatever its name and however it is compressed.
 private struct KnownContent: Equatable, CustomStringConvertible {
     let dataset: DatasetName
-    let part: IDXDataset.Part
+    private let part: IDXDataset.Part
 
     init(_ dataset: DatasetName, _ part: IDXDataset.Part) {
         self.dataset = dataset

@@ -4,9 +4,12 @@ import CABSExamples
 public struct InputDescription: Sendable, Hashable {
     /// The shape of an example before its preprocessing; pictures are brought to it.
     public let shape: ExampleShape
-    /// Whether its numbers are bytes, as those of pictures are, or any.
+    /// Whether its numbers become bytes from 0 to 255, as those of pictures are, or stay what they are.
     public let hasBytes: Bool
-    /// How its numbers become values.
+    /// The largest number that examples have in their files, where 0 is the smallest: 255 of bytes, 1 of black and white. Nothing where
+    /// numbers are of no such range, or an earlier version did not note it.
+    public let highestValue: Double?
+    /// How its numbers become values: bytes after they were brought to 0 to 255.
     public let normalization: Normalization
     /// The side of the square in an image's middle that alone goes to the network, standardised; the whole image where not given.
     public let cropSize: Int?
@@ -19,12 +22,12 @@ public struct InputDescription: Sendable, Hashable {
 
     /// Creates a description.
     public init(
-        shape: ExampleShape, hasBytes: Bool = true, normalization: Normalization, cropSize: Int? = nil,
-        targetCount: Int,
-        predictsValues: Bool = false, classNames: [String]? = nil
+        shape: ExampleShape, hasBytes: Bool = true, highestValue: Double? = nil, normalization: Normalization,
+        cropSize: Int? = nil, targetCount: Int, predictsValues: Bool = false, classNames: [String]? = nil
     ) {
         self.shape = shape
         self.hasBytes = hasBytes
+        self.highestValue = highestValue ?? (hasBytes ? 255 : nil)
         self.normalization = normalization
         self.cropSize = cropSize
         self.targetCount = targetCount
@@ -49,6 +52,7 @@ extension InputDescription: Codable {
     private enum CodingKeys: String, CodingKey {
         case shape, normalization, maximum, means, deviations
         case hasBytes = "bytes"
+        case highestValue = "highest_value"
         case cropSize = "crop_size"
         case targetCount = "target_count"
         case predictsValues = "predicts_values"
@@ -71,15 +75,17 @@ extension InputDescription: Codable {
         let cropSize = try container.decodeIfPresent(Int.self, forKey: .cropSize)
         let targetCount = try container.decode(Int.self, forKey: .targetCount)
         let classNames = try container.decodeIfPresent([String].self, forKey: .classNames)
+        let highestValue = try container.decodeIfPresent(Double.self, forKey: .highestValue)
         guard let shape = ExampleShape(sizes: sizes), normalization.fits(shape), shape.allows(cropSize: cropSize),
-            (1...1 << 24).contains(targetCount), classNames.map({ $0.count == targetCount }) ?? true
+            (1...1 << 24).contains(targetCount), classNames.map({ $0.count == targetCount }) ?? true,
+            highestValue.map({ $0 > 0 && $0.isFinite }) ?? true
         else {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: decoder.codingPath, debugDescription: "shape, normalization and classes do not fit"))
         }
         self.init(
-            shape: shape, hasBytes: try container.decode(Bool.self, forKey: .hasBytes), normalization: normalization,
-            cropSize: cropSize, targetCount: targetCount,
+            shape: shape, hasBytes: try container.decode(Bool.self, forKey: .hasBytes), highestValue: highestValue,
+            normalization: normalization, cropSize: cropSize, targetCount: targetCount,
             predictsValues: try container.decode(Bool.self, forKey: .predictsValues), classNames: classNames)
     }
 
@@ -88,6 +94,7 @@ extension InputDescription: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(shape.sizes, forKey: .shape)
         try container.encode(hasBytes, forKey: .hasBytes)
+        try container.encodeIfPresent(highestValue, forKey: .highestValue)
         switch normalization {
         case .unit(let maximum):
             try container.encode(NormalizationName.unit, forKey: .normalization)
@@ -152,13 +159,36 @@ extension InputDescription {
         return .image(height: cropSize, width: cropSize, channels: shape.planeCount)
     }
 
-    /// A picture as the network sees it: brought to the shape, and normalised.
+    /// A picture as the network sees it: brought to the shape and to the range of its numbers, and normalised.
     ///
-    /// - Throws: ``DatasetError/needsVectors(_:)``, ``DatasetError/needsOtherChannels(_:)`` where the network takes no pictures.
+    /// - Throws: ``DatasetError/needsVectors(_:)``, ``DatasetError/needsOtherChannels(_:)``, ``DatasetError/needsAnotherRange(_:)`` where
+    ///   the network takes no pictures.
     public func values(of picture: Picture) throws(DatasetError) -> [Float] {
         guard case .image(_, _, let channels) = shape else { throw .needsVectors(shape) }
-        guard channels == 1 || channels == 3, hasBytes else { throw .needsOtherChannels(shape) }
-        return values(ofPixels: try PictureReading.pixels(of: picture, as: shape))
+        guard channels == 1 || channels == 3 else { throw .needsOtherChannels(shape) }
+        let pixels = try PictureReading.pixels(of: picture, as: shape)
+        if hasBytes { return values(ofPixels: pixels) }
+        guard let highestValue else { throw .needsAnotherRange(shape) }
+        return values(ofNumbers: pixels.map { Float(Double($0) * highestValue / 255) })
+    }
+
+    /// Numbers as a file has them, images channels first, as the network sees them where it takes no bytes.
+    func values(ofNumbers numbers: [Float]) -> [Float] {
+        var values = numbers
+        normalization.apply(to: &values, channelCount: shape.planeCount)
+        return values
+    }
+
+    /// Checks that numbers of a file may be of the range that the network was trained on.
+    ///
+    /// - Throws: ``DatasetError/notTheNetworksRange(source:low:high:network:)``.
+    func checkRange(of numbers: some Collection<Double>, source: String) throws(DatasetError) {
+        guard let highestValue, let low = numbers.min(), let high = numbers.max() else { return }
+        // Values up to 1 are what dividing by the largest gives; of images that are black nothing can be told.
+        let isOfUnits = highestValue > 1 && high > 0 && high <= 1
+        guard low >= 0, high <= highestValue, !isOfUnits else {
+            throw .notTheNetworksRange(source: source, low: low, high: high, network: highestValue)
+        }
     }
 
     /// An image's bytes, channels first, as the network sees them.

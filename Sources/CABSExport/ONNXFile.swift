@@ -1,3 +1,4 @@
+import CABSExamples
 import CABSTraining
 import Foundation
 import SwiftProtobuf
@@ -58,6 +59,7 @@ public struct ONNXFile {
         return [
             ("model", trained.configuration.model.name), ("dataset", trained.configuration.dataset.rawValue),
         ] + (input.classNames == nil ? [] : [("classes", names ?? "")])
+            + (input.highestValue.map { [("highest_value", $0.shortest)] } ?? [])
     }
 
     /// Writes the file, whole or not at all.
@@ -81,6 +83,7 @@ extension InputDescription {
         var x = "images"
         if hasBytes {
             x = graph.add("Cast", [x], to: "images.float", [.int("to", Int(ONNXTensor.Element.float.rawValue))])
+            x = scale(x, in: &graph)
         }
         if let cropSize {
             let (top, left) = ((height - cropSize) / 2, (width - cropSize) / 2)
@@ -88,6 +91,13 @@ extension InputDescription {
             x = graph.add("Slice", [x] + bounds + [graph.constant([2, 3])], to: "images.crop")
         }
         return normalize(x, in: &graph, axes: [1, 2, 3], broadcast: [1, channels, 1, 1])
+    }
+
+    /// Brings numbers to those of bytes, as training did, where they are of another range.
+    private func scale(_ x: String, in graph: inout ONNXGraph) -> String {
+        guard let highestValue, highestValue != 255 else { return x }
+        let scaled = graph.add("Mul", [x, graph.constant([Float(255 / highestValue)], shape: [])], to: "images.scaled")
+        return graph.add("Round", [scaled], to: "images.bytes")
     }
 
     private func normalize(_ x: String, in graph: inout ONNXGraph, axes: [Int], broadcast: [Int]) -> String {

@@ -1,3 +1,4 @@
+import CABSExamples
 import CABSTraining
 
 /// A network as a file of Python that needs PyTorch and nothing else.
@@ -90,12 +91,20 @@ extension InputDescription {
         switch shape {
         case .vector(let count): "[batch, \(count)] of floats"
         case .image(let height, let width, let channels):
-            "[batch, \(channels), \(height), \(width)] (channels first) of \(hasBytes ? "bytes, 0 to 255" : "floats")"
+            "[batch, \(channels), \(height), \(width)] (channels first) of \(numbersText)"
         }
+    }
+
+    private var numbersText: String {
+        let range = highestValue.map { "from 0 to \($0.shortest)" }
+        return hasBytes ? "bytes \(range ?? "from 0 to 255")" : "floats" + (range.map { " \($0)" } ?? "")
     }
 
     fileprivate var normalizationLines: [String] {
         var lines = ["x = x.float()"]
+        if hasBytes, let highestValue, highestValue != 255 {
+            lines.append("x = (x * \(255 / highestValue)).round()")
+        }
         if let cropSize, case .image(let height, let width, _) = shape {
             let (top, left) = ((height - cropSize) / 2, (width - cropSize) / 2)
             lines.append("x = x[:, :, \(top):\(top + cropSize), \(left):\(left + cropSize)]")

@@ -29,7 +29,7 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     /// A rank of a run has something else than the first.
     case ranksDiffer(rank: Int, host: String, field: String, own: String, first: String)
     /// A run cannot go on under other options than it began with.
-    case resumesDifferently(what: String, before: String, now: String)
+    case resumesDifferently(what: String, before: String, now: String, because: String? = nil)
     /// A folder holds continuations of a state that are of another kind.
     case branchesDiffer(path: String, difference: String, remedy: String)
     /// The data are not those that a run was trained on.
@@ -91,8 +91,9 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
             "\(path) is in use by \(holder); wait for it to end, or end it"
         case .noCheckpoint(let path, let reason):
             "nothing to go on from in \(path): \(reason)"
-        case .resumesDifferently(let what, let before, let now):
-            "the run began with \(what) \(before), but now it is \(now); resume it as it was, or begin another"
+        case .resumesDifferently(let what, let before, let now, let reason):
+            "the run began with \(what) \(before), but now it is \(now)" + (reason.map { ", and \($0)" } ?? "")
+                + "; resume it as it was, or begin another"
         case .branchesDiffer(let path, let difference, let remedy):
             "\(path) holds continuations \(difference); \(remedy), or name another folder"
         case .otherData(let before, let now):

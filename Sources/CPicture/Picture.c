@@ -2,6 +2,7 @@
 
 #include <libexif/exif-data.h>
 #include <png.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,52 +13,100 @@ static bool refuse(char *message, const char *reason) {
     return false;
 }
 
-// Starts to read a PNG file; values of 16 bits without a word on their meaning are taken as those of 8 bits are.
-static bool begin_png(const uint8_t *bytes, size_t count, png_image *image, char *message) {
-    memset(image, 0, sizeof *image);
-    image->version = PNG_IMAGE_VERSION;
-    if (!png_image_begin_read_from_memory(image, bytes, count)) return refuse(message, image->message);
-    image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
-    return true;
+// Where libpng reads from and what it says; its errors jump.
+typedef struct {
+    const uint8_t *bytes;
+    size_t count;
+    char *message;
+    jmp_buf jump;
+} png_source;
+
+static void read_png_bytes(png_structp png, png_bytep target, size_t count) {
+    png_source *source = png_get_io_ptr(png);
+    if (count > source->count) png_error(png, "it is cut short");
+    memcpy(target, source->bytes, count);
+    source->bytes += count;
+    source->count -= count;
+}
+
+static void keep_png_error(png_structp png, png_const_charp text) {
+    png_source *source = png_get_error_ptr(png);
+    refuse(source->message, text);
+    longjmp(source->jump, 1);
+}
+
+static void ignore_png_warning(png_structp png, png_const_charp text) { (void)png, (void)text; }
+
+// Has libpng give the pixels as the file stores them, a byte for each value: palettes and fewer bits expanded, of 16 bits the upper eight,
+// transparency as a channel of its own. Gamma and colour profiles are left alone, as Pillow and torchvision do: what is trained here and what
+// another program feeds an exported network are the same numbers then.
+static void begin_png(png_structp png, png_infop info, png_source *source) {
+    png_set_read_fn(png, source, read_png_bytes);
+    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
+    png_read_info(png, info);
+    png_set_expand(png);
+    png_set_strip_16(png);
 }
 
 static bool read_png_header(const uint8_t *bytes, size_t count, cpc_header *header, char *message) {
-    png_image image;
-    if (!begin_png(bytes, count, &image, message)) return false;
-    *header = (cpc_header){
-        .width = image.width, .height = image.height, .channels = image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1,
-        .orientation = 1};
-    png_image_free(&image);
-    return true;
+    png_source source = {bytes, count, message};
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, keep_png_error, ignore_png_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    bool is_read = info != NULL;
+    if (!is_read) refuse(message, "memory ran out");
+    if (is_read && setjmp(source.jump)) {
+        is_read = false;
+    } else if (is_read) {
+        begin_png(png, info, &source);
+        *header = (cpc_header){
+            .width = png_get_image_width(png, info), .height = png_get_image_height(png, info),
+            .channels = png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR ? 3 : 1, .orientation = 1};
+    }
+    png_destroy_read_struct(&png, &info, NULL);
+    return is_read;
 }
 
-static bool decode_png(const uint8_t *bytes, size_t count, const cpc_header *header, uint8_t *pixels, char *message) {
-    png_image image;
-    if (!begin_png(bytes, count, &image, message)) return false;
-    if (image.width != header->width || image.height != header->height) {
-        png_image_free(&image);
-        return refuse(message, "it changed while it was read");
-    }
-    int channels = header->channels;
-    if (!(image.format & PNG_FORMAT_FLAG_ALPHA)) {
-        image.format = channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-        return png_image_finish_read(&image, NULL, pixels, 0, NULL) || refuse(message, image.message);
-    }
-    image.format = channels == 3 ? PNG_FORMAT_RGBA : PNG_FORMAT_GA;
-    size_t pixel_count = (size_t)header->width * (size_t)header->height;
-    uint8_t *values = malloc(PNG_IMAGE_SIZE(image));
-    if (!values) {
-        png_image_free(&image);
-        return refuse(message, "memory ran out");
-    }
-    bool is_read = png_image_finish_read(&image, NULL, values, 0, NULL) || refuse(message, image.message);
-    for (size_t pixel = 0; is_read && pixel < pixel_count; pixel++) {
+// Puts pixels on white by their last channel, which is how much they cover, and leaves it out.
+static void put_on_white(const uint8_t *values, size_t pixel_count, int channels, uint8_t *pixels) {
+    for (size_t pixel = 0; pixel < pixel_count; pixel++) {
         const uint8_t *value = values + pixel * (channels + 1);
         int alpha = value[channels];
         for (int c = 0; c < channels; c++)
             pixels[pixel * channels + c] = (uint8_t)((value[c] * alpha + 255 * (255 - alpha) + 127) / 255);
     }
-    free(values);
+}
+
+static bool decode_png(const uint8_t *bytes, size_t count, const cpc_header *header, uint8_t *pixels, char *message) {
+    png_source source = {bytes, count, message};
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, keep_png_error, ignore_png_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    uint8_t *volatile values = NULL;
+    png_bytep *volatile rows = NULL;
+    bool is_read = info != NULL;
+    if (!is_read) refuse(message, "memory ran out");
+    if (is_read && setjmp(source.jump)) {
+        is_read = false;
+    } else if (is_read) {
+        begin_png(png, info, &source);
+        png_set_interlace_handling(png);
+        png_read_update_info(png, info);
+        if (png_get_image_width(png, info) != header->width || png_get_image_height(png, info) != header->height)
+            png_error(png, "it changed while it was read");
+        size_t row_size = png_get_rowbytes(png, info), height = (size_t)header->height;
+        bool has_alpha = png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA;
+        if (row_size != (size_t)header->width * (size_t)(header->channels + has_alpha))
+            png_error(png, "it changed while it was read");
+        values = has_alpha ? malloc(row_size * height) : pixels;
+        rows = malloc(height * sizeof *rows);
+        if (!values || !rows) png_error(png, "memory ran out");
+        for (size_t row = 0; row < height; row++) rows[row] = values + row * row_size;
+        png_read_image(png, rows);
+        png_read_end(png, NULL);
+        if (has_alpha) put_on_white(values, (size_t)header->width * height, header->channels, pixels);
+    }
+    free(rows);
+    if (values != pixels) free(values);
+    png_destroy_read_struct(&png, &info, NULL);
     return is_read;
 }
 

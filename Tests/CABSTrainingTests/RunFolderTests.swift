@@ -105,7 +105,7 @@ import Testing
         grid.options?.initialParameters = "first.safetensors"
         grid.rules = [.init(name: "own", options: grid.options!)]
         let expected = FileManager.default.currentDirectoryPath + "/first.safetensors"
-        let settled = grid.settled(after: nil)
+        let settled = try grid.settled(after: nil)
         #expect(settled.options?.initialParameters == expected)
         #expect(settled.rules[0].options.initialParameters == expected)
     }

@@ -3,58 +3,49 @@ import Foundation
 
 /// A data set of a `.npz` file with the arrays `x_train`, `y_train`, `x_test` and `y_test`, as Keras has them.
 ///
-/// Inputs are [n, height, width], [n, height, width, channels] or [n, values]; whole numbers as targets, [n] or [n, 1], are classes, others
-/// are values to be predicted, [n] or [n, values].
+/// Inputs are [n, height, width], [n, height, width, channels] or [n, values]; whole numbers as targets, [n] or [n, 1], are classes, each
+/// under its own number, others are values to be predicted, [n] or [n, values].
 struct ArrayFile {
     private let file: URL
-    private let training: Part
-    private let test: Part
+    /// Nothing where only a test part was read.
+    private let training: ArrayPart?
+    /// Nothing where no part is for testing.
+    private let test: ArrayPart?
 
-    private struct Part {
-        let inputs: NumPyArray
-        let targets: NumPyArray
-        let shape: ExampleShape
-        var count: Int { inputs.shape[0] }
-    }
+    /// How many training examples there are that were not read; nothing where there are none, or all were.
+    private let unreadCount: Int?
+
+    private var parts: [ArrayPart] { [training, test].compactMap(\.self) }
+    /// What all parts have in common.
+    private var first: ArrayPart { training ?? test! }
 
     /// Reads the file.
-    init(_ file: URL) throws(DatasetError) {
+    ///
+    /// - Parameter use: What for; to evaluate, a test part alone will do, or a training part, or arrays `x` and `y`, where there is no other.
+    init(_ file: URL, for use: DataUse) throws(DatasetError) {
+        self.file = file
         let archive = try NumPyArchive(file)
-        func part(_ name: String) throws(DatasetError) -> Part {
-            let (inputs, targets) = (try archive.array("x_\(name)"), try archive.array("y_\(name)"))
-            func wrong(_ array: String, _ expected: String, _ found: NumPyArray) -> DatasetError {
-                .wrongFormat(
-                    file: file.path, expected: "an archive whose \(array)_\(name) is of \(expected)",
-                    found: "it is of \(found.shape)")
+        if use == .evaluation {
+            let names = Set(archive.names)
+            let whole = ["_train", ""].first { names.isSuperset(of: ["x\($0)", "y\($0)"]) }
+            if let whole, !names.contains("x_test") {
+                (training, test, unreadCount) = (try ArrayPart(archive, whole, in: file), nil, nil)
+            } else {
+                (training, test) = (nil, try ArrayPart(archive, "_test", in: file))
+                unreadCount = names.contains("x_train") ? try archive.header("x_train").shape.first : nil
             }
-            let sizes = inputs.shape
-            guard let shape = inputs.header.exampleShape else {
-                throw wrong("x", "[n, height, width], [n, height, width, channels] or [n, values]", inputs)
-            }
-            guard sizes.allSatisfy({ $0 > 0 }) else { throw .noExamples("x_\(name) of \(file.path)") }
-            let isClass = !targets.header.type.isFloatingPoint
-            guard (1...2).contains(targets.shape.count), targets.shape.allSatisfy({ $0 > 0 }),
-                !isClass || targets.count == targets.shape[0]
-            else {
-                throw wrong("y", isClass ? "[n] or [n, 1], the number of each class" : "[n] or [n, values]", targets)
-            }
-            guard targets.shape[0] == sizes[0] else {
-                throw .countsDiffer(
-                    images: "x_\(name) of \(file.path)", imageCount: sizes[0], labels: "y_\(name)",
-                    labelCount: targets.shape[0])
-            }
-            return Part(inputs: inputs, targets: targets, shape: shape)
+            return
         }
-        (training, test) = (try part("train"), try part("test"))
+        let (training, test) = (try ArrayPart(archive, "_train", in: file), try ArrayPart(archive, "_test", in: file))
         guard training.shape == test.shape else {
             throw .splitsDiffer(file.path, training: "\(training.shape)", test: "\(test.shape)")
         }
-        guard training.targets.header.type.isFloatingPoint == test.targets.header.type.isFloatingPoint else {
+        guard training.predictsValues == test.predictsValues else {
             throw .splitsDiffer(
                 file.path, training: "targets of \(training.targets.header.type.name)",
                 test: "targets of \(test.targets.header.type.name)")
         }
-        self.file = file
+        (self.training, self.test, unreadCount) = (training, test, nil)
     }
 
     /// The shape of the examples in a file, and whether their targets are values to be predicted, from the headers alone; nothing where
@@ -66,81 +57,74 @@ struct ArrayFile {
         return (shape, targets.type.isFloatingPoint)
     }
 
-    /// The data set.
+    /// The data set, to train on.
     func data(name: String, _ options: ImageOptions, seed: UInt64) throws(DatasetError) -> TrainingData {
-        guard !training.targets.header.type.isFloatingPoint else {
-            return try values(name: name, options, classes: nil)
-        }
-        let classes = try ClassLabels(
-            training: training.targets.map { $0 }, test: test.targets.map { $0 }, source: file.path)
-        guard case .image = training.shape, let trainingBytes = training.inputs.byteValues,
-            let testBytes = test.inputs.byteValues
-        else { return try values(name: name, options, classes: classes) }
-        func images(_ part: Part, _ bytes: [UInt8], _ labels: [UInt16]) throws(DatasetError) -> LabeledImages {
-            try LabeledImages(
-                shape: part.shape, classCount: classes.count, pixels: bytes.withChannelsFirst(part.shape),
-                labels: labels, source: file.path)
-        }
-        return try ImageSet(
-            training: images(training, trainingBytes, classes.training), test: images(test, testBytes, classes.test),
-            usualNormalization: .channel, source: file.path
-        ).data(name: name, options, seed: seed)
-    }
-
-    /// The data set as values that are normalised once: of vectors, of numbers that are no bytes, or to be predicted.
-    private func values(
-        name: String, _ options: ImageOptions, classes: ClassLabels?
-    ) throws(DatasetError) -> TrainingData {
-        guard options.size == nil, options.augmentation == .none else {
-            throw .needsImagesOfBytes(file.path, found: "\(training.shape) of type \(training.inputs.header.type.name)")
-        }
-        func inputs(_ part: Part) throws(DatasetError) -> [Float] {
-            let values = part.inputs.map { Float($0) }.withChannelsFirst(part.shape)
-            guard values.allSatisfy(\.isFinite) else { throw .notFinite("the inputs of \(file.path)") }
-            return values
-        }
-        var (trainingInputs, testInputs) = (try inputs(training), try inputs(test))
-        let normalization = try normalization(options, of: trainingInputs)
-        normalization.apply(toAll: &trainingInputs, training.shape)
-        normalization.apply(toAll: &testInputs, test.shape)
-        func dataset(_ part: Part, _ inputs: [Float], _ labels: [UInt16]?) throws(DatasetError) -> ArrayDataset {
-            if let labels, let classes {
-                return try ArrayDataset(
-                    inputs: inputs, inputShape: part.shape, labels: labels.map { Int($0) }, classCount: classes.count)
-            }
-            let targets = part.targets.map { Float($0) }
-            guard targets.allSatisfy(\.isFinite) else { throw .notFinite("the targets of \(file.path)") }
-            return try ArrayDataset(
-                inputs: inputs, inputShape: part.shape, targets: targets, targetCount: targets.count / part.count)
-        }
-        let trainingPart = try dataset(training, trainingInputs, classes?.training)
+        let classes = try classes(known: options.known)
+        if let images = try images(classes, options) { return try images.data(name: name, options, seed: seed) }
+        let values = try ArrayValues(parts, classes: classes, options, source: file.path)
         return try TrainingData(
-            name: name, training: trainingPart, test: dataset(test, testInputs, classes?.test), source: file.path,
-            input: InputDescription(
-                shape: training.shape, hasBytes: false, normalization: normalization,
-                targetCount: trainingPart.targetCount,
-                predictsValues: classes == nil))
+            name: name, training: values.datasets[0], test: values.datasets[1], source: file.path, input: values.input,
+            notices: notices(range: nil))
     }
 
-    private func normalization(_ options: ImageOptions, of inputs: [Float]) throws(DatasetError) -> Normalization {
-        if let known = try options.knownNormalization(for: training.shape) { return known }
-        switch options.normalization ?? .channel {
-        case .image: return .image
-        case .unit:
-            let (low, high) = (inputs.min()!, inputs.max()!)
-            guard low >= 0, high <= 255 else { throw .notInUnitRange(file: file.path, low: low, high: high) }
-            return .unit(maximum: high <= 1 ? 1 : 255)
-        case .channel:
-            let (channelCount, size) = (training.shape.planeCount, training.shape.count)
-            let plane = size / channelCount
-            return Normalization(
-                channels: (0..<channelCount).map { channel in
-                    ChannelMoments(
-                        (0..<training.count * plane).lazy.map { index in
-                            inputs[index / plane * size + channel * plane + index % plane]
-                        })
-                })
+    /// What there is to evaluate a network on that is known.
+    func evaluation(name: String, _ options: ImageOptions) throws(DatasetError) -> EvaluationData {
+        let known = options.known!
+        guard known.predictsValues == first.predictsValues else {
+            throw .notTheNetworksTargets(source: file.path, networkPredictsValues: known.predictsValues)
         }
+        let classes = try classes(known: known)
+        if let images = try images(classes, options) { return try images.evaluation(name: name, options) }
+        let values = try ArrayValues(parts, classes: classes, options, source: file.path)
+        return EvaluationData(
+            name: name, examples: values.datasets[0],
+            part: test == nil ? .all : .test(of: unreadCount.map { $0 + first.count }), source: file.path,
+            input: values.input, notices: notices(range: nil))
+    }
+
+    /// The classes that the labels stand for; nothing where values are predicted.
+    private func classes(known: InputDescription?) throws(DatasetError) -> ClassLabels? {
+        guard !first.predictsValues else { return nil }
+        let labels = parts.map { part in part.targets.map { $0 } }
+        return known == nil
+            ? try ClassLabels(training: labels[0], others: Array(labels.dropFirst()), source: file.path)
+            : try ClassLabels(all: labels, source: file.path)
+    }
+
+    /// The set as images of bytes; nothing where it is none.
+    private func images(_ classes: ClassLabels?, _ options: ImageOptions) throws(DatasetError) -> ImageSet? {
+        guard let classes, case .image = first.shape, options.known?.hasBytes ?? true else { return nil }
+        var bytes: [[UInt8]] = []
+        for part in parts {
+            guard let values = part.inputs.byteValues else { return nil }
+            bytes.append(values)
+        }
+        let range = ValueRange(of: bytes.map { $0.max() ?? 0 })
+        let images = try parts.indices.map { index throws(DatasetError) in
+            try LabeledImages(
+                shape: first.shape, classCount: classes.names.count,
+                pixels: range.scaledToBytes(bytes[index].withChannelsFirst(first.shape)), labels: classes.labels[index],
+                source: file.path)
+        }
+        return ImageSet(
+            training: training == nil ? nil : images[0], test: test == nil ? nil : images.last,
+            usualNormalization: .channel, source: file.path, classNames: classes.names, range: range,
+            unreadCount: unreadCount, notices: notices(range: range))
+    }
+
+    /// What there is to say of the arrays.
+    private func notices(range: ValueRange?) -> [String] {
+        [range?.notice(file.path), unequalScales, training?.channelsFirstNotice, training?.targetNotice]
+            .compactMap(\.self)
+    }
+
+    /// That one part seems to be scaled to 1 and the other not.
+    private var unequalScales: String? {
+        guard let training, let test else { return nil }
+        let (high, testHigh) = (training.highestInput, test.highestInput)
+        guard min(high, testHigh) > 0, min(high, testHigh) <= 1, max(high, testHigh) >= 15 else { return nil }
+        return "the inputs of \(file.path) go up to \(high.shortest) in x_train and to \(testHigh.shortest) in x_test; "
+            + "bring both to the same scale"
     }
 }
 
@@ -156,33 +140,6 @@ extension NumPyHeader {
     }
 }
 
-/// Labels that stand for classes: all whole numbers from 0 or from 1 on.
-private struct ClassLabels {
-    let count: Int
-    let training: [UInt16]
-    let test: [UInt16]
-
-    init(training: [Double], test: [Double], source: String) throws(DatasetError) {
-        let found = Set(training)
-        guard let low = found.min(), let high = found.max(), low >= 0, high <= 65_535 else {
-            throw .labelsNotClasses(source: source, label: found.min()! < 0 ? found.min()! : found.max()!)
-        }
-        let first = low == 0 ? 0.0 : 1.0
-        if let missing = stride(from: first, through: high, by: 1).first(where: { !found.contains($0) }) {
-            throw .labelMissing(source: source, label: Int(missing), highest: Int(high))
-        }
-        let classCount = Int(high - first) + 1
-        guard classCount >= 2 else { throw .classCount(classCount, folder: source) }
-        if let index = test.firstIndex(where: { $0 < first || $0 > high }) {
-            throw .labelUnknown(
-                label: test[index], example: index, source: "y_test of \(source)", known: Int(first)...Int(high))
-        }
-        count = classCount
-        self.training = training.map { UInt16($0 - first) }
-        self.test = test.map { UInt16($0 - first) }
-    }
-}
-
 extension Array {
     /// Images of one shape whose channels are the last index, with their channels first.
     func withChannelsFirst(_ shape: ExampleShape) -> [Element] {
@@ -193,17 +150,6 @@ extension Array {
             let (image, rest) = index.quotientAndRemainder(dividingBy: size)
             let (channel, pixel) = rest.quotientAndRemainder(dividingBy: plane)
             return self[image * size + pixel * channelCount + channel]
-        }
-    }
-}
-
-extension Normalization {
-    /// Normalises example after example.
-    fileprivate func apply(toAll inputs: inout [Float], _ shape: ExampleShape) {
-        for first in stride(from: 0, to: inputs.count, by: shape.count) {
-            var example = Array(inputs[first..<first + shape.count])
-            apply(to: &example, channelCount: shape.planeCount)
-            inputs.replaceSubrange(first..<first + shape.count, with: example)
         }
     }
 }

@@ -34,19 +34,21 @@ public struct ArrayInputs {
                 found: "it is of \(array.shape)")
         }
         let size = shape.count
-        if case .image = shape, let bytes = array.byteValues {
-            let pixels = bytes.withChannelsFirst(shape)
+        try description.checkRange(of: array.map { $0 }, source: source)
+        if case .image = shape, description.hasBytes, let bytes = array.byteValues {
+            let pixels = ValueRange(highest: description.highestValue ?? 255).scaledToBytes(bytes)
+                .withChannelsFirst(shape)
             return stride(from: 0, to: pixels.count, by: size).map {
                 description.values(ofPixels: Array(pixels[$0..<$0 + size]))
             }
         }
+        // Fractions between bytes: as exported networks take them, but for a crop.
         guard description.cropSize == nil else { throw .needsImagesOfBytes(source, found: array.header.type.name) }
-        let values = array.map { Float($0) }.withChannelsFirst(shape)
+        let scale = description.hasBytes ? 255 / (description.highestValue ?? 255) : 1
+        let values = array.map { Float($0 * scale) }.withChannelsFirst(shape)
         guard values.allSatisfy(\.isFinite) else { throw .notFinite(source) }
         return stride(from: 0, to: values.count, by: size).map { first in
-            var example = Array(values[first..<first + size])
-            description.normalization.apply(to: &example, channelCount: shape.planeCount)
-            return example
+            description.values(ofNumbers: Array(values[first..<first + size]))
         }
     }
 }

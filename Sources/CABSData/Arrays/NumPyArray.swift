@@ -20,6 +20,11 @@ struct NumPyArray {
         }
     }
 
+    /// Goes through the values, in the order of memory.
+    func forEach(_ body: (Double) -> Void) {
+        for position in 0..<count { body(value(at: position)) }
+    }
+
     /// What comes of the values in row-major order: the last index runs fastest.
     func map<Result>(_ transform: (Double) -> Result) -> [Result] {
         (0..<count).map { rowMajor in

@@ -14,6 +14,8 @@ public protocol ImageSource: Sendable {
     func pixels(at index: Int) -> ArraySlice<UInt8>
     /// Why an image could not be given as it was; nothing as long as all could.
     var failure: DatasetError? { get }
+    /// The same images with other labels.
+    func relabeled(_ labels: [UInt16], classCount: Int) -> Self
 }
 
 extension ImageSource {
@@ -66,6 +68,15 @@ public struct LabeledImages: ImageSource {
         self.classCount = classCount
         self.pixels = pixels
         self.labels = labels
+    }
+
+    /// The same images with other labels, as many as before and within the classes.
+    public func relabeled(_ labels: [UInt16], classCount: Int) -> LabeledImages {
+        LabeledImages(shape: shape, classCount: classCount, pixels: pixels, labels: labels)
+    }
+
+    private init(shape: ExampleShape, classCount: Int, pixels: [UInt8], labels: [UInt16]) {
+        (self.shape, self.classCount, self.pixels, self.labels) = (shape, classCount, pixels, labels)
     }
 
     /// The images at `indices`.

@@ -35,74 +35,105 @@ public struct ImageOptions: Sendable, Hashable {
 }
 
 extension ImageOptions {
-    /// The normalisation of the network that is there already, if there is one.
+    /// The network that is there already, if there is one, for data that are its own or like them.
     ///
-    /// - Throws: ``DatasetError`` where the data are of another shape, or something else is asked for.
-    func knownNormalization(for shape: ExampleShape) throws(DatasetError) -> Normalization? {
+    /// - Throws: ``DatasetError`` where the data are of another shape or range, or something else is asked for.
+    func knownInput(for shape: ExampleShape, _ range: ValueRange?, source: String) throws(DatasetError)
+        -> InputDescription?
+    {
         guard let known else { return nil }
         guard known.shape == shape else { throw .notTheNetworksShape(shape, network: known.shape) }
         guard normalization == nil || normalization == known.normalization.name else {
             throw .notTheNetworksNormalization(asked: normalization!, network: known.normalization.name)
         }
-        return known.normalization
+        if let highest = known.highestValue, let range, range.highest != highest {
+            throw .notTheNetworksRange(source: source, low: 0, high: range.highest, network: highest)
+        }
+        return known
     }
 }
 
 /// The images of a data set as its files have them.
 struct ImageSet {
-    let training: any ImageSource
-    let test: any ImageSource
+    /// The images to train on; where only what is to be evaluated was read and nothing of it is set aside for testing, all images; where
+    /// something is, nothing.
+    let training: (any ImageSource)?
+    /// The images for testing; nothing where none are set aside.
+    let test: (any ImageSource)?
     /// How the set is normalised where nothing else is said.
     let usualNormalization: NormalizationName
     /// Where they come from.
     let source: String
-    /// What the classes are called, where they have names.
-    var classNames: [String]?
+    /// What the classes are called.
+    let classNames: [String]
+    /// The range that the images' numbers had in their files; in memory all are bytes.
+    var range = ValueRange.bytes
+    /// How many images there are for training that were not read, where that is known.
+    var unreadCount: Int?
     /// What there is to say of the files.
     var notices: [String] = []
 
-    /// The data set.
+    /// The data set, to train on.
     ///
     /// - Parameter seed: The seed of random changes.
     func data(name: String, _ options: ImageOptions, seed: UInt64) throws(DatasetError) -> TrainingData {
-        let (training, test) = (try resized(training, options), try resized(test, options))
-        let input: InputDescription
-        let whenTraining: any Preprocessing
-        switch options.augmentation {
-        case .paper, .paperCenter:
-            let paper = CroppedAndStandardized(augments: options.augmentation == .paper)
-            input = InputDescription(
-                shape: training.shape, normalization: .image, cropSize: paper.cropSize,
-                targetCount: training.classCount, classNames: classNames)
-            whenTraining = paper
-        case .changes(let changes):
-            let normalization = try normalization(options, of: training)
-            if let failure = training.failure { throw failure }
-            input = InputDescription(
-                shape: training.shape, normalization: normalization, targetCount: training.classCount,
-                classNames: classNames)
-            whenTraining = ImagePreprocessing(normalization: normalization, changes: changes)
+        guard let training = try prepared(training, options), let test = try prepared(test, options) else {
+            throw .noExamples(source)
         }
+        let input = try input(options, of: training)
+        if let failure = training.failure { throw failure }
+        let whenTraining: any Preprocessing =
+            switch options.augmentation {
+            case .paper, .paperCenter: CroppedAndStandardized(augments: options.augmentation == .paper)
+            case .changes(let changes): ImagePreprocessing(normalization: input.normalization, changes: changes)
+            }
         return try TrainingData(
             name: name, training: ImageDataset(training, preprocessing: whenTraining, seed: seed),
             test: ImageDataset(test, preprocessing: input.preprocessing, seed: seed), source: source,
-            input: input,
-            notices: notices)
+            input: input, notices: notices)
     }
 
-    private func resized(
-        _ images: any ImageSource, _ options: ImageOptions
-    ) throws(DatasetError) -> any ImageSource {
+    /// What there is to evaluate a network on that is known: the images for testing, or all where none are set aside.
+    func evaluation(name: String, _ options: ImageOptions) throws(DatasetError) -> EvaluationData {
+        guard let images = try prepared(test ?? training, options) else { throw .noExamples(source) }
+        let input = try input(options, of: images)
+        return EvaluationData(
+            name: name, examples: try ImageDataset(images, preprocessing: input.preprocessing),
+            part: test == nil ? .all : .test(of: (training?.count ?? unreadCount).map { $0 + images.count }),
+            source: source,
+            input: input, notices: notices)
+    }
+
+    /// What a network must be given that is trained on these images, or that is there already.
+    private func input(_ options: ImageOptions, of images: any ImageSource) throws(DatasetError) -> InputDescription {
+        let known = try options.knownInput(for: images.shape, range, source: source)
+        let (normalization, cropSize): (Normalization, Int?) =
+            switch options.augmentation {
+            case .paper, .paperCenter: (.image, CroppedAndStandardized(augments: false).cropSize)
+            case .changes: (known?.normalization ?? normalization(options, of: images), nil)
+            }
+        return InputDescription(
+            shape: images.shape, highestValue: range.highest, normalization: normalization, cropSize: cropSize,
+            targetCount: images.classCount, classNames: known?.classNames ?? classNames)
+    }
+
+    /// Images of the size that is asked for, their classes numbered as the network has them that is there already.
+    private func prepared(
+        _ images: (any ImageSource)?, _ options: ImageOptions
+    ) throws(DatasetError) -> (any ImageSource)? {
+        guard var images else { return nil }
+        if let known = options.known {
+            if known.predictsValues { throw .notTheNetworksTargets(source: source, networkPredictsValues: true) }
+            let labels = try ClassMatching(classNames, to: known).numbers(of: images.labels, source: source)
+            images = images.relabeled(labels, classCount: known.targetCount)
+        }
         // Pictures that are read anew each time are brought to the size then.
         guard let size = options.size, let images = images as? LabeledImages else { return images }
         return try images.resized(to: size)
     }
 
-    private func normalization(
-        _ options: ImageOptions, of training: any ImageSource
-    ) throws(DatasetError) -> Normalization {
-        if let known = try options.knownNormalization(for: training.shape) { return known }
-        return switch options.normalization ?? usualNormalization {
+    private func normalization(_ options: ImageOptions, of training: any ImageSource) -> Normalization {
+        switch options.normalization ?? usualNormalization {
         case .unit: .unit()
         case .image: .image
         case .channel: Normalization(channels: training.channelMoments)

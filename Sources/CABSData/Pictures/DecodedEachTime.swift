@@ -14,6 +14,15 @@ final class DecodedEachTime: ImageSource {
     private let checksums: [UInt]
     private let firstFailure = Mutex<DatasetError?>(nil)
 
+    private init(_ other: DecodedEachTime, labels: [UInt16], classCount: Int) {
+        (shape, files, checksums) = (other.shape, other.files, other.checksums)
+        (self.labels, self.classCount) = (labels, classCount)
+    }
+
+    func relabeled(_ labels: [UInt16], classCount: Int) -> DecodedEachTime {
+        DecodedEachTime(self, labels: labels, classCount: classCount)
+    }
+
     init(
         _ entries: [PictureFolder.Entry], _ shape: ExampleShape, classCount: Int, reading: PictureReading
     ) throws(DatasetError) {

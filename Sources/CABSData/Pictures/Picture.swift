@@ -115,7 +115,11 @@ struct PictureFile {
             cpc_read_header(bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, &header, message.pointer)
         }
         guard isRead else {
-            throw .unusablePicture(file: file.path, reason: data.isEmpty ? "it is empty" : message.text)
+            let found = FileContent.isForeignPicture(file) ? FileContent.description(of: file) : nil
+            throw .unusablePicture(
+                file: file.path,
+                reason: data.isEmpty
+                    ? "it is empty" : found.map { "it is \($0), and only PNG and JPEG are read" } ?? message.text)
         }
         guard Picture.sides.contains(header.width), Picture.sides.contains(header.height),
             header.width * header.height <= Picture.largestPixelCount

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A folder of pictures, a folder for each class: `train/CLASS/…` beside `test/CLASS/…` or `val/CLASS/…`, or `CLASS/…` alone, of which a part
-/// is then taken for testing.
+/// A folder of pictures, a folder for each class: see ``FolderMeaning`` for what is called a part. Of `CLASS/…` alone a part is taken for
+/// testing, where the pictures are for training.
 ///
 /// What lies there is listed in the order of the names' bytes, so that the examples have the same numbers on every machine.
 struct PictureFolder {
@@ -12,74 +12,77 @@ struct PictureFolder {
     }
 
     let classNames: [String]
-    let training: [Entry]
-    let test: [Entry]
+    /// Nothing where the pictures are to be evaluated and some are for testing.
+    let training: [Entry]?
+    /// Nothing where the pictures are to be evaluated and none are for testing.
+    let test: [Entry]?
+    /// How many pictures there are for training that are left aside, where the others are to be evaluated.
+    let unreadCount: Int?
     /// What there is to say of what lies there, for people to read.
     let notices: [String]
 
-    /// The folders that hold test pictures, the first that is there.
-    private static let testNames = ["test", "val"]
-    private static let endings: Set = ["png", "jpg", "jpeg"]
     private static let classCounts = 2...65_536
 
     /// - Parameters:
+    ///   - use: What the pictures are for.
     ///   - testFraction: The part of each class that is for testing, where no folder says which: of which pictures follows from their
     ///     names alone.
-    ///   - known: The classes of a network that is there already, which then number those that are here.
-    /// - Throws: ``DatasetError`` where there are not two classes, each with pictures, or one that the network does not know.
-    init(_ folder: URL, testFraction: Double, known: [String]? = nil) throws(DatasetError) {
+    ///   - known: The classes of a network that is there already.
+    /// - Throws: ``DatasetError`` where there are not two classes to train on, each with pictures, or none to evaluate.
+    init(
+        _ folder: URL, for use: DataUse = .training, testFraction: Double, known: [String] = []
+    ) throws(DatasetError) {
         var other = OtherFiles()
-        var parts = try Self.dividedByFolders(folder, &other)
-        if parts == nil { parts = try Self.dividedByNames(folder, testFraction, &other) }
-        let found = parts!.training.map(\.name)
-        if let known {
-            if let unknown = found.first(where: { !known.contains($0) }) {
-                throw .notTheNetworksClass(unknown, folder: folder.path, known: known)
+        let parts: Parts
+        var leftOut: [String] = []
+        var unread: Int?
+        switch try FolderMeaning(folder, known: known) {
+        case .parts(let training, let test, let names):
+            guard use == .evaluation || training != nil else {
+                throw .missingPictureFolder(folder: folder.path, part: test?.lastPathComponent ?? "", other: "train")
             }
-        } else if !Self.classCounts.contains(found.count) {
+            guard use == .evaluation || testFraction == ImageOptions.usualTestFraction else {
+                throw .testFractionWithoutEffect(testFraction, folder: folder.path)
+            }
+            parts = try Self.divided(use == .training ? training : nil, test, &other)
+            if use == .evaluation, let training { unread = (try? PictureFiles(in: training))?.files.count }
+            leftOut = names
+        case .classes(let place):
+            let classes = try Self.classes(in: place, &other)
+            parts = use == .training ? try Self.dividedByNames(classes, place, testFraction) : (classes, nil)
+        }
+        let found = (parts.training ?? parts.test ?? []).map(\.name)
+        if use == .training, known.isEmpty, !Self.classCounts.contains(found.count) {
             throw .classCount(found.count, folder: folder.path)
         }
-        classNames = known ?? found
-        training = Self.entries(parts!.training, classNames)
-        test = Self.entries(parts!.test, classNames)
-        notices = [try Self.leftOut(of: folder), other.notice].compactMap(\.self)
+        classNames = found
+        unreadCount = unread
+        training = parts.training.map { Self.entries($0, found) }
+        test = parts.test.map { Self.entries($0, found) }
+        notices =
+            (leftOut.isEmpty ? [] : ["\(folder.path) also holds \(leftOut.joined(separator: ", ")), which is left out"])
+            + other.notices
     }
 
-    private typealias Parts = (training: [ClassFolder], test: [ClassFolder])
+    private typealias Parts = (training: [ClassFolder]?, test: [ClassFolder]?)
 
-    /// What of a folder is left out, in words.
-    private static func leftOut(of folder: URL) throws(DatasetError) -> String? {
-        let listing = try FolderListing(folder)
-        guard listing.folder("train") != nil else { return nil }
-        let names = listing.folders.map(\.name).filter { !["train", "test"].contains($0.lowercased()) }
-        let isNeeded = listing.folder("test") == nil
-        let others = names.filter { !(isNeeded && $0.lowercased() == "val") }
-        return others.isEmpty ? nil : "of \(folder.path) \(others.joined(separator: ", ")) is left out"
-    }
-
-    /// Nothing where there is no folder `train`.
-    private static func dividedByFolders(_ folder: URL, _ other: inout OtherFiles) throws(DatasetError) -> Parts? {
-        let parts = try FolderListing(folder)
-        guard let training = parts.folder("train") else { return nil }
-        guard let test = testNames.lazy.compactMap({ parts.folder($0) }).first else {
-            throw .missingPictureFolder(folder: folder.path, names: testNames)
-        }
-        let (trainingClasses, testClasses) = (try classes(in: training, &other), try classes(in: test, &other))
-        if testClasses.isEmpty { throw .folderWithoutPictures(test.path) }
-        try check(trainingClasses, in: training)
-        let known = Set(trainingClasses.map(\.name))
-        if let unknown = testClasses.first(where: { !known.contains($0.name) }) {
-            throw .unknownClass(unknown.name, folder: test.path, known: training.path)
+    private static func divided(
+        _ training: URL?, _ test: URL?, _ other: inout OtherFiles
+    ) throws(DatasetError) -> Parts {
+        let trainingClasses = try training.map { folder throws(DatasetError) in try classes(in: folder, &other) }
+        let testClasses = try test.map { folder throws(DatasetError) in try classes(in: folder, &other) }
+        if let training, let test, let trainingClasses {
+            let known = Set(trainingClasses.map(\.name))
+            if let unknown = testClasses?.first(where: { !known.contains($0.name) }) {
+                throw .unknownClass(unknown.name, folder: test.path, known: training.path)
+            }
         }
         return (trainingClasses, testClasses)
     }
 
     private static func dividedByNames(
-        _ folder: URL, _ testFraction: Double, _ other: inout OtherFiles
+        _ classes: [ClassFolder], _ folder: URL, _ testFraction: Double
     ) throws(DatasetError) -> Parts {
-        let classes = try classes(in: folder, &other)
-        try check(classes, in: folder)
-        if classes.isEmpty { throw .classCount(0, folder: folder.path) }
         func part(isTest: Bool) -> [ClassFolder] {
             classes.map { folder in
                 ClassFolder(
@@ -124,7 +127,13 @@ struct PictureFolder {
 
     private static func classes(in folder: URL, _ other: inout OtherFiles) throws(DatasetError) -> [ClassFolder] {
         let listing = try FolderListing(folder)
-        listing.files.forEach { other.add($0) }
+        other.add(hiddenIn: listing)
+        for file in listing.files {
+            if PictureName.isPicture(file) { other.add(misplaced: file) } else { other.add(file) }
+        }
+        guard !listing.folders.isEmpty else {
+            throw listing.hasPictures ? .noClassFolders(folder.path) : .folderWithoutPictures(folder.path)
+        }
         var classes: [ClassFolder] = []
         for (name, url) in listing.folders {
             var files: [ClassFolder.File] = []
@@ -136,6 +145,7 @@ struct PictureFolder {
             guard !files.isEmpty else { throw .noPictures(folder: url.path) }
             classes.append(ClassFolder(name: name, files: files))
         }
+        try check(classes, in: folder)
         return classes
     }
 
@@ -148,66 +158,12 @@ struct PictureFolder {
         let place = folder.resolvingSymlinksInPath().path
         guard !outer.contains(place) else { return }
         let listing = try FolderListing(folder)
+        other.add(hiddenIn: listing)
         for file in listing.files {
-            if endings.contains(file.pathExtension.lowercased()) { add(file) } else { other.add(file) }
+            if PictureName.isPicture(file) { add(file) } else { other.add(file) }
         }
         for (_, url) in listing.folders { try collect(url, within: outer + [place], &other, add) }
     }
-}
-
-/// Files in a folder of pictures that are none.
-struct OtherFiles {
-    private(set) var count = 0
-    private var first: URL?
-
-    fileprivate mutating func add(_ file: URL) {
-        count += 1
-        first = first ?? file
-    }
-
-    /// That they are there, in words; nothing where none are.
-    var notice: String? {
-        guard let first else { return nil }
-        return count == 1
-            ? "\(first.path) is no picture (PNG or JPEG) and is left out"
-            : "\(count) files are no pictures (PNG or JPEG) and are left out, such as \(first.path)"
-    }
-}
-
-/// What lies in a folder, in the order of the names' bytes; what begins with a dot is hidden.
-private struct FolderListing {
-    let files: [URL]
-    let folders: [(name: String, url: URL)]
-
-    /// - Throws: ``DatasetError/unreadable(file:reason:)``, ``DatasetError/nameNotUTF8(_:folder:)``.
-    init(_ folder: URL) throws(DatasetError) {
-        guard let directory = opendir(folder.path) else {
-            throw .unreadable(file: folder.path, reason: String(cString: strerror(errno)))
-        }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let bytes = withUnsafePointer(to: entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: UInt8.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
-                    [UInt8](
-                        UnsafeBufferPointer(
-                            start: $0, count: strlen(UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))))
-                }
-            }
-            if bytes.first == UInt8(ascii: ".") { continue }
-            guard let name = String(validating: bytes, as: UTF8.self) else {
-                throw .nameNotUTF8(String(decoding: bytes, as: UTF8.self), folder: folder.path)
-            }
-            names.append(name)
-        }
-        let urls = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-            .map { (name: $0, url: folder.appending(path: $0)) }
-        folders = urls.filter(\.url.isFolder)
-        files = urls.filter { !$0.url.isFolder }.map(\.url)
-    }
-
-    /// The folder of a name, in whichever case its letters are.
-    func folder(_ name: String) -> URL? { folders.first { $0.name.lowercased() == name }?.url }
 }
 
 /// A number that follows from a name alone, the same on every machine (FNV-1a with 64 bits, its bits mixed as SplitMix64 does).
@@ -227,14 +183,22 @@ private struct NameHash {
 }
 
 /// The pictures below a folder, whatever their classes.
-public enum PictureFiles {
-    /// All of them, in the order of their names' bytes.
+public struct PictureFiles {
+    /// All of them, in the order of their names' bytes. Pictures of kinds that are not read, such as WebP, are among them: whoever reads them is
+    /// told why not.
+    public let files: [URL]
+    /// What there is to say of files that are no pictures, for people to read.
+    public let notices: [String]
+
+    /// Finds them.
     ///
     /// - Throws: ``DatasetError/folderWithoutPictures(_:)`` where there are none.
-    public static func all(in folder: URL) throws(DatasetError) -> [URL] {
+    public init(in folder: URL) throws(DatasetError) {
         var (files, other): ([URL], OtherFiles) = ([], OtherFiles())
         try PictureFolder.collect(folder, &other) { files.append($0) }
+        files += other.takeForeignPictures()
         guard !files.isEmpty else { throw .folderWithoutPictures(folder.path) }
-        return files
+        self.files = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+        notices = other.notices
     }
 }

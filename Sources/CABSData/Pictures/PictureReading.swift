@@ -11,25 +11,27 @@ struct PictureReading {
     /// Told how many pictures were read of how many, now and then, from the threads that read.
     let onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)?
 
-    /// Decodes the pictures of both parts, on all processors that may be used: even where they do not stay in memory, to see that all can be.
+    /// Decodes the pictures of the parts, on all processors that may be used: even where they do not stay in memory, to see that all can be.
     ///
     /// - Throws: ``DatasetError`` naming the first picture that cannot be used, and how many more there are.
-    func read(_ folder: PictureFolder, from url: URL) throws(DatasetError) -> (any ImageSource, any ImageSource) {
-        let entries = folder.training + folder.test
+    func read(
+        _ folder: PictureFolder, from url: URL
+    ) throws(DatasetError) -> (training: (any ImageSource)?, test: (any ImageSource)?) {
+        let entries = (folder.training ?? []) + (folder.test ?? [])
         let shape = try shape(of: entries)
         let needed = entries.count.multipliedReportingOverflow(by: shape.count)
-        guard !needed.overflow, needed.partialValue <= memoryLimit else {
-            func part(_ entries: [PictureFolder.Entry]) throws(DatasetError) -> DecodedEachTime {
-                try DecodedEachTime(entries, shape, classCount: folder.classNames.count, reading: self)
+        let isInMemory = !needed.overflow && needed.partialValue <= memoryLimit
+        let classCount = folder.classNames.count
+        func part(_ entries: [PictureFolder.Entry]) throws(DatasetError) -> any ImageSource {
+            guard isInMemory else {
+                return try DecodedEachTime(entries, shape, classCount: classCount, reading: self)
             }
-            return (try part(folder.training), try part(folder.test))
-        }
-        func part(_ entries: [PictureFolder.Entry]) throws(DatasetError) -> LabeledImages {
-            try LabeledImages(
-                shape: shape, classCount: folder.classNames.count, pixels: pixels(of: entries, shape),
+            return try LabeledImages(
+                shape: shape, classCount: classCount, pixels: pixels(of: entries, shape),
                 labels: entries.map { UInt16($0.label) }, source: url.path)
         }
-        return (try part(folder.training), try part(folder.test))
+        let training = try folder.training.map { entries throws(DatasetError) in try part(entries) }
+        return (training, try folder.test.map { entries throws(DatasetError) in try part(entries) })
     }
 
     /// The shape that all pictures are brought to: as is asked, or the one that they share.

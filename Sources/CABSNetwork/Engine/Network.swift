@@ -226,9 +226,15 @@ public final class Network {
     /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
     public func evaluate(_ batch: some ExampleBatch) throws -> Evaluation {
         let report = try run(batch, .evaluate)
+        let losses = report.exampleLosses
+        let unsound = losses.indices.filter { !losses[$0].isFinite }
+        let meanLoss =
+            unsound.isEmpty
+            ? report.statistics.meanLoss
+            : losses.reduce(0) { $1.isFinite ? $0 + $1 : $0 } / Double(losses.count - unsound.count)
         return Evaluation(
-            exampleCount: batch.count, meanLoss: report.statistics.meanLoss,
-            accuracy: Double(report.correctCount) / Double(batch.count))
+            exampleCount: batch.count, meanLoss: meanLoss,
+            accuracy: Double(report.correctCount) / Double(batch.count), unsoundExamples: unsound)
     }
 
     /// Computes the network's outputs on a batch of any size, without dropout, and the loss of each example.

@@ -79,8 +79,28 @@ public struct ParameterStatistics: Sendable, Hashable {
 public struct Evaluation: Sendable, Hashable, Codable {
     /// The number of examples.
     public let exampleCount: Int
-    /// The mean of the example losses.
+    /// The mean of the example losses that are finite; not a number where none is.
     public let meanLoss: Double
     /// The part of the examples, from 0 to 1, that the network classifies correctly.
     public let accuracy: Double
+    /// The examples whose losses are not finite, by their places in the batch.
+    public let unsoundExamples: [Int]
+
+    /// Creates an evaluation.
+    public init(exampleCount: Int, meanLoss: Double, accuracy: Double, unsoundExamples: [Int] = []) {
+        self.exampleCount = exampleCount
+        self.meanLoss = meanLoss
+        self.accuracy = accuracy
+        self.unsoundExamples = unsoundExamples
+    }
+
+    /// Reads what was written, also by versions that did not note which losses are not finite.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            exampleCount: try container.decode(Int.self, forKey: .exampleCount),
+            meanLoss: try container.decode(Double.self, forKey: .meanLoss),
+            accuracy: try container.decode(Double.self, forKey: .accuracy),
+            unsoundExamples: try container.decodeIfPresent([Int].self, forKey: .unsoundExamples) ?? [])
+    }
 }

@@ -52,7 +52,7 @@ public struct Comparison: Sendable {
         defer { withExtendedLifetime(lock) {} }
         let earlier =
             FileManager.default.fileExists(atPath: gridFile.path) ? try ComparisonGrid(contentsOf: gridFile) : nil
-        let grid = grid.settled(after: earlier, isShared: team != nil)
+        let grid = try grid.settled(after: earlier, isShared: team != nil)
         runs = try grid.runs(isShared: team != nil)
         try DurableFile.write(Data(ConfigurationFile.text(of: grid).utf8), to: gridFile)
         for run in runs { try checkOptions(of: run) }

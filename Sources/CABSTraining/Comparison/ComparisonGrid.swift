@@ -173,14 +173,15 @@ public struct ComparisonGrid: Sendable, Codable {
     /// - Parameters:
     ///   - earlier: The grid as it was settled before, whose word counts where this one says nothing.
     ///   - isShared: Whether several ranks make each run, each with a number of workers of its own.
-    func settled(after earlier: ComparisonGrid?, isShared: Bool = false) -> ComparisonGrid {
+    /// - Throws: `DatasetError` where it is not certain which data set is meant.
+    func settled(after earlier: ComparisonGrid?, isShared: Bool = false) throws -> ComparisonGrid {
         var options = options ?? TrainingOptions()
         let before = earlier?.options
         options.workers = options.workers ?? (isShared ? nil : before?.workers ?? Network.defaultWorkerCount)
         options.data = options.data ?? before?.data
         options = options.withAbsolutePaths
         if datasets == nil, options.dataset == nil, rules.contains(where: { $0.options.dataset == nil }) {
-            options.dataset = before?.dataset ?? TrainingConfiguration.defaultDataset(in: options.data)
+            options.dataset = try before?.dataset ?? TrainingConfiguration.defaultDataset(in: options.data)
         }
         var grid = self
         grid.options = options

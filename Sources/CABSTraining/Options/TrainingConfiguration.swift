@@ -29,6 +29,8 @@ public struct TrainingConfiguration: Sendable {
     public let checkpointInterval: CheckpointInterval
     /// How many checkpoints stay.
     public let keptCheckpointCount: Int
+    /// Which options have no effect in this run, for people to read.
+    public let notices: [String]
 
     /// Fills in the defaults and checks the options.
     ///
@@ -39,7 +41,7 @@ public struct TrainingConfiguration: Sendable {
     ///   other.
     public init(_ given: TrainingOptions, isShared: Bool = false) throws {
         var options = given.withAbsolutePaths
-        let dataset = given.dataset ?? Self.defaultDataset(in: options.data)
+        let dataset = try given.dataset ?? Self.defaultDataset(in: options.data)
         options.dataset = dataset
         let place = options.data.map { URL(filePath: $0) }
         let model = given.model ?? .named(Self.defaultModel(for: dataset, at: place))
@@ -61,6 +63,7 @@ public struct TrainingConfiguration: Sendable {
         shadows = try Self.shadows(
             &options, beside: rule, followsGradient: optimizer.update.followsGradient)
         order = try Self.order(&options)
+        notices = Self.withoutEffect(options, dataset, rule, length)
         (checkpointInterval, keptCheckpointCount) = try Self.checkpoints(&options)
         try Self.fillDivergence(&options)
         try Self.checkMeasurements(options)
@@ -108,7 +111,14 @@ public struct TrainingConfiguration: Sendable {
             throw TrainingError.invalidOption(
                 option: "learning-rate-schedule", value: name, allowed: "constant, cosine or step:FACTOR:EPOCHS")
         }
-        if let warmUp = options.warmUp { schedule = .warmingUp(length: try length.ofSameUnit(warmUp), schedule) }
+        if let warmUp = options.warmUp {
+            guard warmUp < length.count else {
+                throw TrainingError.contradiction(
+                    "warm-up \(warmUp.shortest) is not shorter than the run of \(length), so the learning rate would never be reached; give a shorter "
+                        + "one, or a longer run")
+            }
+            schedule = .warmingUp(length: try length.ofSameUnit(warmUp), schedule)
+        }
         let optimizer = optimizer.optimizer(schedule, weightDecay: options.weightDecay!)
         try optimizer.validate()
         return optimizer
@@ -223,12 +233,13 @@ public struct TrainingConfiguration: Sendable {
     ) throws {
         let free = Self.optionsBesideTheCourse(of: directory, isShared: isShared)
         for (option, old, new) in try options.differences(from: before.options) where !free.contains(option) {
-            if ["steps", "examples", "epochs", "seconds"].contains(option), !lengthSetsMore,
-                let (old, new) = (Double(old), Double(new)) as? (Double, Double), new >= old
-            {
-                continue
-            }
-            throw TrainingError.resumesDifferently(what: option, before: old, now: new)
+            let grows =
+                ["steps", "examples", "epochs", "seconds"].contains(option)
+                && (Double(old) ?? .infinity) <= (Double(new) ?? -.infinity)
+            if grows, followingLength == nil { continue }
+            throw TrainingError.resumesDifferently(
+                what: option, before: old, now: new,
+                because: grows ? followingLength.map { "\($0) the run's whole length" } : nil)
         }
     }
 
@@ -246,10 +257,11 @@ public struct TrainingConfiguration: Sendable {
         return free
     }
 
-    /// Whether more than the end follows from the run's length.
-    private var lengthSetsMore: Bool {
-        if case .tail = average { return true }
-        return options.learningRateSchedule == "cosine" || options.evaluations != nil
+    /// What beside the end follows from the run's length, in words; nothing where nothing does.
+    private var followingLength: String? {
+        if options.learningRateSchedule == "cosine" { return "the learning rate falls as a cosine over" }
+        if case .tail = average { return "the average is of the last part of" }
+        return options.evaluations == nil ? nil : "the evaluations are spread over"
     }
 
     /// The rules that watch.
@@ -267,17 +279,33 @@ public struct TrainingConfiguration: Sendable {
     public func loadData(
         for input: InputDescription? = nil, onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws(DatasetError) -> TrainingData {
+        let data = try dataset.load(
+            from: options.data.map { URL(filePath: $0) }, images: images(for: input), seed: options.seed!,
+            onProgress: onProgress)
+        let parts = try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data
+        return try options.labelSmoothing.map { part throws(DatasetError) in try parts.smoothingLabels(part) } ?? parts
+    }
+
+    /// Loads what there is to evaluate a network on that is there already.
+    ///
+    /// - Throws: `DatasetError` where the data set is not found, its files are not right, or they do not fit the network.
+    func loadEvaluationData(
+        for input: InputDescription, onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
+    ) throws(DatasetError) -> EvaluationData {
+        try dataset.evaluationData(
+            from: options.data.map { URL(filePath: $0) }, for: input, images: images(for: input), onProgress: onProgress
+        )
+    }
+
+    /// How images go to a network, which may be there already.
+    private func images(for input: InputDescription?) -> ImageOptions {
         var images = images
         images.known = input
         if dataset == .folder, case .image(let height, let width, let channels)? = input?.shape {
             images.size = images.size ?? ImageSize(height: height, width: width)
             images.channelCount = images.channelCount ?? channels
         }
-        let data = try dataset.load(
-            from: options.data.map { URL(filePath: $0) }, images: images, seed: options.seed!,
-            onProgress: onProgress)
-        let parts = try options.validation.map { count throws(DatasetError) in try data.holdingBack(count) } ?? data
-        return try options.labelSmoothing.map { part throws(DatasetError) in try parts.smoothingLabels(part) } ?? parts
+        return images
     }
 
     /// Makes the model for the data.
@@ -285,9 +313,17 @@ public struct TrainingConfiguration: Sendable {
     /// - Throws: `ModelError` where the layers do not fit, ``TrainingError/modelDoesNotFitData(model:data:)`` where the
     ///   output does not have as many values as there are classes.
     public func makeModel(for data: TrainingData) throws -> Model {
+        try makeModel(for: data.training, of: data.name)
+    }
+
+    /// Makes the model for some examples.
+    ///
+    /// - Parameter name: What the data are called.
+    /// - Throws: As ``makeModel(for:)`` does.
+    public func makeModel(for examples: any Dataset, of name: String) throws -> Model {
         let model = try model.model(
-            input: data.training.inputShape, outputCount: data.training.targetCount, seed: options.seed!)
-        try model.checkFit(with: data)
+            input: examples.inputShape, outputCount: examples.targetCount, seed: options.seed!)
+        try model.checkFit(with: examples, of: name)
         return model
     }
 }

@@ -4,9 +4,10 @@ import Foundation
 
 /// What is trained, and how, where nothing else is said.
 extension TrainingConfiguration {
-    static func defaultDataset(in folder: String?) -> DatasetName {
-        let fashion = try? DatasetName.fashionMNIST.locate(in: folder.map { URL(filePath: $0) })
-        return fashion == nil ? .digits : .fashionMNIST
+    /// - Throws: `DatasetError` where a place is given and it is not certain what lies there.
+    static func defaultDataset(in place: String?) throws(DatasetError) -> DatasetName {
+        if let place { return try DatasetName.inferred(from: URL(filePath: place)) }
+        return (try? DatasetName.fashionMNIST.locate()) == nil ? .digits : .fashionMNIST
     }
 
     /// - Parameter place: Where the data are.

@@ -1,5 +1,6 @@
 import CABS
 import CABSData
+import CABSExamples
 
 /// A batch-size rule as options name it: a word, and for some rules numbers behind colons.
 public enum BatchSizeRule: Sendable, Hashable {
@@ -254,9 +255,4 @@ public enum BatchSizeRule: Sendable, Hashable {
 extension TrainingData {
     /// The smallest loss that can be reached, as far as the targets tell: more than 0 where labels are smoothed.
     var lossFloor: Double { (training as? SmoothedLabels)?.lossFloor ?? 0 }
-}
-
-extension Double {
-    /// Without a fraction where it is whole: `2`, not `2.0`.
-    var shortest: String { self == rounded() && abs(self) < 1e15 ? "\(Int(self))" : "\(self)" }
 }

@@ -84,11 +84,24 @@ public struct Divergence: Sendable, Hashable, Codable {
 
     /// What to do about it.
     public var remedy: String {
+        if let odd = oddExamples {
+            let one = odd.count == 1
+            return "look at training example\(one ? "" : "s") \(odd.prefix(3).map(String.init).joined(separator: ", "))"
+                + (odd.count > 3 ? " and \(odd.count - 3) more" : "")
+                + ": the losses of the batch's other examples are finite"
+        }
         // An evaluation, which has no examples of its own, comes after an update.
         guard step == 0, !examples.isEmpty else { return "use a smaller learning rate" }
         let exceedsBound = loss != nil && parameter == nil
         return "bring inputs and targets to a smaller range" + (exceedsBound ? ", or raise loss-bound" : "")
             + ": nothing had been updated yet"
+    }
+
+    /// The few examples of the batch whose losses are not finite, where those of the others are; nothing elsewhere.
+    private var oddExamples: [Int]? {
+        guard let losses = batch?.losses, losses.count == examples.count else { return nil }
+        let odd = losses.indices.filter { losses[$0] == nil }
+        return odd.isEmpty || odd.count * 4 > losses.count ? nil : odd.map { examples[$0] }
     }
 
     /// How many of the last steps are noted.

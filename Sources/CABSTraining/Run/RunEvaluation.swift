@@ -25,6 +25,20 @@ public struct RunEvaluation: Sendable, Hashable, Codable {
         predictsValues == true ? nil : evaluation?.accuracy
     }
 
+    /// All evaluations, with what their examples are called.
+    private var all: [(name: String, evaluation: Evaluation)] {
+        [
+            ("test", test), ("validation", validation), ("test", average?.test), ("validation", average?.validation),
+        ].compactMap { name, evaluation in evaluation.map { (name, $0) } }
+    }
+
+    /// The loss of the first evaluation in which no example's loss is finite: of that not the examples are the reason. Nothing where there is
+    /// none.
+    var unsoundLoss: Double? { all.first { !$0.evaluation.meanLoss.isFinite }?.evaluation.meanLoss }
+
+    /// Which examples have losses that are not finite, for people to read.
+    var notices: [String] { all.compactMap { $0.evaluation.unsoundNotice($0.name) } }
+
     /// What the average of the parameters is worth.
     public struct Average: Sendable, Hashable, Codable {
         /// On the test examples.
@@ -42,5 +56,18 @@ public struct RunEvaluation: Sendable, Hashable, Codable {
             ("average_validation_accuracy", averageValidationAccuracy),
             ("average_test_loss", average?.test.meanLoss), ("average_test_accuracy", averageTestAccuracy),
         ]
+    }
+}
+
+extension Evaluation {
+    /// Which examples have losses that are not finite, for people to read; nothing where all are.
+    ///
+    /// - Parameter kind: What the examples are for.
+    public func unsoundNotice(_ kind: String) -> String? {
+        guard let first = unsoundExamples.first, unsoundExamples.count < exampleCount else { return nil }
+        return unsoundExamples.count == 1
+            ? "the loss of \(kind) example \(first) is not finite and is left out of the mean; look at its values"
+            : "the losses of \(unsoundExamples.count) of \(exampleCount) \(kind) examples are not finite and are left out of the mean, the first "
+                + "that of example \(first); look at their values"
     }
 }

@@ -89,7 +89,7 @@ public actor Trainer {
         try optimizer.validate()
         try average?.validate()
         guard gradientBound > 0 else { throw TrainingError.notPositive(option: "gradient bound", value: gradientBound) }
-        try model.checkFit(with: data)
+        try model.checkFit(with: data.training, of: data.name)
         guard !data.predictsValues || loss == .meanSquaredError else {
             throw TrainingError.contradiction(
                 "the targets of \(data.name) are values, of which loss \(loss.rawValue) knows nothing; take mean-squared-error"
@@ -327,13 +327,11 @@ extension Model {
     /// Checks that a model takes the data's examples and gives as many values as their targets have.
     ///
     /// - Throws: ``TrainingError/modelDoesNotFitData(model:data:)``.
-    func checkFit(with data: TrainingData) throws(TrainingError) {
-        guard inputShape == data.training.inputShape, outputCount == data.training.targetCount else {
+    func checkFit(with examples: any Dataset, of name: String) throws(TrainingError) {
+        guard inputShape == examples.inputShape, outputCount == examples.targetCount else {
             throw .modelDoesNotFitData(
                 model: "from \(inputShape.withArticle) to \(outputCount) outputs",
-                data:
-                    "\(data.name): from \(data.training.inputShape.withArticle) to \(data.training.targetCount) targets"
-            )
+                data: "\(name): from \(examples.inputShape.withArticle) to \(examples.targetCount) targets")
         }
     }
 }

@@ -36,6 +36,14 @@ public enum TrainingLength: Sendable, Hashable {
         }
     }
 
+    /// The length in its own unit.
+    var count: Double {
+        switch self {
+        case .steps(let count), .examples(let count): Double(count)
+        case .epochs(let count), .seconds(let count): count
+        }
+    }
+
     /// Another length in the unit of this one.
     ///
     /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)`` where it is no whole number of steps or examples.

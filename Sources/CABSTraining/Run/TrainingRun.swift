@@ -19,6 +19,8 @@ public struct TrainingRun: Sendable {
 
     /// What a run tells while it goes on.
     public enum Event: Sendable {
+        /// There is something to say of the data, the options or an evaluation, maybe once more.
+        case notice(String)
         /// A step was made.
         case step(TrainingStep, secondsOfTraining: Double)
         /// The network was evaluated.
@@ -124,6 +126,7 @@ public struct TrainingRun: Sendable {
     public func run(
         onEvent: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
     ) async throws -> RunSummary {
+        for notice in trainer.data.notices + configuration.notices { onEvent(.notice(notice)) }
         var session = try RunSession(self, from: start)
         // So that there is always something to go on from, or back to.
         if start == nil { try await checkpoint(session, onEvent) }
@@ -187,7 +190,7 @@ public struct TrainingRun: Sendable {
             session.record.add(step)
             onEvent(.step(step, secondsOfTraining: step.progress.seconds))
             if isDue {
-                let evaluation = try await evaluate(&session.record)
+                let evaluation = try await evaluate(&session.record, onEvent)
                 onEvent(.evaluation(evaluation, after: step.progress))
             }
             try session.log(step, seconds: step.notice?.seconds)
@@ -200,7 +203,7 @@ public struct TrainingRun: Sendable {
             if session.checkpointIsDue { try await checkpoint(session, onEvent) }
             await tell()
         }
-        if session.record.evaluation == nil { _ = try await evaluate(&session.record) }
+        if session.record.evaluation == nil { _ = try await evaluate(&session.record, onEvent) }
     }
 
     /// Goes back to the last checkpoint that an undisturbed run has too, at half the learning rate. The clocks go on.
@@ -230,15 +233,16 @@ public struct TrainingRun: Sendable {
         onEvent(.checkpoint(stepCount: state.progress.stepCount))
     }
 
-    private func evaluate(_ record: inout RunRecord) async throws -> RunEvaluation {
+    private func evaluate(_ record: inout RunRecord, _ onEvent: (Event) -> Void) async throws -> RunEvaluation {
         let evaluation = try await trainer.evaluateAll()
-        guard evaluation.test.meanLoss.isFinite else {
+        if let loss = evaluation.unsoundLoss {
             throw TrainingError.diverged(
                 Divergence(
-                    step: max(record.progress.stepCount - 1, 0), loss: evaluation.test.meanLoss,
+                    step: max(record.progress.stepCount - 1, 0), loss: loss,
                     learningRate: record.learningRate, batchSize: record.batchSize,
                     recentSteps: await trainer.recentSteps))
         }
+        for notice in evaluation.notices { onEvent(.notice(notice)) }
         record.evaluation = evaluation
         return evaluation
     }

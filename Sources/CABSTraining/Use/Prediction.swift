@@ -10,6 +10,9 @@ public struct Prediction: Sendable, Hashable {
     /// The probability of each class, or the values that are predicted.
     public let scores: [Double]
 
+    /// Whether all scores are finite numbers: for inputs that are too large they are not.
+    public var isSound: Bool { scores.allSatisfy(\.isFinite) }
+
     /// The classes with the largest scores, the largest first.
     public func ranking(_ count: Int) -> [Int] {
         Array(scores.indices.sorted { scores[$0] > scores[$1] }.prefix(count))

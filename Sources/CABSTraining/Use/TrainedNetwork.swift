@@ -63,7 +63,7 @@ public struct TrainedNetwork: Sendable {
             return
         }
         let directory = RunDirectory(holding: url)
-        if given.dataset == nil || given.model == nil, let directory {
+        if let directory {
             let tensors = CheckpointTensors(of: try Safetensors.read(url))
             let isAtEnd = [directory.finalParametersFile, directory.finalAverageFile].map(\.lastPathComponent)
                 .contains(url.lastPathComponent)

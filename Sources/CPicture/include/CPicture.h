@@ -1,4 +1,4 @@
-// Pictures in PNG and JPEG format, by libpng's simplified interface, libjpeg-turbo's and libexif's.
+// Pictures in PNG and JPEG format, by libpng, libjpeg-turbo and libexif.
 #pragma once
 
 #include <stdbool.h>

@@ -1,0 +1,50 @@
+import CABSExamples
+
+/// Examples to evaluate a network on.
+public struct EvaluationData: Sendable {
+    /// The data set's name.
+    public let name: String
+    /// The examples.
+    public let examples: any Dataset
+    /// Which of the data's examples they are.
+    public let part: Part
+    /// Where they come from, such as the path of a folder.
+    public let source: String?
+    /// What a network must be given; nothing where that is not known.
+    public let input: InputDescription?
+    /// What there is to say of the files, for people to read.
+    public let notices: [String]
+
+    /// Which examples of some data are evaluated.
+    public enum Part: Sendable, Hashable {
+        /// All: nothing is set aside for testing.
+        case all
+        /// Those for testing; of how many in all, where all were read.
+        case test(of: Int?)
+    }
+
+    /// Whether targets are values to be predicted, and not classes.
+    public var predictsValues: Bool { input?.predictsValues ?? false }
+
+    /// What a class is called.
+    public func className(_ label: Int) -> String { input?.className(label) ?? "\(label)" }
+
+    /// How many examples of how many there are, in words: `the 21 test examples of 150`.
+    public var countText: String {
+        let count = examples.count
+        func words(_ kind: String) -> String { "\(count) \(kind)example\(count == 1 ? "" : "s")" }
+        return switch part {
+        case .all: count == 1 ? "the only example" : "all \(words(""))"
+        case .test(let all): "the \(words("test "))" + (all.map { " of \($0)" } ?? "")
+        }
+    }
+}
+
+extension TrainingData {
+    /// The test part, to evaluate a network on.
+    public var evaluation: EvaluationData {
+        EvaluationData(
+            name: name, examples: test, part: .test(of: training.count + (validation?.count ?? 0) + test.count),
+            source: source, input: input, notices: notices)
+    }
+}
