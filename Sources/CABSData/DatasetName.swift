@@ -92,11 +92,11 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
             return try pictures(in: folder, for: use, options, onProgress)
         case .digits: return try Digits.load()
         case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
-            return try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder))).load(for: use)
-        case .cifar10: return try cifar(in: locate(in: folder), for: use, .cifar10)
-        case .cifar100: return try cifar(in: locate(in: folder), for: use, .cifar100Fine)
-        case .cifar100Coarse: return try cifar(in: locate(in: folder), for: use, .cifar100Coarse)
-        case .svhn: return try svhn(in: locate(in: folder), for: use)
+            return try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder, for: use))).load(for: use)
+        case .cifar10: return try cifar(in: locate(in: folder, for: use), for: use, .cifar10)
+        case .cifar100: return try cifar(in: locate(in: folder, for: use), for: use, .cifar100Fine)
+        case .cifar100Coarse: return try cifar(in: locate(in: folder, for: use), for: use, .cifar100Coarse)
+        case .svhn: return try svhn(in: locate(in: folder, for: use), for: use)
         }
     }
 

@@ -7,8 +7,13 @@ extension DatasetName {
     /// - Parameter folder: Where to look first: the folder itself, or one that holds it.
     /// - Throws: ``DatasetError/notFound(name:tried:advice:)`` with all places tried.
     public func locate(in folder: URL? = nil) throws(DatasetError) -> URL {
+        try locate(in: folder, for: .training)
+    }
+
+    /// Finds the folder that holds the data set's files, or to evaluate those of one part.
+    func locate(in folder: URL?, for use: DataUse) throws(DatasetError) -> URL {
         let places = places(in: folder)
-        for place in places where hasFiles(in: place) { return place }
+        for place in places where hasFiles(in: place, for: use) { return place }
         let tried = places.map { place in
             place.path + (DatasetFolder(url: place).contents.map { " (\($0))" } ?? "")
         }
@@ -97,9 +102,10 @@ extension DatasetName {
     }
 
     /// Whether a folder holds the files; whether they are right shows when they are read.
-    private func hasFiles(in url: URL) -> Bool {
+    private func hasFiles(in url: URL, for use: DataUse) -> Bool {
         let folder = DatasetFolder(url: url)
-        if isIDX { return IDXDataset(name: self, folder: folder).isThere }
-        return (trainingFiles.prefix(1) + [testFile]).contains { !$0.isEmpty && folder.holds([$0]) }
+        if isIDX { return IDXDataset(name: self, folder: folder).isThere(for: use) }
+        let names = trainingFiles.prefix(1) + (use == .evaluation ? [testFile] : [])
+        return names.contains { !$0.isEmpty && folder.holds([$0]) }
     }
 }

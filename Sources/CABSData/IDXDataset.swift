@@ -35,15 +35,16 @@ struct IDXDataset {
         }
     }
 
-    /// The prefixes of which there are images.
-    private var prefixes: [String] {
-        ([""] + knownPrefixes).filter { prefix in
-            [.trainingImages, .testImages].contains { folder.holds(Self.names($0, prefix: prefix)) }
+    /// The prefixes of which there are images to train on, or to evaluate images of one part.
+    private func prefixes(for use: DataUse) -> [String] {
+        let parts: [Part] = use == .training ? [.trainingImages] : [.trainingImages, .testImages]
+        return ([""] + knownPrefixes).filter { prefix in
+            parts.contains { folder.holds(Self.names($0, prefix: prefix)) }
         }
     }
 
-    /// Whether the folder seems to hold the set: to train on, or a part of it to evaluate.
-    var isThere: Bool { !prefixes.isEmpty }
+    /// Whether the folder seems to hold the set.
+    func isThere(for use: DataUse) -> Bool { !prefixes(for: use).isEmpty }
 
     /// Which of several sets lies in a folder: by the folder's name, or by what its training labels are known to be.
     ///
@@ -74,7 +75,7 @@ struct IDXDataset {
     ///
     /// - Parameter use: What for; to evaluate, the test part alone will do, or the training part where there is no other.
     func load(for use: DataUse) throws(DatasetError) -> ImageSet {
-        let prefixes = prefixes
+        let prefixes = prefixes(for: use)
         if prefixes.count > 1, prefixes[0] != "" {
             throw .severalSets(folder: folder.url.path, prefixes: prefixes)
         }

@@ -202,10 +202,12 @@ import Testing
             try await Self.run(Self.options(change), in: parts, stoppingAfter: 12)
             var given = TrainingOptions()
             given.steps = 61
-            await #expect(
-                throws: TrainingError.resumesDifferently(what: "steps", before: "60", now: "61"), "\(name)"
-            ) {
+            let error = await #expect(throws: TrainingError.self, "\(name)") {
                 try await TrainingRun(resuming: RunDirectory(existing: parts), with: given)
+            }
+            guard case .resumesDifferently("steps", "60", "61", _?)? = error else {
+                Issue.record("\(name): \(String(describing: error))")
+                continue
             }
         }
     }

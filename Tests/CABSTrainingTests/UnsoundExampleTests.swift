@@ -18,7 +18,7 @@ import Testing
 
     private static func trainer(_ training: ArrayDataset, _ test: ArrayDataset) throws -> Trainer {
         let model = try Model(input: .vector(width), seed: 3) {
-            Dense(units: 3); ReLU(); Dense(units: 2)
+            Dense(units: 3); Dense(units: 2)
         }
         return try Trainer(
             model: model, data: TrainingData(name: "own", training: training, test: test),
@@ -32,14 +32,14 @@ import Testing
         // Without the example in the middle the mean is that of the two parts.
         let losses = try await Self.trainer(training, Self.examples(12)).evaluateAll().test
         #expect(losses.unsoundExamples.isEmpty && good.notices.isEmpty)
-        let bad = try await Self.trainer(training, Self.examples(12, firstValues: [5: 3e38])).evaluateAll()
+        let bad = try await Self.trainer(training, Self.examples(12, firstValues: [5: .infinity])).evaluateAll()
         #expect(bad.test.unsoundExamples == [5] && bad.unsoundLoss == nil)
         #expect(bad.notices.count == 1 && bad.notices[0].contains("test example 5"))
         var sum = 0.0
         for index in 0..<12 where index != 5 {
             let network = try Network(
                 Model(input: .vector(Self.width), seed: 3) {
-                    Dense(units: 3); ReLU(); Dense(units: 2)
+                    Dense(units: 3); Dense(units: 2)
                 })
             sum += try network.evaluate(DatasetBatch(Self.examples(12), indices: [index])).meanLoss
         }
@@ -49,13 +49,13 @@ import Testing
     }
 
     @Test func `where no example's loss is finite the parameters are the reason`() async throws {
-        let all = Dictionary(uniqueKeysWithValues: (0..<6).map { ($0, Float(3e38)) })
+        let all = Dictionary(uniqueKeysWithValues: (0..<6).map { ($0, Float.infinity) })
         let bad = try await Self.trainer(Self.examples(16), Self.examples(6, firstValues: all)).evaluateAll()
         #expect(bad.unsoundLoss?.isNaN == true && bad.notices.isEmpty)
     }
 
     @Test func `a training example among others is named as what to look at`() async throws {
-        let trainer = try Self.trainer(Self.examples(16, firstValues: [11: 3e38]), Self.examples(4))
+        let trainer = try Self.trainer(Self.examples(16, firstValues: [11: .infinity]), Self.examples(4))
         _ = try await trainer.step()
         let error = await #expect(throws: TrainingError.self) { try await trainer.step() }
         guard case .diverged(let found)? = error else {

@@ -72,7 +72,7 @@ enum FolderMeaning {
     /// Where the folders of classes lie in a part's folder: there, or one folder deeper where that is called alike; nothing where there are none.
     private static func classFolder(of url: URL, _ words: PartName, depth: Int = 4) throws(DatasetError) -> URL? {
         let listing = try FolderListing(url)
-        guard !listing.folders.isEmpty, !listing.hasPictures else { return nil }
+        guard !listing.folders.isEmpty else { return nil }
         if depth > 0, listing.folders.count == 1, PartName(listing.folders[0].name)?.role == words.role {
             return try classFolder(of: listing.folders[0].url, words, depth: depth - 1)
         }
