@@ -18,6 +18,17 @@ import Testing
         #expect(read.names.count == 3)
     }
 
+    /// Those that Python's struct, json and zlib make: Resources/parameters.py.
+    @Test func `the bytes are those of the format`() throws {
+        let expected = try #require(
+            Bundle.module.url(forResource: "parameters", withExtension: "safetensors", subdirectory: "Resources"))
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "p.safetensors")
+        try Safetensors.write(Self.parameters, metadata: ["note": "kept"], to: file)
+        #expect(try Data(contentsOf: file) == Data(contentsOf: expected))
+        for (name, tensor) in try Safetensors.read(expected).elements { #expect(Self.parameters[name] == tensor) }
+    }
+
     /// A file with that header and so many bytes of values.
     static func file(_ header: String, valueBytes: Int, announced: UInt64? = nil) -> Data {
         var data = withUnsafeBytes(of: (announced ?? UInt64(header.utf8.count)).littleEndian) { Data($0) }
