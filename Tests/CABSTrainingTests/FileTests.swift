@@ -2,7 +2,7 @@ import CABSTraining
 import Foundation
 import Testing
 
-@Suite struct SafetensorsTests {
+@Suite(.timeLimit(.minutes(10))) struct SafetensorsTests {
     static let parameters = ParameterSet([
         ("b.weight", Tensor(shape: [2, 3], values: [1, -2, 3.5, .infinity, -0.0, 0x1p-140])),
         ("a.bias", Tensor(shape: [1], values: [7])),
@@ -66,7 +66,7 @@ import Testing
     }
 }
 
-@Suite struct ConfigurationTests {
+@Suite(.timeLimit(.minutes(10))) struct ConfigurationTests {
     @Test func `a complete configuration repeats itself`() throws {
         let folder = try TemporaryFolder()
         var options = TrainingOptions()
@@ -137,7 +137,7 @@ import Testing
     }
 }
 
-@Suite struct RunTests {
+@Suite(.timeLimit(.minutes(10))) struct RunTests {
     static func options() -> TrainingOptions {
         var options = TrainingOptions()
         options.dataset = .digits

@@ -7,7 +7,7 @@ import Testing
 
 @testable import CABSTraining
 
-@Suite(.timeLimit(.minutes(5))) struct RankTeamTests {
+@Suite(.timeLimit(.minutes(10))) struct RankTeamTests {
     private static func member(_ processors: [Int], kernel: String = "a", quota: Int? = nil) -> RankMember {
         RankMember(host: "host", processors: processors, quota: quota, kernel: kernel)
     }

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// A run that is stopped and taken up again against one that is not.
-@Suite struct ResumeTests {
+@Suite(.timeLimit(.minutes(10))) struct ResumeTests {
     static func options(_ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
         var options = TrainingOptions()
         options.dataset = .digits
