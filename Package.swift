@@ -96,3 +96,16 @@ if Context.environment["CABS_ENGINE_ALONE"] != nil {
     package.products = [.library(name: "CABS", targets: ["CABS"])]
     package.dependencies = []
 }
+
+// What tests spend their time in is optimised for them, with the assertions and preconditions of a debug build. See
+// scripts/swift-for-tests.
+if Context.environment["CABS_OPTIMISED"] != nil {
+    let busy: Set = [
+        "CABS", "CABSData", "CABSExamples", "CABSNetwork", "CABSNetworkTests", "CABSPrimitives", "CABSRanks", "CABSTests",
+        "CABSTraining", "CPicture", "CThreads", "CVectorMath",
+    ]
+    for target in package.targets where busy.contains(target.name) {
+        target.cSettings = [.unsafeFlags(["-O2"])]
+        target.swiftSettings = [.unsafeFlags(["-O", "-assert-config", "Debug"])]
+    }
+}
