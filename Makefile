@@ -1,20 +1,25 @@
 # Everyday commands. Each first installs what is missing: see scripts/bootstrap.
 
-.PHONY: run test test-mpi docs check-export mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
+.PHONY: run test test-mpi docs check-snippets check-export mutants graphs bench experiments experiments-quick crashtest fuzz sanitize soak lint format bootstrap
 
 # Trains a convolutional network on Fashion-MNIST while its batch size adapts.
 run: bootstrap
 	swift build -c release --product cabs
 	swift run -c release --skip-build cabs train
 
-# All tests, on each instruction set and under AddressSanitizer what depends on them: see scripts/test.
+# All tests, and on each instruction set what depends on it: see scripts/test.
 test: bootstrap
 	scripts/test
 
 # Runs of several processes under Open MPI and MPICH, which it installs: a minute.
 test-mpi: bootstrap
-	swift build --product cabs
+	scripts/swift-for-tests build --product cabs
 	scripts/test-mpi
+
+# The Swift snippets of the pages as they are printed, and a package that depends on the product CABS alone.
+check-snippets: bootstrap
+	scripts/swift-for-tests build --product cabs
+	scripts/check-snippets
 
 # The pages of the products CABS and CABSTraining, into .build/documentation; a warning is an error.
 docs: bootstrap
@@ -30,7 +35,7 @@ check-export: bootstrap
 
 # 200 networks of random layers: a batch against its examples one by one.
 graphs: bootstrap
-	CABS_RANDOM_GRAPHS=200 swift test --filter RandomGraphTests
+	CABS_RANDOM_GRAPHS=200 scripts/test --filter RandomGraphTests
 
 # Puts small faults into a copy of the sources, one at a time, and prints those that no test notices: hours.
 mutants: bootstrap
@@ -69,9 +74,11 @@ soak: bootstrap
 	swift build -c release --product cabs
 	scripts/soak
 
-# Formatting, whether the pages' tables are those of the files that they come from, and whether every fault of Tests/mutants.txt has its place.
+# Formatting, whether every suite has a time limit, whether the pages' tables are those of the files that they come from, and whether every
+# fault of Tests/mutants.txt has its place.
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
+	@! grep -rnE '@Suite' Tests | grep -vE 'timeLimit' || { echo "these suites have no time limit: @Suite(.timeLimit(.minutes(10)))"; exit 1; }
 	python3 Benchmarks/tables.py --check
 	scripts/simulate-scaling --check
 	scripts/experiment-tables --check

@@ -17,7 +17,8 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
     ],
     targets: [
-        .target(name: "CABS"),
+        // Its square roots and roundings are calls of libm, which nothing else links for a program that depends on it alone.
+        .target(name: "CABS", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .systemLibrary(
             name: "CDNN", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
@@ -75,7 +76,7 @@ let package = Package(
             resources: [.copy("Resources")]),
         .testTarget(
             name: "CABSDataTests", dependencies: ["CABSData", "CABSExamples"], resources: [.copy("Resources")]),
-        .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"]),
+        .testTarget(name: "CABSTrainingTests", dependencies: ["CABSTraining"], resources: [.copy("Resources")]),
         .testTarget(name: "CABSReportTests", dependencies: ["CABSReport", "CABSTraining"]),
         .testTarget(name: "CABSExportTests", dependencies: ["CABSExport", "CABSNetwork", "CABSTraining"]),
         .testTarget(
@@ -85,7 +86,7 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// The engine alone, where memory is handled by hand: for its tests under AddressSanitizer nothing else is built. See scripts/test.
+// The engine alone, where memory is handled by hand: for its tests under AddressSanitizer nothing else is built. See scripts/sanitize.
 if Context.environment["CABS_ENGINE_ALONE"] != nil {
     let engine: Set = [
         "CABS", "CABSExamples", "CABSPrimitives", "CABSRanks", "CDNN", "CMPI", "CThreads", "CVectorMath", "CABSNetwork",
@@ -94,4 +95,17 @@ if Context.environment["CABS_ENGINE_ALONE"] != nil {
     package.targets.removeAll { !engine.contains($0.name) }
     package.products = [.library(name: "CABS", targets: ["CABS"])]
     package.dependencies = []
+}
+
+// What tests spend their time in is optimised for them, with the assertions and preconditions of a debug build. See
+// scripts/swift-for-tests.
+if Context.environment["CABS_OPTIMISED"] != nil {
+    let busy: Set = [
+        "CABS", "CABSData", "CABSExamples", "CABSNetwork", "CABSNetworkTests", "CABSPrimitives", "CABSRanks", "CABSTests",
+        "CABSTraining", "CPicture", "CThreads", "CVectorMath",
+    ]
+    for target in package.targets where busy.contains(target.name) {
+        target.cSettings = [.unsafeFlags(["-O2"])]
+        target.swiftSettings = [.unsafeFlags(["-O", "-assert-config", "Debug"])]
+    }
 }

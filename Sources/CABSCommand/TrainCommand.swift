@@ -67,10 +67,14 @@ struct TrainCommand: AsyncParsableCommand {
             }
             let given = try checkingUsage { try givenOptions() }
             do {
-                return try await TrainingRun(
+                let run = try await TrainingRun(
                     resuming: RunDirectory(existing: URL(userPath: folder)), with: given, traceFile: traceFile,
-                    team: team
-                ) { printWarning("\($0); taking the checkpoint before") }
+                    team: team, onDamage: { printWarning("\($0); taking the checkpoint before") },
+                    onConversion: printWarning)
+                if run.startsFromBeginning, team.isFirst {
+                    printWarning("\(folder) has no checkpoint yet; restarting from the beginning")
+                }
+                return run
             } catch {
                 return try checkingUsage { throw error }
             }

@@ -12,7 +12,8 @@ package struct CRC32 {
 
     package mutating func add(_ values: [UInt8]) { values.withUnsafeBytes { add($0) } }
 
-    package mutating func add(_ values: [Float]) { values.withUnsafeBytes { add($0) } }
+    /// Adds the bytes that files have of floats.
+    package mutating func add(_ values: [Float]) { values.withLittleEndianBytes { add($0) } }
 
     /// Adds so many bytes of which the checksum is known.
     mutating func add(_ checksum: UInt, of count: Int) {

@@ -79,9 +79,7 @@ struct ONNXGraph {
                 $0.name = name
                 $0.dims = shape.map(Int64.init)
                 $0.dataType = .float
-                $0.rawData = floats.reduce(into: Data(capacity: 4 * floats.count)) { data, value in
-                    withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) }
-                }
+                $0.rawData = floats.withLittleEndianBytes { Data($0) }
             })
     }
 

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `cabs bench`, as Benchmarks/bench.py uses it.
-@Suite struct BenchTests {
+@Suite(.timeLimit(.minutes(10))) struct BenchTests {
     private static func lines(_ arguments: [String], in folder: URL? = nil) throws -> [[String: Any]] {
         let result = try CommandTests.run(["bench", "--json"] + arguments, in: folder)
         #expect(result.code == 0, "\(result.errors)")

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `cabs branch`.
-@Suite struct BranchCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct BranchCommandTests {
     @Test func `continuations of a checkpoint are compared, and made once`() throws {
         try CommandTests.withFolder { folder in
             _ = try FinishedRun(

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The built program, run as users run it.
-@Suite struct CommandTests {
+@Suite(.timeLimit(.minutes(10))) struct CommandTests {
     struct Result {
         let code: Int32
         let output: String

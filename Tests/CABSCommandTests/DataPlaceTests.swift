@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Where data sets are looked for, and what a run makes of data that have changed.
-@Suite struct DataPlaceTests {
+@Suite(.timeLimit(.minutes(10))) struct DataPlaceTests {
     @Test func `the environment's folder goes before the cache, and a folder that is named before both`() throws {
         try CommandTests.withFolder { folder in
             try SmallSets.writeMNIST(in: folder.appending(path: "home/.cache/cabs/mnist"), trainingCount: 11)

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What each option of `cabs compare` does, seen in the table that it writes.
-@Suite struct GridOptionTests {
+@Suite(.timeLimit(.minutes(10))) struct GridOptionTests {
     /// The lines of `results.csv`, by column.
     typealias Table = [[String: String]]
 

@@ -4,7 +4,7 @@ import Testing
 /// What each command says of itself, to the letter: a change is seen, and meant.
 ///
 /// Written anew by `CABS_WRITE_HELP=1 swift test --filter HelpTests`.
-@Suite struct HelpTests {
+@Suite(.timeLimit(.minutes(10))) struct HelpTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Resources/help")
 
     @Test(arguments: [

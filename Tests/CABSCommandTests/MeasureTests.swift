@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `cabs measure`.
-@Suite struct MeasureTests {
+@Suite(.timeLimit(.minutes(10))) struct MeasureTests {
     @Test func `a run is measured as text, as JSON and into its folder, a checkpoint as text alone`() throws {
         try CommandTests.withFolder { folder in
             let run = try FinishedRun(

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// That no option is without a test, and what the smaller commands' options do.
-@Suite struct OptionCoverageTests {
+@Suite(.timeLimit(.minutes(10))) struct OptionCoverageTests {
     /// What `--experimental-dump-help` says of a command, as far as this needs it.
     struct Help: Decodable {
         struct Command: Decodable {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Outputs under the names of open files, and places that are no files.
-@Suite struct OutputTests {
+@Suite(.timeLimit(.minutes(10))) struct OutputTests {
     private static func shell(_ line: String, in folder: URL) throws -> CommandTests.Result {
         let program = CommandTests.program.path.replacing("'", with: "'\\''")
         return try CommandTests.run(

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// From own pictures and arrays to what a network says of others, as users go.
-@Suite struct OwnDataTests {
+@Suite(.timeLimit(.minutes(10))) struct OwnDataTests {
     private static let training = [
         "train", "--dataset", "folder", "--data", "pictures", "--model", "mlp", "--epochs", "10", "--output", "out",
     ]

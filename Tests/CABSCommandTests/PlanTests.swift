@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `cabs bench --plan`.
-@Suite struct PlanTests {
+@Suite(.timeLimit(.minutes(10))) struct PlanTests {
     struct Plan: Decodable {
         struct Computation: Decodable {
             let layer: String

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `cabs policy`, asked as loops elsewhere ask it.
-@Suite struct PolicyTests {
+@Suite(.timeLimit(.minutes(10))) struct PolicyTests {
     private static func run(_ options: [String], _ lines: [String], in folder: URL) throws -> CommandTests.Result {
         let input = folder.appending(path: "lines-\(UUID().uuidString)")
         try Data(lines.joined(separator: "\n").utf8).write(to: input)

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Output that is closed, full or gone, signals, and places: what the shell and the system do to a run.
-@Suite struct StreamTests {
+@Suite(.timeLimit(.minutes(10))) struct StreamTests {
     /// Runs a line of a shell, in which `cabs` is the program.
     private static func shell(
         _ line: String, in folder: URL, environment: [String: String] = [:]

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What happens to the process, the disk and the folder of a run, and what is left of it.
-@Suite struct SurvivalTests {
+@Suite(.timeLimit(.minutes(10))) struct SurvivalTests {
     /// Starts a run of the digits with a checkpoint every 20 steps, and waits until it is under way.
     static func startLongRun(in folder: URL, _ arguments: [String], wrappedIn shell: String = "exec") throws -> (
         Process, Pipe

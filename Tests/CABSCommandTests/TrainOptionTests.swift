@@ -4,8 +4,8 @@ import Testing
 @testable import CABSTraining
 
 /// What each option of `cabs train` does: a run with it beside the same run without.
-@Suite struct TrainOptionTests {
-    struct Effect: Sendable, CustomTestStringConvertible {
+@Suite(.timeLimit(.minutes(10))) struct TrainOptionTests {
+    struct Effect: Sendable, CustomStringConvertible {
         /// What is given.
         let given: [String]
         /// What both runs have, beside the digits, one worker, twelve steps and batches of eight unless it says otherwise.
@@ -22,7 +22,7 @@ import Testing
             self.isSeen = isSeen
         }
 
-        var testDescription: String { given.joined(separator: " ") }
+        var description: String { given.joined(separator: " ") }
 
         /// The options of one of the runs: given twice, the last would count.
         func options(with: Bool) -> [String] {
@@ -281,19 +281,30 @@ import Testing
         },
     ]
 
-    @Test(arguments: [ofData, ofModel, ofLearningRate, ofBatchSize, ofRun].flatMap(\.self))
-    func `an option has its effect`(effect: Effect) throws {
+    /// Options whose runs without them are one and the same.
+    static let comparisons = Dictionary(
+        grouping: [ofData, ofModel, ofLearningRate, ofBatchSize, ofRun].flatMap(\.self)
+    ) { $0.options(with: false) }.values.sorted { $0[0].description < $1[0].description }
+
+    @Test(arguments: comparisons) func `options have their effects`(of options: [Effect]) throws {
         try CommandTests.withFolder { folder in
-            let runs = try [false, true].map { with in
-                let own = folder.appending(path: with ? "with" : "without")
-                try Self.writeFiles(in: own)
-                return try FinishedRun(
-                    effect.options(with: with), in: own,
-                    environment: ["CABS_DATA": own.appending(path: "data").path])
+            let without = try Self.run(options[0].options(with: false), in: folder.appending(path: "without"))
+            for (number, effect) in options.enumerated() {
+                do {
+                    let with = try Self.run(effect.options(with: true), in: folder.appending(path: "with-\(number)"))
+                    let isSeen = try effect.isSeen(without, with)
+                    #expect(isSeen, "\(effect): \(without.result.errors)\(with.result.errors)")
+                } catch {
+                    Issue.record(error, "\(effect)")
+                }
             }
-            let errors = runs.map(\.result.errors).joined()
-            #expect(try effect.isSeen(runs[0], runs[1]), "\(errors)")
         }
+    }
+
+    private static func run(_ options: [String], in folder: URL) throws -> FinishedRun {
+        try writeFiles(in: folder)
+        return try FinishedRun(
+            options, in: folder, environment: ["CABS_DATA": folder.appending(path: "data").path])
     }
 
     private static func writeFiles(in folder: URL) throws {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// How many threads a run takes.
-@Suite struct WorkerTests {
+@Suite(.timeLimit(.minutes(10))) struct WorkerTests {
     static let taskset = "/usr/bin/taskset"
 
     static func train(_ options: [String], in folder: URL, boundToOne: Bool = false) throws -> CommandTests.Result {

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// `.npz` files that NumPy wrote: see Resources/arrays.py.
-@Suite struct ArrayFileTests {
+@Suite(.timeLimit(.minutes(10))) struct ArrayFileTests {
     static let folder = Bundle.module.bundleURL.appending(path: "Resources/arrays")
 
     private static func load(_ name: String, _ options: ImageOptions? = nil) throws -> TrainingData {

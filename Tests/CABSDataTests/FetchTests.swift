@@ -4,7 +4,7 @@ import Testing
 
 @testable import CABSData
 
-@Suite(.enabled(if: LocalServer.isPossible, "python3 is not there")) struct FetchTests {
+@Suite(.timeLimit(.minutes(10)), .enabled(if: LocalServer.isPossible, "python3 is not there")) struct FetchTests {
     /// 300,000 bytes, whose checksum is by Python: `hashlib.md5(bytes(i * i % 251 for i in range(300_000)))`.
     static let content = (0..<300_000).map { UInt8($0 * $0 % 251) }
     static let checksum = "574c4a1f42aa2ef0c4440084e5f44b46"

@@ -34,7 +34,7 @@ let compressed: [UInt8] = [
     31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 99, 96, 224, 96, 100, 96, 96, 96, 98, 231, 4, 0, 122, 130, 1, 163, 10, 0, 0, 0,
 ]
 
-@Suite struct FileTests {
+@Suite(.timeLimit(.minutes(10))) struct FileTests {
     @Test func `plain and compressed files read alike`() throws {
         let folder = try TemporaryFolder()
         let plain = try IDXFile(contentsOf: folder.write(idx([2], [7, 9]), as: "plain"), rank: 1)

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// Which files of a folder are taken for a data set, and what is said where none will do.
-@Suite struct FoundFilesTests {
+@Suite(.timeLimit(.minutes(10))) struct FoundFilesTests {
     /// A set of images of 2x2 with these labels, its files named by `name`.
     private static func write(
         _ labels: [UInt8], in folder: TemporaryFolder, name: (_ split: String, _ part: String) -> String = standardName

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// Images on their way to a network: sizes, random changes, normalisation.
-@Suite struct ImageTests {
+@Suite(.timeLimit(.minutes(10))) struct ImageTests {
     /// Two channels of 5x4, no byte twice.
     static let shape = ExampleShape.image(height: 5, width: 4, channels: 2)
     static let pixels = (0..<40).map { UInt8($0 * 6 + 1) }

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// Pictures of all kinds beside what Pillow sees in them, and folders of pictures.
-@Suite struct PictureTests {
+@Suite(.timeLimit(.minutes(10))) struct PictureTests {
     static let folder = Bundle.module.bundleURL.appending(path: "Resources/pictures")
 
     private struct Seen: Decodable {

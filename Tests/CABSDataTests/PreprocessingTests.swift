@@ -3,7 +3,7 @@ import CABSExamples
 import Foundation
 import Testing
 
-@Suite struct PreprocessingTests {
+@Suite(.timeLimit(.minutes(10))) struct PreprocessingTests {
     static let shape = ExampleShape.image(height: 32, width: 32, channels: 3)
 
     static func image(seed: UInt64) -> [UInt8] {

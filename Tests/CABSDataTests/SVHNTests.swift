@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// Files that Resources/make_svhn.py made.
-@Suite struct SVHNTests {
+@Suite(.timeLimit(.minutes(10))) struct SVHNTests {
     static func file(_ name: String) throws -> URL {
         try #require(Bundle.module.url(forResource: name, withExtension: "mat", subdirectory: "Resources"))
     }

@@ -3,7 +3,7 @@ import CABSExamples
 import Foundation
 import Testing
 
-@Suite struct SamplingTests {
+@Suite(.timeLimit(.minutes(10))) struct SamplingTests {
     @Test func `a shuffled order draws every example once in each epoch`() throws {
         var order = try ExampleOrder(.shuffled(seed: 4), exampleCount: 10)
         // Batches that cross the ends of epochs, and one of several epochs.

@@ -6,7 +6,7 @@ import Testing
 @testable import CABSExport
 
 /// TensorBoard's events, taken apart again; scripts/check-export has TensorBoard read them.
-@Suite struct EventTests {
+@Suite(.timeLimit(.minutes(10))) struct EventTests {
     private static func withFolder(_ body: (URL) throws -> Void) throws {
         let url = FileManager.default.temporaryDirectory.appending(path: "cabs-export-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)

@@ -7,7 +7,7 @@ import Testing
 @testable import CABSNetwork
 
 /// That every layer has words in both formats; that these mean what our layers do, scripts/check-export shows with onnxruntime and PyTorch.
-@Suite struct NetworkExportTests {
+@Suite(.timeLimit(.minutes(10))) struct NetworkExportTests {
     private static func layers() -> [any Layer] {
         [
             Conv2D(filters: 4, kernelSize: 4, stride: 2, padding: .same), GroupNorm(groups: 2), SiLU(),

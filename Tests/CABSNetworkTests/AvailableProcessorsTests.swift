@@ -4,7 +4,7 @@ import Testing
 @testable import CABSNetwork
 
 /// Processors counted from the files of control groups, in a folder made for each test.
-@Suite struct AvailableProcessorsTests {
+@Suite(.timeLimit(.minutes(10))) struct AvailableProcessorsTests {
     static func count(_ files: [String: String]) throws -> Int? {
         let root = FileManager.default.temporaryDirectory.appending(path: "cabs-tests-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: root) }

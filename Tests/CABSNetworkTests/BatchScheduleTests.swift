@@ -3,7 +3,7 @@ import Testing
 @testable import CABSNetwork
 
 /// What operations of the batch stage say of themselves, and the barriers that follow from it.
-@Suite struct BatchScheduleTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchScheduleTests {
     /// Operations of every kind, with wide and narrow matrices.
     static let layers: [any Layer] = [
         Dense(units: 96), Residual(layers: [Tanh(), Dense(units: 96), GELU(), LayerNorm()]), ReLU(), Dense(units: 20),

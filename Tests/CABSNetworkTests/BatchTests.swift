@@ -5,7 +5,7 @@ import Testing
 @testable import CABSNetwork
 
 /// What must hold for batches of every size and any number of workers.
-@Suite struct BatchTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchTests {
     static func model(seed: UInt64 = 5) throws -> Model {
         try Model(input: .image(height: 8, width: 8, channels: 1), seed: seed) {
             Conv2D(filters: 6, kernelSize: 3)

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSNetwork
 
 /// Every network by name, trained a little on noise.
-@Suite struct BuiltInModelTests {
+@Suite(.timeLimit(.minutes(10))) struct BuiltInModelTests {
     static func input(of name: ModelName) -> (shape: ExampleShape, outputCount: Int) {
         switch name {
         case .mnistTwoConvTwoDense, .mlp, .logisticRegression: (.image(height: 28, width: 28, channels: 1), 10)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CABSNetwork
 
-@Suite struct DropoutTests {
+@Suite(.timeLimit(.minutes(10))) struct DropoutTests {
     /// In the example stage and behind a dense layer.
     @Test func `evaluation is that of the network without dropout`() throws {
         func evaluation(rate: Float) throws -> Evaluation {

@@ -7,7 +7,7 @@ import Testing
 @testable import CABSNetwork
 
 /// The engine's parts by themselves.
-@Suite struct EngineTests {
+@Suite(.timeLimit(.minutes(10))) struct EngineTests {
     @Test(arguments: [1, 2, 3, 7])
     func `a barrier holds everyone back until the last has come`(workers: Int) throws {
         // Not a Mutex: its waiting happens within Swift's library, where ThreadSanitizer does not see it and reports a race.

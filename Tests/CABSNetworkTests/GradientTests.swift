@@ -5,7 +5,7 @@ import Testing
 @testable import CABSNetwork
 
 /// Analytic gradients and exact statistics against the oracle, for every layer and loss.
-@Suite struct GradientTests {
+@Suite(.timeLimit(.minutes(10))) struct GradientTests {
     struct Setting: Sendable, CustomTestStringConvertible {
         let name: String
         let input: ExampleShape

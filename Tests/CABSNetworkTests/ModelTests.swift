@@ -3,7 +3,7 @@ import CABSNetwork
 import Foundation
 import Testing
 
-@Suite struct ModelTests {
+@Suite(.timeLimit(.minutes(10))) struct ModelTests {
     static let image = ExampleShape.image(height: 28, width: 28, channels: 1)
 
     @Test func `the paper's networks have the shapes of its code`() throws {

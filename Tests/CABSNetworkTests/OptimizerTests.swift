@@ -5,7 +5,7 @@ import Testing
 @testable import CABSNetwork
 
 /// The updates against PyTorch's own optimisers on the same network and examples; Resources/optimizers.py has the formulas.
-@Suite struct OptimizerTests {
+@Suite(.timeLimit(.minutes(10))) struct OptimizerTests {
     struct Found: Decodable {
         let norm: Double
         let values: [Double]

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSNetwork
 
 /// A network of residual blocks against PyTorch; Resources/layers.py has the formulas.
-@Suite struct PyTorchTests {
+@Suite(.timeLimit(.minutes(10))) struct PyTorchTests {
     struct Found: Decodable {
         struct Example: Decodable {
             let loss: Double

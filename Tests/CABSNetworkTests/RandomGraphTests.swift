@@ -7,7 +7,7 @@ import Testing
 /// Networks of random layers: what a batch gives is what its examples give by themselves.
 ///
 /// 40 of them; as many as `CABS_RANDOM_GRAPHS` says where it is set.
-@Suite struct RandomGraphTests {
+@Suite(.timeLimit(.minutes(10))) struct RandomGraphTests {
     static let seeds = 0..<(ProcessInfo.processInfo.environment["CABS_RANDOM_GRAPHS"].flatMap(Int.init) ?? 40)
 
     /// Draws layers that fit what came before.

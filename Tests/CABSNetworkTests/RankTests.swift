@@ -6,7 +6,7 @@ import Testing
 @testable import CABSNetwork
 
 /// Several ranks, as threads of this process, train as one process does.
-@Suite(.timeLimit(.minutes(5))) struct RankTests {
+@Suite(.timeLimit(.minutes(10))) struct RankTests {
     /// What a network came to over some steps.
     struct Course: Sendable, Equatable {
         var reports: [StepReport] = []

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSNetwork
 
 /// Blocks as they are written, and what is said of those that cannot be.
-@Suite struct ResidualTests {
+@Suite(.timeLimit(.minutes(10))) struct ResidualTests {
     static let image = ExampleShape.image(height: 8, width: 8, channels: 4)
 
     static func error(_ layers: [any Layer]) -> String {

@@ -6,7 +6,7 @@ import Testing
 
 /// Convolutions of many shapes: that none is left to a reference implementation, and that gradients are right whatever way they
 /// take. `make test` runs this suite once for each instruction set: which ways there are depends on it.
-@Suite struct ShapeTests {
+@Suite(.timeLimit(.minutes(10))) struct ShapeTests {
     /// What stands around the convolution.
     enum Place: CaseIterable {
         case first, firstBeforeMaximum, firstBeforeAverage, later, laterBeforeMaximum, laterBeforeAverage

@@ -5,7 +5,7 @@ import Testing
 
 /// Gradients from the values of the output gradient that are not zero, against the engine's own dense computation: the one
 /// that the reference estimator, which squares whole output gradients, always takes.
-@Suite struct SparseGradientTests {
+@Suite(.timeLimit(.minutes(10))) struct SparseGradientTests {
     struct Setting: Sendable, CustomTestStringConvertible {
         let kernelSize: Int
         var stride = 1

@@ -7,7 +7,7 @@ import Testing
 
 /// That each way of a convolution's gradient is taken where it is meant to be, and gives what the formulas say. `make test` runs
 /// this suite once for each instruction set.
-@Suite struct WayTests {
+@Suite(.timeLimit(.minutes(10))) struct WayTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let input: ExampleShape
         let layers: [any Layer]

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CABSRanks
 
-@Suite struct LauncherTests {
+@Suite(.timeLimit(.minutes(10))) struct LauncherTests {
     @Test(arguments: [
         (["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "2", "PMIX_RANK": "2"], "Open MPI's mpirun", 4, 2),
         (["PMI_SIZE": "3", "PMI_RANK": "0"], "a launcher of the MPICH family", 3, 0),

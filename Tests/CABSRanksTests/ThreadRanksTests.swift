@@ -4,7 +4,7 @@ import Testing
 
 @testable import CABSRanks
 
-@Suite(.timeLimit(.minutes(1))) struct ThreadRanksTests {
+@Suite(.timeLimit(.minutes(10))) struct ThreadRanksTests {
     @Test(arguments: 1...5) func `everyone has what all gave, in the order of ranks`(count: Int) async throws {
         let results = await ThreadRanks.run(count) { communicator in
             try (0..<50).map { round in try communicator.gather("\(communicator.rank)-\(round)") }

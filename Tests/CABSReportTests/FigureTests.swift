@@ -4,7 +4,7 @@ import Testing
 
 @testable import CABSReport
 
-@Suite struct FigureTests {
+@Suite(.timeLimit(.minutes(10))) struct FigureTests {
     @Test func `a step counts in each bin by the examples that it drew there`() {
         let samples = [
             Curve.Sample(extent: 10, x: 1, values: [4]), Curve.Sample(extent: 20, x: 2, values: [1]),

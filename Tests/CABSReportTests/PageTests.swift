@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// Whole reports, with a stand-in for the program that draws: what it would draw, `GnuplotScript` says.
-@Suite struct PageTests {
+@Suite(.timeLimit(.minutes(10))) struct PageTests {
     static let curves = [
         "loss-by-examples", "accuracy-by-examples", "loss-by-seconds", "accuracy-by-seconds", "batch-size",
         "batch-size-asked-for", "variance",

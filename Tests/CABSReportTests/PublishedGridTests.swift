@@ -4,7 +4,7 @@ import Testing
 @testable import CABSReport
 
 /// The figures and tables of docs/experiments, beside what results and curves there give.
-@Suite struct PublishedGridTests {
+@Suite(.timeLimit(.minutes(10))) struct PublishedGridTests {
     static let experiments = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "docs/experiments")
 

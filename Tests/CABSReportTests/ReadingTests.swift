@@ -42,7 +42,7 @@ final class TemporaryFolder {
     }
 }
 
-@Suite struct ReadingTests {
+@Suite(.timeLimit(.minutes(10))) struct ReadingTests {
     @Test func `a damaged line of metrics is left out`() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write(

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// What a report takes for repetitions of one run, and which learning rate it takes for the best.
-@Suite struct RepetitionTests {
+@Suite(.timeLimit(.minutes(10))) struct RepetitionTests {
     private static func rules(_ folder: TemporaryFolder, _ names: [String]) throws -> [RuleRuns] {
         let collection = try RunCollection(names.map { folder.url.appending(path: $0).path })
         return RunGroup.groups(of: collection.runs).flatMap(\.rules)

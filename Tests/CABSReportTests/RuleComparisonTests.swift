@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// The tables that compare rules.
-@Suite struct RuleComparisonTests {
+@Suite(.timeLimit(.minutes(10))) struct RuleComparisonTests {
     private typealias Run = KeptGrid.Run
 
     @Test func `quantiles of Student's distribution`() {

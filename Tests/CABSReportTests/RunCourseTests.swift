@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// What comparisons tell of how runs got to where they ended.
-@Suite struct RunCourseTests {
+@Suite(.timeLimit(.minutes(10))) struct RunCourseTests {
     private typealias Run = KeptGrid.Run
 
     @Test func `examples and seconds are counted to a target`() throws {

@@ -2,7 +2,7 @@ import CABS
 import Foundation
 import Testing
 
-@Suite struct BatchSizePolicyTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchSizePolicyTests {
     static func statistics(loss: Double, variance: Double, count: Int = 16) -> StepStatistics {
         StepStatistics(exampleCount: count, meanLoss: loss, secondMoment: variance, gradientSquaredNorm: 0)
     }

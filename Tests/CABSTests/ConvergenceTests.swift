@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What the rule is for: at a constant learning rate the noise of CABS falls with the loss, where that of a constant batch stays.
-@Suite struct ConvergenceTests {
+@Suite(.timeLimit(.minutes(10))) struct ConvergenceTests {
     /// Gradient descent on F(w) = L/2 ‖w‖² with example gradients L w + ε, ε normal with covariance of trace T.
     struct NoisyQuadratic {
         let curvature = 2.0

@@ -3,7 +3,7 @@ import Testing
 
 @testable import CABS
 
-@Suite struct CoupledBatchSizePerSecondTests {
+@Suite(.timeLimit(.minutes(10))) struct CoupledBatchSizePerSecondTests {
     /// A step whose CABS batch is 100 at rate 1: variance 100 to a loss of 1.
     static let step = StepStatistics(exampleCount: 50, meanLoss: 1, secondMoment: 101, gradientSquaredNorm: 1)
 

@@ -2,7 +2,7 @@ import CABS
 import Testing
 
 /// Rules at the edges of what they are given.
-@Suite struct EdgeTests {
+@Suite(.timeLimit(.minutes(10))) struct EdgeTests {
     private static func statistics(_ count: Int, loss: Double = 1, variance: Double, squaredNorm: Double = 1)
         -> StepStatistics
     {

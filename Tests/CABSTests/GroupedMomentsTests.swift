@@ -1,7 +1,7 @@
 import CABS
 import Testing
 
-@Suite struct GroupedMomentsTests {
+@Suite(.timeLimit(.minutes(10))) struct GroupedMomentsTests {
     /// Gradients around a mean, with losses, in groups of different sizes.
     private static let groups: [[(loss: Double, gradient: [Double])]] = {
         var gaussian = Gaussian(seed: 5)

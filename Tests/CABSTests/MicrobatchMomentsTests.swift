@@ -2,7 +2,7 @@ import CABS
 import Testing
 
 /// Statistics from micro-batches against those of the single examples.
-@Suite struct MicrobatchMomentsTests {
+@Suite(.timeLimit(.minutes(10))) struct MicrobatchMomentsTests {
     static func gradients(_ count: Int, _ random: inout Gaussian) -> [[Double]] {
         (0..<count).map { _ in (0..<6).map { 0.3 + Double($0) * random.next() } }
     }

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Every rule but CABS itself, on statistics whose answer is known.
-@Suite struct RivalRuleTests {
+@Suite(.timeLimit(.minutes(10))) struct RivalRuleTests {
     /// Statistics with unbiased variance S and squared gradient norm G.
     static func statistics(
         _ count: Int, variance: Double = 0, squaredNorm: Double = 1, loss: Double = 1

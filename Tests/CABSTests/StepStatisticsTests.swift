@@ -1,7 +1,7 @@
 import CABS
 import Testing
 
-@Suite struct StepStatisticsTests {
+@Suite(.timeLimit(.minutes(10))) struct StepStatisticsTests {
     /// Per-example gradients, written out, and the statistics that follow from them by definition.
     static func statistics(_ gradients: [[Double]]) -> (StepStatistics, mean: [Double]) {
         let m = Double(gradients.count)

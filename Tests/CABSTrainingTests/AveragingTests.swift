@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Averages of the parameters over a run.
-@Suite struct AveragingTests {
+@Suite(.timeLimit(.minutes(10))) struct AveragingTests {
     static func options(_ average: String, _ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
         ResumeTests.options {
             ($0.average, $0.evaluateEvery) = (average, 30)

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// The last steps of runs whose length is in examples or epochs.
-@Suite struct BatchAllotmentTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchAllotmentTests {
     static let cases: [(wanted: Int, left: Int, taken: Int, factor: Double)] = [
         (64, 1000, 64, 1), (64, 128, 64, 1), (64, 97, 64, 1), (64, 96, 64, 1), (64, 95, 48, 1), (64, 65, 33, 1),
         (64, 64, 64, 1), (64, 63, 63, 1), (64, 32, 32, 1), (64, 31, 31, 31.0 / 64), (64, 1, 1, 1.0 / 64), (1, 5, 1, 1),

@@ -2,7 +2,7 @@ import CABSTraining
 import Foundation
 import Testing
 
-@Suite struct BatchSizeRuleTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchSizeRuleTests {
     @Test(arguments: [
         ("cabs", "cabs"), ("constant:7", "constant:7"), ("step", "step:2:20"), ("step:1.5:0.25", "step:1.5:0.25"),
         ("geometric", "geometric:1.1"), ("norm-test:0.5", "norm-test:0.5"), ("big-batch", "big-batch:1"),

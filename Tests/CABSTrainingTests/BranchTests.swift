@@ -5,7 +5,7 @@ import Testing
 @testable import CABSTraining
 
 /// Continuations from one state by several batch sizes.
-@Suite struct BranchTests {
+@Suite(.timeLimit(.minutes(10))) struct BranchTests {
     // MARK: A quadratic
 
     /// Least squares with inputs of plus and minus one that are orthogonal over the examples, and noise orthogonal to them: rows of a Hadamard matrix.

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite struct ComparisonTests {
+@Suite(.timeLimit(.minutes(10))) struct ComparisonTests {
     static let text = """
         options: {dataset: digits, workers: 1, evaluations: 2, examples: 700}
         rules:

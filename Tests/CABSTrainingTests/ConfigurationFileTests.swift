@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What YAML files say, to the letter.
-@Suite struct ConfigurationFileTests {
+@Suite(.timeLimit(.minutes(10))) struct ConfigurationFileTests {
     private static func options(_ text: String) throws -> TrainingOptions {
         try options(Data(text.utf8))
     }

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Every reader of files against bytes that were changed at random: the quick form of `make fuzz`.
-@Suite struct DamagedFileTests {
+@Suite(.timeLimit(.minutes(10))) struct DamagedFileTests {
     struct Reader: Sendable, CustomTestStringConvertible {
         let name: String
         let seed: Data

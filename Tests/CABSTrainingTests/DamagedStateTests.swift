@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Checkpoints that are whole as files, and whose state cannot be.
-@Suite struct DamagedStateTests {
+@Suite(.timeLimit(.minutes(10))) struct DamagedStateTests {
     /// The state's JSON with each of its numbers replaced, one at a time, also within the rules' own encodings.
     static func damaged(_ value: Any) -> [(path: String, value: Any)] {
         switch value {

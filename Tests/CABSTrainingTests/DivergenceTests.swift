@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Runs whose numbers go wrong.
-@Suite struct DivergenceTests {
+@Suite(.timeLimit(.minutes(10))) struct DivergenceTests {
     static func options(_ change: (inout TrainingOptions) -> Void) -> TrainingOptions {
         var options = TrainingOptions()
         options.dataset = .digits

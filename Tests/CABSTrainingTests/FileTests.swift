@@ -2,7 +2,7 @@ import CABSTraining
 import Foundation
 import Testing
 
-@Suite struct SafetensorsTests {
+@Suite(.timeLimit(.minutes(10))) struct SafetensorsTests {
     static let parameters = ParameterSet([
         ("b.weight", Tensor(shape: [2, 3], values: [1, -2, 3.5, .infinity, -0.0, 0x1p-140])),
         ("a.bias", Tensor(shape: [1], values: [7])),
@@ -16,6 +16,17 @@ import Testing
         let read = try Safetensors.read(file)
         for (name, tensor) in Self.parameters.elements { #expect(read[name] == tensor) }
         #expect(read.names.count == 3)
+    }
+
+    /// Those that Python's struct, json and zlib make: Resources/parameters.py.
+    @Test func `the bytes are those of the format`() throws {
+        let expected = try #require(
+            Bundle.module.url(forResource: "parameters", withExtension: "safetensors", subdirectory: "Resources"))
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "p.safetensors")
+        try Safetensors.write(Self.parameters, metadata: ["note": "kept"], to: file)
+        #expect(try Data(contentsOf: file) == Data(contentsOf: expected))
+        for (name, tensor) in try Safetensors.read(expected).elements { #expect(Self.parameters[name] == tensor) }
     }
 
     /// A file with that header and so many bytes of values.
@@ -55,7 +66,7 @@ import Testing
     }
 }
 
-@Suite struct ConfigurationTests {
+@Suite(.timeLimit(.minutes(10))) struct ConfigurationTests {
     @Test func `a complete configuration repeats itself`() throws {
         let folder = try TemporaryFolder()
         var options = TrainingOptions()
@@ -126,7 +137,7 @@ import Testing
     }
 }
 
-@Suite struct RunTests {
+@Suite(.timeLimit(.minutes(10))) struct RunTests {
     static func options() -> TrainingOptions {
         var options = TrainingOptions()
         options.dataset = .digits

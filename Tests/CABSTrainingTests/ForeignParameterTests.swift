@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Parameter files that other programs wrote, or that are none.
-@Suite struct ForeignParameterTests {
+@Suite(.timeLimit(.minutes(10))) struct ForeignParameterTests {
     private static func read(_ header: String, _ values: [UInt8] = []) throws -> ParameterSet {
         try read(SafetensorsTests.file(header, valueBytes: 0) + values)
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSTraining
 
 /// What a network's gradients were measured to be, beside the chain rule in Float64 and beside repetitions.
-@Suite struct MeasurementTests {
+@Suite(.timeLimit(.minutes(10))) struct MeasurementTests {
     /// Examples of three classes that overlap.
     private struct Points {
         var inputs: [[Double]] = []

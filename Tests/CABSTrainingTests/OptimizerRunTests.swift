@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Runs under momentum and Adam.
-@Suite struct OptimizerRunTests {
+@Suite(.timeLimit(.minutes(10))) struct OptimizerRunTests {
     static func options(_ optimizer: String, _ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
         ResumeTests.options {
             ($0.optimizer, $0.learningRate, $0.weightDecay) = (optimizer, 0.01, 0.001)

@@ -2,7 +2,7 @@ import CABSTraining
 import Testing
 
 /// Options that others are given in the place of.
-@Suite struct OverridingTests {
+@Suite(.timeLimit(.minutes(10))) struct OverridingTests {
     private static func options(_ change: (inout TrainingOptions) -> Void) -> TrainingOptions {
         var options = TrainingOptions()
         change(&options)

@@ -6,7 +6,7 @@ import Testing
 ///
 /// They lie in the folder `shared` beside the repository, or in the one that `CABS_SHARED` names, and are not part of
 /// the project. Where they are not there, these tests are skipped and say so.
-@Suite struct ParityTests {
+@Suite(.timeLimit(.minutes(10))) struct ParityTests {
     static let shared: URL = {
         if let path = ProcessInfo.processInfo.environment["CABS_SHARED"] { return URL(filePath: path) }
         let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import CABSTraining
 
-@Suite(.timeLimit(.minutes(5))) struct RankTeamTests {
+@Suite(.timeLimit(.minutes(10))) struct RankTeamTests {
     private static func member(_ processors: [Int], kernel: String = "a", quota: Int? = nil) -> RankMember {
         RankMember(host: "host", processors: processors, quota: quota, kernel: kernel)
     }
@@ -36,6 +36,12 @@ import Testing
         options.average = "ema:500"
         options.checkpointEvery = "7"
         change(&options)
+        return options
+    }
+
+    private static var ownWorker: TrainingOptions {
+        var options = TrainingOptions()
+        options.workers = 1
         return options
     }
 
@@ -79,6 +85,26 @@ import Testing
             }
             let lines = try String(contentsOf: several.appending(path: "metrics.jsonl"), encoding: .utf8)
             #expect(lines.split(separator: "\n").count == 40)
+        }
+    }
+
+    @Test func `ranks that were killed before the first checkpoint start from the beginning`() async throws {
+        try await withFolder { folder in
+            let (whole, killed) = (folder.appending(path: "whole"), folder.appending(path: "killed"))
+            for result in await run(2, in: whole, { _ in Self.options(steps: 20) }) { _ = try result.get() }
+            try FileManager.default.createDirectory(
+                at: killed.appending(path: "checkpoints"), withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                at: whole.appending(path: "config.yaml"), to: killed.appending(path: "config.yaml"))
+            for result in await run(2, in: killed, resuming: true, { _ in Self.ownWorker }) {
+                #expect(try result.get().steps == 20)
+            }
+            for name in ["final.safetensors", "final-average.safetensors"] {
+                let (a, b) = (
+                    whole.appending(path: "checkpoints/\(name)"), killed.appending(path: "checkpoints/\(name)")
+                )
+                #expect(try Data(contentsOf: a) == Data(contentsOf: b), "\(name)")
+            }
         }
     }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// A run that is stopped and taken up again against one that is not.
-@Suite struct ResumeTests {
+@Suite(.timeLimit(.minutes(10))) struct ResumeTests {
     static func options(_ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
         var options = TrainingOptions()
         options.dataset = .digits
@@ -247,15 +247,75 @@ import Testing
         withExtendedLifetime(first) {}
     }
 
-    @Test func `a folder without checkpoints cannot be resumed`() async throws {
+    /// What a run that is killed before its first checkpoint leaves beside `config.yaml`, from moment to moment.
+    @Test(arguments: [
+        [], ["lock"], ["lock", "input.json"], ["lock", "input.json", "metrics.jsonl"],
+        ["input.json", "metrics.jsonl", "estimators.jsonl", "checkpoints/.step-000000000.safetensors.partial"],
+    ])
+    func `a run that was killed before its first checkpoint starts from the beginning`(left: [String]) async throws {
         let folder = try TemporaryFolder()
-        let run = try TrainingRun(TrainingConfiguration(Self.options()), output: folder.url.appending(path: "run"))
-        let directory = run.directory
-        withExtendedLifetime(run) {}
+        let (whole, killed) = (folder.url.appending(path: "whole"), folder.url.appending(path: "killed"))
+        try await Self.run(in: whole)
+        try FileManager.default.createDirectory(
+            at: killed.appending(path: "checkpoints"), withIntermediateDirectories: true)
+        for name in ["config.yaml"] + left {
+            // Torn: a line and a half of the metrics, half of a checkpoint.
+            let source = name.hasSuffix(".partial") ? "checkpoints/final.safetensors" : name
+            let bytes = try Data(contentsOf: whole.appending(path: source))
+            let count =
+                switch name {
+                case "metrics.jsonl": 3 * bytes.firstIndex(of: UInt8(ascii: "\n"))! / 2
+                case _ where name.hasSuffix(".partial"): bytes.count / 2
+                default: bytes.count
+                }
+            try bytes.prefix(count).write(to: killed.appending(path: name))
+        }
+        let run = try await TrainingRun(resuming: RunDirectory(existing: killed))
+        #expect(run.startsFromBeginning)
+        try await Self.finish(run)
+        try Self.expectEqual(whole, killed)
+        for file in ["checkpoints/final.safetensors", "input.json", "config.yaml"] {
+            let bytes = try Data(contentsOf: whole.appending(path: file))
+            #expect(try bytes == Data(contentsOf: killed.appending(path: file)), "\(file)")
+        }
+    }
+
+    @Test func `a run that has ended, whose checkpoints are gone, is not made again`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        try await Self.run(Self.options { $0.steps = 3 }, in: url)
+        let directory = RunDirectory(existing: url)
+        let end = try Data(contentsOf: directory.finalParametersFile)
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory.checkpointFolder.path)
+        where name.hasPrefix("step-") {
+            try FileManager.default.removeItem(at: directory.checkpointFolder.appending(path: name))
+        }
         await #expect(throws: TrainingError.self) { try await TrainingRun(resuming: directory) }
+        #expect(try Data(contentsOf: directory.finalParametersFile) == end)
         await #expect(throws: TrainingError.self) {
             try await TrainingRun(resuming: RunDirectory(existing: folder.url.appending(path: "none")))
         }
+    }
+
+    @Test func `a run whose checkpoints are all damaged is refused, with their names`() async throws {
+        let folder = try TemporaryFolder()
+        let url = folder.url.appending(path: "run")
+        try await Self.run(in: url, stoppingAfter: 25)
+        let checkpoints = RunDirectory(existing: url).checkpointFolder
+        let names = try FileManager.default.contentsOfDirectory(atPath: checkpoints.path)
+        #expect(!names.isEmpty)
+        for name in names {
+            let file = checkpoints.appending(path: name)
+            try Data(contentsOf: file).dropLast().write(to: file)
+        }
+        var damaged = 0
+        do {
+            _ = try await TrainingRun(resuming: RunDirectory(existing: url)) { _ in damaged += 1 }
+            Issue.record("it was resumed")
+        } catch let error as TrainingError {
+            for name in names { #expect(error.description.contains(name)) }
+        }
+        #expect(damaged == names.count)
     }
 
     @Test func `no flipped bit of a parameter file goes unseen`() throws {

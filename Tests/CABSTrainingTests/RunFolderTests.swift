@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Where runs and grids lie, and what they need of the place that they began in.
-@Suite struct RunFolderTests {
+@Suite(.timeLimit(.minutes(10))) struct RunFolderTests {
     @Test(arguments: [
         ("runs/a_b-1.5", "runs/a_b-1.5"), ("my runs", "'my runs'"), ("it's", "'it'\\''s'"),
         ("$HOME/`x`", "'$HOME/`x`'"),

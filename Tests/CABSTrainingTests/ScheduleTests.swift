@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What happens when within a run: learning rates, checkpoints, evaluations, draws.
-@Suite struct ScheduleTests {
+@Suite(.timeLimit(.minutes(10))) struct ScheduleTests {
     static func options(_ change: (inout TrainingOptions) -> Void) -> TrainingOptions {
         var options = TrainingOptions()
         (options.dataset, options.workers, options.steps) = (.digits, 1, 20)

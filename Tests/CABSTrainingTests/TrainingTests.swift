@@ -19,7 +19,7 @@ final class TemporaryFolder {
     }
 }
 
-@Suite struct TrainerTests {
+@Suite(.timeLimit(.minutes(10))) struct TrainerTests {
     static func trainer(policy: any BatchSizePolicy, learningRate: Double = 0.1, workers: Int = 2) throws -> Trainer {
         let data = try DatasetName.digits.load()
         let model = try ModelName.mlp.model(input: data.training.inputShape, outputCount: 10, seed: 1)
@@ -125,7 +125,7 @@ final class TemporaryFolder {
     }
 }
 
-@Suite struct LearningRateTests {
+@Suite(.timeLimit(.minutes(10))) struct LearningRateTests {
     static func progress(steps: Int, examples: Int) -> TrainingProgress {
         TrainingProgress(stepCount: steps, exampleCount: examples, examplesPerEpoch: 100)
     }

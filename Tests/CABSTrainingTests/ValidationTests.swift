@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Examples held back from training, to choose by.
-@Suite struct ValidationTests {
+@Suite(.timeLimit(.minutes(10))) struct ValidationTests {
     private static func data(_ count: Int) throws -> TrainingData {
         func part(_ count: Int) throws -> ArrayDataset {
             try ArrayDataset(

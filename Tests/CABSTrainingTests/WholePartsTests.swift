@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What happens at whole parts of a run happens at them, not a step later for a rounding error.
-@Suite struct WholePartsTests {
+@Suite(.timeLimit(.minutes(10))) struct WholePartsTests {
     @Test func `a schedule's step comes at its part of an epoch`() {
         for interval in [0.1, 0.2, 0.3, 0.7, 1, 1.1] {
             let schedule = LearningRateSchedule.step(initial: 1, factor: 0.5, interval: .epochs(interval))

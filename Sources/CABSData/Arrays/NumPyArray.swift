@@ -36,7 +36,7 @@ struct NumPyArray {
     var byteValues: [UInt8]? {
         if header.type.kind == "u", header.type.size == 1, !header.isColumnMajor { return bytes }
         let values = map { UInt8(exactly: $0) }
-        return values.contains(nil) ? nil : values.compactMap(\.self)
+        return values.contains(nil) ? nil : values.compactMap { $0 }
     }
 
     private func columnMajorPosition(of rowMajor: Int) -> Int {

@@ -179,7 +179,9 @@ struct CheckpointFolder {
                 onDamage(error)
             }
         }
+        let names = files.map(\.file.lastPathComponent).joined(separator: ", ")
         throw .noCheckpoint(
-            path: url.path, reason: files.isEmpty ? "it has no checkpoint" : "all its checkpoints are damaged")
+            path: url.path,
+            reason: files.isEmpty ? "it has no checkpoint" : "all its checkpoints are damaged (\(names))")
     }
 }

@@ -1,3 +1,4 @@
+import CABSData
 import CABSExamples
 import Foundation
 
@@ -31,7 +32,7 @@ enum FloatFormat: String {
             switch self {
             case .half: return values(UInt16.self) { Float(halfBits: $0) }
             case .brain: return values(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
-            case .single: return values(UInt32.self) { Float(bitPattern: $0) }
+            case .single: return [Float](littleEndian: source)
             case .double:
                 var isTooLarge = false
                 let floats = values(UInt64.self) { bits in

@@ -200,13 +200,9 @@ public enum Safetensors {
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { checksum.add(Data("\(key)\0\(value)\0".utf8)) }
         for (name, tensor) in parameters.elements {
             checksum.add(Data("\(name)\0\(tensor.shape)\0".utf8))
-            checksum.add(littleEndian(tensor))
+            checksum.add(tensor.values)
         }
         return checksum.text
-    }
-
-    private static func littleEndian(_ tensor: Tensor) -> Data {
-        tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0) }
     }
 
     private static func tensor(_ entry: Entry, _ name: String, in values: Data) throws(FormatError) -> Tensor {
@@ -250,10 +246,11 @@ public enum Safetensors {
         var headerBytes = try encoder.encode(header)
         // The format asks for values that begin at a multiple of 8.
         headerBytes.append(Data(repeating: UInt8(ascii: " "), count: -headerBytes.count & 7))
-        var data = withUnsafeBytes(of: UInt64(headerBytes.count).littleEndian) { Data($0) }
+        var data = Data(capacity: MemoryLayout<UInt64>.size + headerBytes.count + offset)
+        withUnsafeBytes(of: UInt64(headerBytes.count).littleEndian) { data.append(contentsOf: $0) }
         data.append(headerBytes)
         for (_, tensor) in parameters.elements {
-            data.append(littleEndian(tensor))
+            tensor.values.withLittleEndianBytes { data.append($0.assumingMemoryBound(to: UInt8.self)) }
         }
         return data
     }

@@ -74,6 +74,12 @@ public struct RunDirectory: Sendable {
     /// Whether there is a checkpoint to resume the run from.
     public var hasCheckpoint: Bool { !checkpoints.isEmpty }
 
+    /// Whether the run came as far as its first checkpoint, which it writes before its first step: of one that has ended it may be gone.
+    var hasBegun: Bool {
+        hasCheckpoint
+            || [summaryFile, finalParametersFile].contains { FileManager.default.fileExists(atPath: $0.path) }
+    }
+
     /// The newest parameters that the run has.
     public struct NewestParameters: Sendable {
         /// The parameters.
@@ -127,6 +133,12 @@ public struct RunDirectory: Sendable {
     /// Writes which ranks make the run; where there are none, no earlier ones are left.
     func write(_ ranks: [RankMember]?) throws(TrainingError) {
         if let ranks { try write(ranks, to: ranksFile) } else { try? FileManager.default.removeItem(at: ranksFile) }
+    }
+
+    /// Writes what a run says of itself before its first step.
+    func writeBeginning(of trainer: Trainer, _ team: RankTeam?) throws(TrainingError) {
+        if let input = trainer.data.input { try write(input) }
+        try write(team?.members)
     }
 
     /// Takes back what came out, where the run goes on: the summary, and the parameters at what was its end.

@@ -16,6 +16,8 @@ public struct TrainingRun: Sendable {
     private let lock: RunLock?
     /// Where the run goes on from; its beginning where there is none.
     private let start: RunState?
+    /// Whether the whole run is still to be made: it is new, or was killed before its first checkpoint.
+    public var startsFromBeginning: Bool { start == nil }
 
     /// What a run tells while it goes on.
     public enum Event: Sendable {
@@ -59,12 +61,12 @@ public struct TrainingRun: Sendable {
         }
         directory = try RunDirectory(creating: output, for: configuration)
         lock = try RunLock(directory.url)
-        if let input = trainer.data.input { try directory.write(input) }
-        try directory.write(team?.members)
+        try directory.writeBeginning(of: trainer, team)
         _ = try team?.broadcast(directory.url.path)
     }
 
-    /// Takes a run up at its newest checkpoint that is whole, to go on as if nothing had happened.
+    /// Resumes a run from its newest checkpoint that is whole, as if nothing had happened. One that was killed before it wrote its first
+    /// starts from the beginning.
     ///
     /// - Parameters:
     ///   - directory: The run's folder, which of several ranks only the first needs to have.
@@ -73,11 +75,13 @@ public struct TrainingRun: Sendable {
     ///   - traceFile: Another file to write each further step to.
     ///   - team: The ranks that go on with the run, where there are several; it does not matter how many made it before.
     ///   - onDamage: Told of each damaged checkpoint that is passed over.
-    /// - Throws: ``TrainingError`` where there is no checkpoint, the folder is in use, or the data or other options are not what
-    ///   the run began with; and what setting up the trainer throws.
+    ///   - onConversion: As of ``init(_:output:traceFile:team:onConversion:onProgress:)``, where the run starts from the beginning.
+    /// - Throws: ``TrainingError`` where all checkpoints are damaged or a run that has ended has none, the folder is in use, or the data
+    ///   or other options are not what the run began with; and what setting up the trainer throws.
     public init(
         resuming directory: RunDirectory, with given: TrainingOptions = TrainingOptions(), traceFile: URL? = nil,
-        team: RankTeam? = nil, onDamage: (TrainingError) -> Void = { _ in }
+        team: RankTeam? = nil, onDamage: (TrainingError) -> Void = { _ in },
+        onConversion: (String) -> Void = { _ in }
     ) async throws {
         let text = try team.map { try $0.broadcast(directory.configurationText()) } ?? directory.configurationText()
         var stored = try TrainingOptions(text: text, named: directory.configurationFile.path)
@@ -89,18 +93,30 @@ public struct TrainingRun: Sendable {
         let team = try team?.withWorkers(configuration.options.workers)
         self.team = team
         lock = team.isFirst ? try RunLock(directory.url) : nil
+        (self.directory, self.traceFile) = (directory, traceFile)
+        guard try Self.hasBegun(directory, team) else {
+            trainer = try configuration.makeTrainer(for: team, onConversion: onConversion)
+            start = nil
+            guard team.isFirst else { return }
+            try directory.writeConfiguration(configuration)
+            try directory.writeBeginning(of: trainer, team)
+            return
+        }
         let checkpoint = try Self.newestCheckpoint(in: directory, team, onDamage: onDamage)
         trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)
         try checkpoint.state.data.check(trainer.data)
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
-        if team.isFirst {
-            try directory.writeConfiguration(configuration)
-            try directory.write(team?.members)
-            try directory.removeEnd()
-        }
-        self.directory = directory
-        self.traceFile = traceFile
         start = checkpoint.state
+        guard team.isFirst else { return }
+        try directory.writeConfiguration(configuration)
+        try directory.write(team?.members)
+        try directory.removeEnd()
+    }
+
+    /// Whether a run came as far as its first checkpoint: of several ranks the first looks, and tells all.
+    private static func hasBegun(_ directory: RunDirectory, _ team: RankTeam?) throws -> Bool {
+        guard let team else { return directory.hasBegun }
+        return try team.broadcast(directory.hasBegun)
     }
 
     /// The newest checkpoint that is whole: of several ranks the first reads it, and gives it to all.

@@ -2,9 +2,9 @@ import CABSTraining
 import Foundation
 import Testing
 
-/// What README and the examples show, run.
-@Suite struct ReadmeTests {
-    @Test func `the library in ten lines`() async throws {
+/// The files of Examples, and a trainer made in Swift. The snippets of the pages themselves are tried by scripts/check-snippets.
+@Suite(.timeLimit(.minutes(10))) struct ExampleTests {
+    @Test func `a trainer in ten lines learns the digits`() async throws {
         let model = try Model(input: .image(height: 8, width: 8, channels: 1), seed: 1) {
             Conv2D(filters: 16, kernelSize: 3); ReLU(); MaxPool2D(poolSize: 2)
             Flatten(); Dense(units: 64); ReLU(); Dense(units: 10)
@@ -15,33 +15,6 @@ import Testing
         for try await step in trainer.train(for: .epochs(5)) { losses.append(step.loss) }
         #expect(losses.suffix(10).reduce(0, +) / 10 < 0.5)
         #expect(try await trainer.evaluate().accuracy > 0.9)
-    }
-
-    @Test func `own gradients need CABS alone`() throws {
-        // Least squares in one dimension: the gradient of example i is (w xᵢ − yᵢ) xᵢ.
-        var random = RandomStream(seed: 1, purpose: .shuffling, index: 0)
-        var weight = 0.0
-        var policy = try CoupledAdaptiveBatchSize(bounds: 2...512)
-        var batchSize = policy.initialBatchSize
-        for _ in 0..<500 {
-            let examples = (0..<batchSize).map { _ in
-                let x = random.nextNormal()
-                return (x: x, y: 3 * x)
-            }
-            let gradients = examples.map { (weight * $0.x - $0.y) * $0.x }
-            let mean = gradients.reduce(0, +) / Double(batchSize)
-            weight -= 0.1 * mean
-            batchSize =
-                policy.observe(
-                    StepStatistics(
-                        exampleCount: batchSize,
-                        meanLoss: zip(examples, gradients).reduce(0) { $0 + $1.1 * $1.1 / 2 } / Double(batchSize),
-                        secondMoment: gradients.reduce(0) { $0 + $1 * $1 } / Double(batchSize),
-                        gradientSquaredNorm: mean * mean),
-                    learningRate: 0.1
-                ).nextBatchSize
-        }
-        #expect(abs(weight - 3) < 1e-6)
     }
 
     static let examples = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
