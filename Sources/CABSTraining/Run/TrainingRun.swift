@@ -13,6 +13,8 @@ public struct TrainingRun: Sendable {
     /// The ranks that make the run together, where there are several. The first alone writes.
     public let team: RankTeam?
     let traceFile: URL?
+    /// What the run is made of.
+    let origin: RunOrigin
     private let lock: RunLock?
     /// Where the run goes on from; its beginning where there is none.
     private let start: RunState?
@@ -49,6 +51,8 @@ public struct TrainingRun: Sendable {
         let team = try team?.withWorkers(configuration.options.workers)
         (self.configuration, self.team) = (configuration, team)
         trainer = try configuration.makeTrainer(for: team, onConversion: onConversion, onProgress: onProgress)
+        origin = RunOrigin(
+            data: DataFingerprint(trainer.data), initialParameters: try .init(configuration.options))
         (self.traceFile, start) = (traceFile, nil)
         guard team.isFirst else {
             directory = RunDirectory(existing: URL(filePath: try team!.broadcast("")))
@@ -57,6 +61,7 @@ public struct TrainingRun: Sendable {
         }
         directory = try RunDirectory(creating: output, for: configuration)
         lock = try RunLock(directory.url)
+        try directory.write(origin)
         if let input = trainer.data.input { try directory.write(input) }
         try directory.write(team?.members)
         _ = try team?.broadcast(directory.url.path)
@@ -91,10 +96,15 @@ public struct TrainingRun: Sendable {
         trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)
         try checkpoint.state.data.check(trainer.data)
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
+        origin = RunOrigin(
+            data: checkpoint.state.data,
+            initialParameters: team.isFirst ? try directory.origin()?.initialParameters : nil)
         if team.isFirst {
             try directory.writeConfiguration(configuration)
+            try directory.write(origin)
             try directory.write(team?.members)
             try directory.removeEnd()
+            directory.removeMeasurement(after: checkpoint.state.trainer.progress.stepCount)
         }
         self.directory = directory
         self.traceFile = traceFile
@@ -210,7 +220,10 @@ public struct TrainingRun: Sendable {
         }
         let seconds = await trainer.progress.seconds
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
-        writing { directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount) }
+        writing {
+            directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount)
+            directory.removeMeasurement(after: checkpoint.state.trainer.progress.stepCount)
+        }
         var earlier = try RunSession(self, from: checkpoint.state, after: session)
         earlier.record.rewindCount = session.record.rewindCount + 1
         // As often as the run went back from there: the checkpoint may be older than the last time.
