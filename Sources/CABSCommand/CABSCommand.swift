@@ -64,7 +64,8 @@ func checkingUsage<Value>(_ body: () throws -> Value) throws -> Value {
     } catch let error as TrainingError {
         switch error {
         case .unreadable, .unwritable, .invalidConfiguration, .invalidParameterFile, .outputExists, .diverged, .inUse,
-            .noCheckpoint, .resumesDifferently, .branchesDiffer, .otherData, .unmeasurable, .ranksDiffer, .invalidLine:
+            .noCheckpoint, .resumesDifferently, .branchesDiffer, .otherData, .madeOfOther, .unmeasurable, .ranksDiffer,
+            .invalidLine:
             throw error
         default:
             throw ValidationError(error.description)

@@ -64,7 +64,9 @@ struct CompareCommand: AsyncParsableCommand {
 
     private func run(in team: RankTeam?) async throws {
         let grid = try checkingUsage { team.isFirst ? try mergedGrid(isShared: team != nil) : try givenGrid() }
-        let comparison = try checkingUsage { try Comparison(grid, in: URL(userPath: output), team: team) }
+        let comparison = try checkingUsage {
+            try Comparison(grid, in: URL(userPath: output), team: team) { printWarning($0) }
+        }
         let display = GridProgressDisplay(comparison.runs.count, isQuiet: quiet || !team.isFirst)
         Interruption.install()
         if team.isFirst {

@@ -65,9 +65,13 @@ struct EvaluateCommand: AsyncParsableCommand {
             for line in ConfusionTable(confusion: found).lines { try printResult(line) }
             // What is found of other data, or of an earlier state, is not the run's.
             if let directory = trained.directory, trained.summary != nil, isOfOwnData {
-                try directory.write(found)
-                try printResult(
-                    "in \(directory.confusionFile.relativePath); cabs report shows it with the worst mistakes")
+                if try trained.wasTrained(on: data) {
+                    try directory.write(found)
+                    try printResult(
+                        "in \(directory.confusionFile.relativePath); cabs report shows it with the worst mistakes")
+                } else {
+                    printWarning("the data have changed since the run was made; the table is not kept with it")
+                }
             }
         }
         guard let average = trained.average else { return }

@@ -45,14 +45,14 @@ struct ReportCommand: ParsableCommand {
     }
 
     func run() throws {
-        let page = output.map { URL(userPath: $0) } ?? Report.defaultPage(for: paths)
         var options = ComparisonOptions()
         (options.baseline, options.targetAccuracy, options.targetLoss) = (baseline, targetAccuracy, targetLoss)
-        let report = try Report(paths, page: page, title: title, comparing: options)
+        let report = try Report(paths, page: output.map { URL(userPath: $0) }, title: title, comparing: options)
+        for note in report.notes { StandardStream.errors.write("Note: \(note)\n") }
         try report.write()
         // A page that goes to standard output is alone there.
         guard let figureFolder = report.figureFolder else { return }
-        StandardStream.output.write("report \(page.relativePath)\n")
+        StandardStream.output.write("report \(report.page.relativePath)\n")
         StandardStream.output.write("figures \(figureFolder.relativePath)\n")
         if let tableFolder = report.tableFolder {
             StandardStream.output.write("tables \(tableFolder.relativePath)\n")

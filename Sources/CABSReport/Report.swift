@@ -14,27 +14,26 @@ public struct Report: Sendable {
     private let groups: [(group: RunGroup, tables: [TextTable])]
     private let collection: RunCollection
 
-    /// Where the page goes if nothing else is said: into the folder where there is one, else to the current one.
-    public static func defaultPage(for paths: [String]) -> URL {
-        RunCollection.distinct(paths).count == 1
-            ? URL(userPath: paths[0]).appending(path: "report.html")
-            : URL(filePath: "report.html")
-    }
+    /// What of the paths is on the page once though it was named more often, a line for each path.
+    public var notes: [String] { collection.notes }
 
     /// Reads the runs.
     ///
     /// - Parameters:
     ///   - paths: Folders of runs, of comparisons and of branches.
-    ///   - page: The page to write.
+    ///   - page: The page to write; where not given `report.html`, in the folder where there is one, else in the current one.
     ///   - title: Its title; the folder's name where not given.
     ///   - options: What the rules of comparisons are measured by.
     /// - Throws: ``ReportError`` for folders that hold none of these, and a baseline that is not among the rules; `TrainingError` for damaged
     ///   files in them.
     public init(
-        _ paths: [String], page: URL, title: String? = nil, comparing options: ComparisonOptions = ComparisonOptions()
+        _ paths: [String], page: URL? = nil, title: String? = nil,
+        comparing options: ComparisonOptions = ComparisonOptions()
     ) throws {
         collection = try RunCollection(paths)
         groups = try Self.groups(of: collection.runs, options)
+        let folder = collection.folders.count == 1 ? collection.folders[0] : nil
+        let page = page ?? folder?.appending(path: "report.html") ?? URL(filePath: "report.html")
         self.page = page
         let stem =
             page.pathExtension == "html" ? page.deletingPathExtension().lastPathComponent : page.lastPathComponent
@@ -42,11 +41,8 @@ public struct Report: Sendable {
         func place(_ kind: String) -> URL { page.deletingLastPathComponent().appending(path: "\(stem)-\(kind)") }
         figureFolder = isFile ? place("figures") : nil
         tableFolder = isFile && groups.contains { !$0.tables.isEmpty } ? place("tables") : nil
-        self.title =
-            title
-            ?? (RunCollection.distinct(paths).count == 1
-                ? "Report on \(URL(userPath: paths[0]).standardizedFileURL.lastPathComponent)"
-                : "Report on \(collection.contents)")
+        let name = folder?.standardizedFileURL.lastPathComponent ?? collection.contents
+        self.title = title ?? "Report on \(name)"
     }
 
     /// The runs in groups, each with the tables that compare its rules, where there is more than one run.
@@ -90,7 +86,7 @@ public struct Report: Sendable {
         }
         let html = ReportPage(
             title: title, sections: sections, branches: branches, pendingCount: collection.pendingCount,
-            palette: palette,
+            notes: notes, palette: palette,
             folder: figureFolder?.deletingLastPathComponent() ?? URL(filePath: ".")
         ).html
         try writeTables()

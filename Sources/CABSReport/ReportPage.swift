@@ -7,6 +7,8 @@ struct ReportPage {
     let sections: [ReportSection]
     let branches: [(section: BranchSection, figure: (figure: Figure, image: Data)?)]
     let pendingCount: Int
+    /// What was named more often than it counts.
+    let notes: [String]
     let palette: RulePalette
     /// The page's folder.
     let folder: URL
@@ -28,7 +30,8 @@ struct ReportPage {
         let body = HTML(
             "body",
             [
-                HTML("header", [HTML("h1", title), overview]),
+                HTML(
+                    "header", [HTML("h1", title), overview] + notes.map { HTML("p", [("class", "muted")], "\($0).") }),
                 HTML("main", sections.flatMap(section) + branches.map(branch)),
             ])
         return "<!DOCTYPE html>\n" + HTML("html", [("lang", "en")], [head, body]).text + "\n"

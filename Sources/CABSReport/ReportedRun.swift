@@ -12,6 +12,10 @@ struct ReportedRun: Sendable {
 
     /// What tables and figures call the run's batch-size rule, with what sets it apart from others of that name.
     private(set) var rule: String
+    /// What the run's data set is called, with what sets its data apart from others of that name.
+    private(set) var dataset: String
+    /// What is on record of its data; nothing where that was not noted.
+    let data: String?
     /// The run's options.
     let options: TrainingOptions
     /// What it came to; nothing where it has not ended.
@@ -24,6 +28,10 @@ struct ReportedRun: Sendable {
     let divergence: Divergence?
     /// Its folder; nothing where only its line and curve are kept.
     let directory: RunDirectory?
+    /// The folder in which its line and curve are kept; nothing where the run's own folder is there.
+    let keptIn: URL?
+    /// Whether it was found as a run of a comparison, which knows what its rule is called there.
+    let isOfComparison: Bool
     private let curve: [RunCurve.Point]
 
     /// Reads a run's folder.
@@ -41,19 +49,23 @@ struct ReportedRun: Sendable {
         // Of a run that was made anew since, none.
         let hasDiverged = summary?.status == .diverged || summary?.wasRewound == true
         divergence = hasDiverged ? try directory.divergence() : nil
+        data = try directory.recordedData()
+        dataset = options.dataset?.rawValue ?? summary?.dataset ?? "unknown data"
         self.rule = rule ?? options.batchSize ?? BatchSizeRule.cabs.name
-        (self.directory, self.curve) = (directory, curve)
+        (self.directory, self.curve, keptIn, isOfComparison) = (directory, curve, nil, rule != nil)
     }
 
-    /// Takes a run of a grid of which only the results and curves are kept.
-    init(_ run: PublishedGrid.Run) {
+    /// Takes a run of a grid of which only the results and curves are kept, in a folder.
+    init(_ run: PublishedGrid.Run, keptIn folder: URL) {
         var options = TrainingOptions()
         options.dataset = DatasetName(rawValue: run.summary.dataset)
         options.model = try? ModelConfiguration(name: run.summary.model)
         options.batchSize = (try? BatchSizeRule(run.rule))?.name
         (options.learningRate, options.seed) = (run.learningRate, run.seed)
         (self.options, rule, summary) = (options, run.rule, run.summary)
+        (dataset, data) = (run.summary.dataset, nil)
         (confusion, measurement, divergence, directory, curve) = (nil, nil, nil, nil, run.curve)
+        (keptIn, isOfComparison) = (folder, true)
     }
 
     var status: Status {
@@ -100,7 +112,13 @@ struct ReportedRun: Sendable {
         return run
     }
 
-    var dataset: String { options.dataset?.rawValue ?? summary?.dataset ?? "unknown data" }
+    /// The same run with a number for its data.
+    func ofData(number: Int) -> ReportedRun {
+        var run = self
+        run.dataset += " (data no. \(number))"
+        return run
+    }
+
     var model: String { options.model?.name ?? summary?.model ?? "unknown model" }
     var learningRate: Double { options.learningRate ?? 0 }
     var seed: UInt64 { options.seed ?? 0 }
@@ -122,104 +140,5 @@ struct ReportedRun: Sendable {
     /// The run's steps, as far as they were written.
     func records() -> [StepRecord] {
         directory.map { StepRecord.read($0.metricsFile) } ?? StepRecord.records(of: curve)
-    }
-}
-
-/// The runs that paths name.
-struct RunCollection: Sendable {
-    /// The runs that have begun.
-    private(set) var runs: [ReportedRun] = []
-    /// The number of runs of comparisons that have not.
-    private(set) var pendingCount = 0
-    /// Continuations by several batch sizes.
-    private(set) var branches: [Branching] = []
-    /// The folders of grids of which only results and curves are kept, by the places of their runs.
-    private var folders: [Int: String] = [:]
-
-    /// Reads folders of runs, of comparisons and of branches.
-    ///
-    /// - Throws: ``ReportError`` for a folder that is none of these; `TrainingError` where a file in it is damaged.
-    init(_ paths: [String]) throws {
-        for path in Self.distinct(paths) { try add(path) }
-        setFoldersApart()
-        try setApart()
-    }
-
-    /// How much there is of what, for the page's title.
-    var contents: String {
-        func words(_ count: Int, _ one: String, _ many: String) -> String? {
-            count == 0 ? nil : "\(count) \(count == 1 ? one : many)"
-        }
-        return [words(runs.count, "run", "runs"), words(branches.count, "branch", "branches")].compactMap(\.self)
-            .joined(separator: " and ")
-    }
-
-    /// Paths without those that name a folder once more.
-    static func distinct(_ paths: [String]) -> [String] {
-        var seen: Set<String> = []
-        return paths.filter {
-            seen.insert(URL(userPath: $0).resolvingSymlinksInPath().standardizedFileURL.path).inserted
-        }
-    }
-
-    /// Names what runs of one rule, model and data set differ in, so that only repetitions bear the same name.
-    private mutating func setApart() throws {
-        let indices = Dictionary(grouping: runs.indices) { [runs[$0].dataset, runs[$0].model, runs[$0].rule] }
-        for group in indices.values {
-            let distinctions = try TrainingOptions.distinctions(among: group.map { runs[$0].options })
-            for (index, distinction) in zip(group, distinctions) where !distinction.isEmpty {
-                runs[index] = runs[index].named("\(runs[index].rule) (\(distinction))")
-            }
-        }
-    }
-
-    /// Names runs of which only results are kept by their folders, where two of these have the same run: they tell no options by which it might
-    /// be another one.
-    private mutating func setFoldersApart() {
-        let indices = Dictionary(grouping: folders.keys) { [runs[$0].dataset, runs[$0].model, runs[$0].rule] }
-        for group in indices.values {
-            let isRepeated = Set(group.map { [runs[$0].learningRate, Double(runs[$0].seed)] }).count < group.count
-            guard isRepeated else { continue }
-            for index in group { runs[index] = runs[index].named("\(runs[index].rule) (\(folders[index]!))") }
-        }
-    }
-
-    /// Takes the runs of a grid of which only results and curves are kept.
-    private mutating func addPublished(_ url: URL, _ path: String) throws {
-        let published = PublishedGrid.isOne(url) ? try PublishedGrid.runs(in: url) : []
-        guard !published.isEmpty else { throw ReportError.nothingToReport(path: path) }
-        let name = url.standardizedFileURL.lastPathComponent
-        for run in published {
-            folders[runs.count] = name
-            runs.append(ReportedRun(run))
-        }
-    }
-
-    private mutating func add(_ path: String) throws {
-        let url = URL(userPath: path)
-        func holds(_ name: String) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: name).path) }
-        if holds(Comparison.gridFileName) {
-            let comparison = try Comparison(existing: url)
-            let begun = comparison.runs.filter {
-                FileManager.default.fileExists(atPath: comparison.directory(of: $0).configurationFile.path)
-            }
-            guard begun.isEmpty else {
-                runs += try begun.map { run in
-                    try ReportedRun(
-                        comparison.directory(of: run), rule: run.rule, curve: comparison.writtenCurve(of: run))
-                }
-                pendingCount += comparison.runs.count - begun.count
-                return
-            }
-            try addPublished(url, path)
-        } else if PublishedGrid.isOne(url) {
-            try addPublished(url, path)
-        } else if Branching.isOne(url) {
-            branches.append(try Branching(existing: url))
-        } else if holds("config.yaml") {
-            runs.append(try ReportedRun(RunDirectory(existing: url)))
-        } else {
-            throw ReportError.notARun(path: path)
-        }
     }
 }

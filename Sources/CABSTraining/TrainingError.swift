@@ -32,6 +32,8 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
     case resumesDifferently(what: String, before: String, now: String, because: String? = nil)
     /// A folder holds continuations of a state that are of another kind.
     case branchesDiffer(path: String, difference: String, remedy: String)
+    /// A run of a comparison that has ended was made of other data or first parameters than its further runs would be.
+    case madeOfOther(path: String, difference: String, others: Int)
     /// The data are not those that a run was trained on.
     case otherData(before: String, now: String)
     /// The state in a checkpoint cannot be one of the run.
@@ -96,6 +98,9 @@ public enum TrainingError: Error, Hashable, CustomStringConvertible {
                 + "; resume it as it was, or begin another"
         case .branchesDiffer(let path, let difference, let remedy):
             "\(path) holds continuations \(difference); \(remedy), or name another folder"
+        case .madeOfOther(let path, let difference, let others):
+            "the run in \(path) \(difference)\(others > 0 ? "; \(others) more of the comparison differ" : ""); remove the folders of such "
+                + "runs to make them anew, or name another folder for the comparison"
         case .otherData(let before, let now):
             "the run was trained on data of \(before), and these are of \(now); name the folder of its own with --data"
         case .ranksDiffer(let rank, let host, let field, let own, let first):

@@ -119,6 +119,11 @@ import Testing
             }
             #expect(abs(mean(steps) - mean(parts)) < 1e-9)
         }
+        // What is kept of a grid is the grid once more.
+        for names in [[whole.path, kept.path], [kept.path, whole.path]] {
+            let both = try RunCollection(names).runs
+            #expect(both.count == runs.0.count && both.allSatisfy { $0.directory != nil })
+        }
         try Data("dataset,model\n1,2\n".utf8).write(to: kept.appending(path: "results.csv"))
         #expect(throws: TrainingError.self) { _ = try RunCollection([kept.path]) }
     }
@@ -142,6 +147,9 @@ import Testing
         let both = try Self.report([run.directory.url.path, url.path], in: folder.url)
         #expect(both.figures.contains("branch-1") && both.figures.contains("batch-size"))
         #expect(both.html.contains("<title>Report on 1 run and 1 branch</title>"))
+        let copy = folder.url.appending(path: "copy")
+        try FileManager.default.copyItem(at: url, to: copy)
+        #expect(try RunCollection([url.path, copy.path]).branches.count == 1)
     }
 
     @Test func `a size of which one continuation diverged has no place in the figure, and other sizes have their own`()

@@ -45,6 +45,30 @@ import Testing
         #expect(rules.map(\.rule) == ["cabs"] && rules[0].runs.count == 2)
     }
 
+    @Test func `runs of other data are no repetitions, and are not compared`() throws {
+        let folder = try TemporaryFolder()
+        func write(_ name: String, seed: Int, checksum: Int?, options: String = "") throws {
+            _ = try folder.writeRun(name, learningRate: 0.1, seed: seed, options: options)
+            guard let checksum else { return }
+            _ = try folder.write(
+                """
+                {"data": {"checksums": [\(checksum), 2], "example_count": 9, "input_shape": "4", "test_example_count": 3}}
+                """, as: "\(name)/origin.json")
+        }
+        try write("a", seed: 0, checksum: 1)
+        try write("b", seed: 1, checksum: 1)
+        try write("c", seed: 2, checksum: 5)
+        try write("d", seed: 0, checksum: 6, options: "validation: 3")
+        func groups(_ names: [String]) throws -> [RunGroup] {
+            RunGroup.groups(of: try RunCollection(names.map { folder.url.appending(path: $0).path }).runs)
+        }
+        let all = try groups(["a", "b", "c"])
+        #expect(all.map(\.dataset) == ["digits (data no. 1)", "digits (data no. 2)"])
+        #expect(all.map(\.runs.count) == [2, 1])
+        // Parts that options ask for are other ones, too, and as they say.
+        #expect(try groups(["a", "b", "d"]).map(\.dataset) == ["digits"])
+    }
+
     @Test func `a rate at which runs diverged is not the best of those that survived`() throws {
         let folder = try TemporaryFolder()
         let runs = [

@@ -186,7 +186,7 @@ import Testing
         let folder = try TemporaryFolder()
         _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 0)], in: folder, as: "a")
         _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "b")
-        _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 1)], in: folder, as: "c")
+        _ = try KeptGrid.groups([Run(rule: "cabs", rate: 0.1, seed: 1, testLoss: 0.6)], in: folder, as: "c")
         func rules(_ names: String...) throws -> [String] {
             let runs = try RunCollection(names.map { folder.url.appending(path: $0).path }).runs
             return RunGroup.groups(of: runs).flatMap(\.rules).map(\.rule)

@@ -21,7 +21,7 @@ import Testing
         /// An entry of the Hadamard matrix by Sylvester's rule.
         static func sign(_ row: Int, _ column: Int) -> Float { (row & column).nonzeroBitCount % 2 == 0 ? 1 : -1 }
 
-        static func data() throws -> TrainingData {
+        static func data(_ deviation: Float = deviation) throws -> TrainingData {
             var (inputs, targets): ([Float], [Float]) = ([], [])
             for row in 0..<exampleCount {
                 let input = (0..<inputCount).map { sign(row, 1 << $0) }
@@ -35,13 +35,15 @@ import Testing
         }
 
         /// Where parameters are zero.
-        static func point(learningRate: Double, batchSize: Int) throws -> BranchPoint {
+        static func point(
+            learningRate: Double, batchSize: Int, deviation: Float = deviation, weight: Float = 0
+        ) throws -> BranchPoint {
             let model = try Model(input: .vector(inputCount), seed: 0) {
-                Dense(units: 1, weights: .constant(0))
+                Dense(units: 1, weights: .constant(weight))
             }
             let tensors = CheckpointTensors(parameters: model.initialParameters(), optimizer: ParameterSet([]))
             return BranchPoint(
-                model: model, modelName: "line", data: try data(),
+                model: model, modelName: "line", data: try data(deviation),
                 progress: TrainingProgress(stepCount: 5, exampleCount: 80, examplesPerEpoch: exampleCount),
                 batchSize: batchSize, learningRate: learningRate, loss: .meanSquaredError,
                 optimizer: try OptimizerName("sgd"), weightDecay: 0, lossBound: 1e6, gradientBound: .infinity,
@@ -227,7 +229,16 @@ import Testing
         } throws: {
             "\($0)".contains("holds continuations made with examples 64, and now it is 65; give what they began with")
         }
-        (request.exampleCount, request.scaling) = (64, .linear)
+        request.exampleCount = 64
+        // Others of nearly the same loss.
+        for (deviation, weight) in [(Float(0.200_001), Float(0)), (0.2, 1e-6)] {
+            let other = try Quadratic.point(learningRate: 0.05, batchSize: 16, deviation: deviation, weight: weight)
+            #expect(throws: TrainingError.self, "\(deviation) \(weight)") {
+                _ = try Branching(other, named: "q", request, in: url)
+            }
+        }
+        _ = try make(request)
+        request.scaling = .linear
         #expect(throws: TrainingError.self) { _ = try make(request) }
         try Data("batch_size\n1,2\n".utf8).write(to: url.appending(path: "branches.csv"))
         #expect(throws: TrainingError.self) { _ = try Branching(existing: url).results() }

@@ -48,6 +48,9 @@ public struct Branching: Sendable {
         public let noise: GradientNoise
         /// What rules would choose there.
         public let forecasts: [RuleForecast]
+        /// The data, and the checksum of all tensors of the state; nothing in folders of versions that did not note them.
+        let data: DataFingerprint?
+        let state: String?
 
         /// The loss before, for people to read.
         public var lossText: String {
@@ -249,7 +252,8 @@ extension Branching.Setting {
             forecasts: try RuleForecast.all(
                 measured, learningRate: effectiveRate,
                 followsGradient: update.followsGradient, initialLoss: point.initialLoss, point.ruleOptions,
-                lossFloor: point.data.lossFloor))
+                lossFloor: point.data.lossFloor),
+            data: DataFingerprint(point.data), state: Safetensors.checksum(point.tensors.all))
     }
 
     /// Checks that continuations made before are of the same kind.
@@ -276,7 +280,15 @@ extension Branching.Setting {
                 option.before == option.now, "made with \(option.name) \(option.before), and now it is \(option.now)",
                 "give what they began with")
         }
-        // Another processor rounds differently; other parameters have another loss.
+        if let before = earlier.data, let now = data {
+            try require(
+                before == now, "made on data of \(before), and now they are of \(now)",
+                "give the data that they began with")
+        }
+        if let before = earlier.state, let now = state {
+            try require(before == now, "from a state of checksum \(before), and this one's is \(now)", checkpoint)
+        }
+        // What folders of earlier versions have in its place. Another processor rounds differently; other parameters have another loss.
         try require(
             abs(earlier.loss.value - loss.value) <= 1e-4 * abs(loss.value),
             "from a state whose loss was \(earlier.loss.value), and this one's is \(loss.value)", checkpoint)

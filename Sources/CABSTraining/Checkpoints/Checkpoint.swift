@@ -78,7 +78,7 @@ struct RunState: Codable {
 }
 
 /// What tells one data set from another: sizes, and a checksum of every example.
-struct DataFingerprint: Codable, Equatable, CustomStringConvertible {
+struct DataFingerprint: Codable, Hashable, CustomStringConvertible {
     let exampleCount: Int
     let testExampleCount: Int
     let inputShape: String
@@ -152,7 +152,7 @@ struct CheckpointFolder {
         }
     }
 
-    /// What the run was trained on; nothing where no checkpoint is left that says it.
+    /// What the newest whole checkpoint says that the run was trained on; nothing where there is none.
     var trainingData: DataFingerprint? { try? newest { _ in }.state.data }
 
     /// Removes the checkpoints after so many updates, which a run that went back leaves behind.

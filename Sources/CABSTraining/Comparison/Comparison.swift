@@ -24,10 +24,13 @@ public struct Comparison: Sendable {
     ///   - grid: The grid. Where several ranks make each run, it is the first one's for all; of another rank's count the options alone, in
     ///     the place of the first one's: its data may lie elsewhere, and it may have other workers.
     ///   - url: The folder.
-    ///   - team: The ranks that make each run together, where there are several.
+    ///   - team: The ranks that make each run together, where there are several. The first one's data decide what counts.
+    ///   - onNotice: Told of runs that have ended and could not be compared with what is there now.
     /// - Throws: ``TrainingError`` where the folder holds something else or cannot be written, or where a run in it that bears the
-    ///   name of one of the grid had other options; and what ``ComparisonGrid/runs(isShared:)`` throws.
-    public init(_ grid: ComparisonGrid, in url: URL, team: RankTeam? = nil) throws {
+    ///   name of one of the grid had other options, data or first parameters; and what ``ComparisonGrid/runs(isShared:)`` throws.
+    public init(
+        _ grid: ComparisonGrid, in url: URL, team: RankTeam? = nil, onNotice: (String) -> Void = { _ in }
+    ) throws {
         (self.url, self.team) = (url, team)
         guard team.isFirst else {
             let text = try team!.broadcast("")
@@ -37,7 +40,16 @@ public struct Comparison: Sendable {
             runs = try shared.runs(isShared: true)
             return
         }
-        let gridFile = url.appending(path: Self.gridFileName)
+        let settled = try Self.takeUp(grid, in: url, isShared: team != nil)
+        runs = try settled.runs(isShared: team != nil)
+        for run in runs { try checkOptions(of: run) }
+        for notice in try compareEndedRuns() { onNotice(notice) }
+        _ = try team?.broadcast(ConfigurationFile.text(of: settled))
+    }
+
+    /// Makes the folder where there is none, and writes the grid.
+    private static func takeUp(_ grid: ComparisonGrid, in url: URL, isShared: Bool) throws -> ComparisonGrid {
+        let gridFile = url.appending(path: gridFileName)
         // What another process has written that is about to write the grid.
         let beginnings = [RunLock.fileName, DurableFile.temporary(for: gridFile).lastPathComponent]
         if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path),
@@ -52,11 +64,22 @@ public struct Comparison: Sendable {
         defer { withExtendedLifetime(lock) {} }
         let earlier =
             FileManager.default.fileExists(atPath: gridFile.path) ? try ComparisonGrid(contentsOf: gridFile) : nil
-        let grid = try grid.settled(after: earlier, isShared: team != nil)
-        runs = try grid.runs(isShared: team != nil)
+        let grid = try grid.settled(after: earlier, isShared: isShared)
+        _ = try grid.runs(isShared: isShared)
         try DurableFile.write(Data(ConfigurationFile.text(of: grid).utf8), to: gridFile)
-        for run in runs { try checkOptions(of: run) }
-        _ = try team?.broadcast(ConfigurationFile.text(of: grid))
+        return grid
+    }
+
+    /// Compares what runs that have ended were made of with what is there now.
+    ///
+    /// - Returns: What could not be compared.
+    private func compareEndedRuns() throws(TrainingError) -> [String] {
+        var check = EndedRunCheck()
+        for run in runs {
+            let directory = directory(of: run)
+            if try directory.summary() != nil { try check.add(directory, run.configuration) }
+        }
+        return try check.notices()
     }
 
     /// Opens a folder that a grid has been run in, to read. Nothing is written.
@@ -180,6 +203,12 @@ public struct Comparison: Sendable {
                 let stored = try TrainingOptions(contentsOf: directory.configurationFile)
                 let before = try TrainingConfiguration(stored, isShared: team != nil)
                 try run.configuration.checkContinuation(of: before, in: directory, isShared: team != nil)
+                // Where the file is gone that it began with, it is what it was.
+                if let parameters = try directory.origin()?.initialParameters,
+                    let now = try? RunOrigin.InitialParameters(run.configuration.options), now != parameters
+                {
+                    return false
+                }
                 _ = try directory.checkpoints.newest { _ in }
                 return true
             } catch let error as TrainingError {
@@ -213,21 +242,23 @@ public struct Comparison: Sendable {
 
     private func curveFile(of run: ComparisonGrid.Run) -> URL { url.appending(path: Self.curvePath(run.identifier)) }
 
-    /// The curve that was written of a run; without points where none was.
+    /// The curve that was written of a run; without points where none was, or that of another run which was in the folder before.
     ///
-    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file, or the run's summary, is damaged.
     public func writtenCurve(of run: ComparisonGrid.Run) throws(TrainingError) -> [RunCurve.Point] {
-        try RunCurve.points(in: curveFile(of: run))
+        let points = try RunCurve.points(in: curveFile(of: run))
+        guard let end = points.last, let summary = try directory(of: run).summary() else { return [] }
+        return end.examples == summary.examples && end.trainingSeconds == summary.trainingSeconds ? points : []
     }
 
-    /// Writes `results.csv`, and a curve of each run that has none yet: ``RunCurve``.
+    /// Writes `results.csv`, and a curve of each run that has none of its own yet: ``RunCurve``.
     ///
     /// - Throws: ``TrainingError``.
     public func writeResults() throws(TrainingError) {
         let lock = try RunLock(url, waits: true)
         defer { withExtendedLifetime(lock) {} }
-        for run in runs where !FileManager.default.fileExists(atPath: curveFile(of: run).path) {
-            guard try directory(of: run).summary() != nil else { continue }
+        for run in runs {
+            guard try directory(of: run).summary() != nil, try writtenCurve(of: run).isEmpty else { continue }
             let file = curveFile(of: run)
             try OutputFolder.make(at: file.deletingLastPathComponent())
             let points = try RunCurve.points(ofSteps: directory(of: run).metricsFile)

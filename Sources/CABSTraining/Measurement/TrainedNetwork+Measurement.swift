@@ -22,11 +22,19 @@ extension TrainedNetwork {
             )
         }
         let data = try configuration.loadData(for: storedInput)
-        try directory?.checkpoints.trainingData?.check(data)
+        try directory?.origin()?.data.check(data)
         let network = try network(for: configuration.makeModel(for: data), estimator: .exact)
         return try GradientMeasurement(
             of: network, on: data, exampleCount: exampleCount, seed: seed, stepCount: stage?.progress.stepCount,
             rule: rule(at: learningRate, data), onProgress: onProgress)
+    }
+
+    /// Whether data are those of the run; also where nothing says what these were.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the run's account of them is damaged.
+    public func wasTrained(on data: TrainingData) throws(TrainingError) -> Bool {
+        guard let own = try directory?.origin()?.data else { return true }
+        return own == DataFingerprint(data)
     }
 
     /// CABS at a learning rate, with the run's own constants where it was trained by it.

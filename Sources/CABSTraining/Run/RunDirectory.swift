@@ -27,6 +27,8 @@ public struct RunDirectory: Sendable {
     var isOfRanks: Bool { FileManager.default.fileExists(atPath: ranksFile.path) }
     /// What the network must be given.
     public var inputFile: URL { url.appending(path: "input.json") }
+    /// What the run was made of.
+    var originFile: URL { url.appending(path: "origin.json") }
     /// What the network takes for what, where that was asked for.
     public var confusionFile: URL { url.appending(path: "confusion.json") }
     /// How noisy the gradients were found to be, where that was asked for.
@@ -136,7 +138,8 @@ public struct RunDirectory: Sendable {
     }
 
     /// Writes what a run says of itself before its first step.
-    func writeBeginning(of trainer: Trainer, _ team: RankTeam?) throws(TrainingError) {
+    func writeBeginning(of trainer: Trainer, _ origin: RunOrigin, _ team: RankTeam?) throws(TrainingError) {
+        try write(origin)
         if let input = trainer.data.input { try write(input) }
         try write(team?.members)
     }
@@ -151,6 +154,13 @@ public struct RunDirectory: Sendable {
                 throw .unwritable(path: file.path, reason: error.systemReason)
             }
         }
+    }
+
+    /// Takes back the measurement of a state that the run, which goes on from an earlier one, may never come to again. Others stay: they say after how many
+    /// steps they are.
+    func removeMeasurement(after stepCount: Int) {
+        guard let measured = try? measurement()?.stepCount, measured > stepCount else { return }
+        try? FileManager.default.removeItem(at: measurementFile)
     }
 
     /// Makes a folder below `runs` named by data set, model and time, with a number where that is taken: runs that begin in the same
@@ -200,6 +210,22 @@ public struct RunDirectory: Sendable {
         try read(inputFile, "a description of inputs", keys: .useDefaultKeys)
     }
 
+    /// Reads what the run was made of; of runs of versions that did not note it what the newest checkpoint says, and nothing where there is none.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    func origin() throws(TrainingError) -> RunOrigin? {
+        try recordedOrigin() ?? checkpoints.trainingData.map { RunOrigin(data: $0, initialParameters: nil) }
+    }
+
+    private func recordedOrigin() throws(TrainingError) -> RunOrigin? {
+        try read(originFile, "an account of what a run was made of")
+    }
+
+    /// What tells the run's data from others, for people to read: sizes and checksums; nothing in runs of versions that did not note it.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
+    public func recordedData() throws(TrainingError) -> String? { try recordedOrigin()?.data.description }
+
     /// Reads what the network takes for what; nothing where that was not asked for.
     ///
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the file is damaged.
@@ -227,6 +253,11 @@ public struct RunDirectory: Sendable {
     ///
     /// - Throws: ``TrainingError/unwritable(path:reason:)``.
     func write(_ input: InputDescription) throws(TrainingError) { try write(input, to: inputFile) }
+
+    /// Writes what the run was made of.
+    ///
+    /// - Throws: ``TrainingError/unwritable(path:reason:)``.
+    func write(_ origin: RunOrigin) throws(TrainingError) { try write(origin, to: originFile) }
 
     /// Writes what the network takes for what.
     ///

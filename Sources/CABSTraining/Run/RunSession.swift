@@ -36,7 +36,7 @@ struct RunSession {
         trace =
             writes ? try run.traceFile.map { url throws in try Self.copy(of: directory.metricsFile, at: url) } : nil
         checkpointInterval = run.configuration.checkpointInterval
-        data = earlier?.data ?? DataFingerprint(run.trainer.data)
+        data = run.origin.data
         (clock, secondsBeforeStep) = (Clock(secondsBefore: record.seconds), record.seconds)
     }
 

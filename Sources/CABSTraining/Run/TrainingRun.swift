@@ -13,6 +13,8 @@ public struct TrainingRun: Sendable {
     /// The ranks that make the run together, where there are several. The first alone writes.
     public let team: RankTeam?
     let traceFile: URL?
+    /// What the run is made of.
+    let origin: RunOrigin
     private let lock: RunLock?
     /// Where the run goes on from; its beginning where there is none.
     private let start: RunState?
@@ -53,6 +55,8 @@ public struct TrainingRun: Sendable {
         let team = try team?.withWorkers(configuration.options.workers)
         (self.configuration, self.team) = (configuration, team)
         trainer = try configuration.makeTrainer(for: team, onConversion: onConversion, onProgress: onProgress)
+        origin = RunOrigin(
+            data: DataFingerprint(trainer.data), initialParameters: try .init(configuration.options))
         (self.traceFile, start) = (traceFile, nil)
         guard team.isFirst else {
             directory = RunDirectory(existing: URL(filePath: try team!.broadcast("")))
@@ -61,7 +65,7 @@ public struct TrainingRun: Sendable {
         }
         directory = try RunDirectory(creating: output, for: configuration)
         lock = try RunLock(directory.url)
-        try directory.writeBeginning(of: trainer, team)
+        try directory.writeBeginning(of: trainer, origin, team)
         _ = try team?.broadcast(directory.url.path)
     }
 
@@ -96,21 +100,29 @@ public struct TrainingRun: Sendable {
         (self.directory, self.traceFile) = (directory, traceFile)
         guard try Self.hasBegun(directory, team) else {
             trainer = try configuration.makeTrainer(for: team, onConversion: onConversion)
+            origin = RunOrigin(
+                data: DataFingerprint(trainer.data), initialParameters: try .init(configuration.options))
             start = nil
             guard team.isFirst else { return }
+            try directory.origin()?.data.check(trainer.data)
             try directory.writeConfiguration(configuration)
-            try directory.writeBeginning(of: trainer, team)
+            try directory.writeBeginning(of: trainer, origin, team)
             return
         }
         let checkpoint = try Self.newestCheckpoint(in: directory, team, onDamage: onDamage)
         trainer = try configuration.makeTrainer(from: checkpoint.tensors.parameters, for: team)
         try checkpoint.state.data.check(trainer.data)
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
+        origin = RunOrigin(
+            data: checkpoint.state.data,
+            initialParameters: team.isFirst ? try directory.origin()?.initialParameters : nil)
         start = checkpoint.state
         guard team.isFirst else { return }
         try directory.writeConfiguration(configuration)
+        try directory.write(origin)
         try directory.write(team?.members)
         try directory.removeEnd()
+        directory.removeMeasurement(after: checkpoint.state.trainer.progress.stepCount)
     }
 
     /// Whether a run came as far as its first checkpoint: of several ranks the first looks, and tells all.
@@ -229,7 +241,10 @@ public struct TrainingRun: Sendable {
         }
         let seconds = await trainer.progress.seconds
         try await trainer.restore(checkpoint.state.trainer, checkpoint.tensors)
-        writing { directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount) }
+        writing {
+            directory.checkpoints.removeAll(after: checkpoint.state.trainer.progress.stepCount)
+            directory.removeMeasurement(after: checkpoint.state.trainer.progress.stepCount)
+        }
         var earlier = try RunSession(self, from: checkpoint.state, after: session)
         earlier.record.rewindCount = session.record.rewindCount + 1
         // As often as the run went back from there: the checkpoint may be older than the last time.
