@@ -3,7 +3,7 @@ import Testing
 
 /// `cabs policy`, asked as loops elsewhere ask it.
 @Suite(.timeLimit(.minutes(10))) struct PolicyTests {
-    private static func run(_ options: [String], _ lines: [String], in folder: URL) throws -> CommandTests.Result {
+    static func run(_ options: [String], _ lines: [String], in folder: URL) throws -> CommandTests.Result {
         let input = folder.appending(path: "lines-\(UUID().uuidString)")
         try Data(lines.joined(separator: "\n").utf8).write(to: input)
         return try CommandTests.run(

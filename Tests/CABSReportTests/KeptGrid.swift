@@ -14,6 +14,8 @@ enum KeptGrid {
         var accuracy: Double? = nil
         var average: Double? = nil
         var testLoss = 0.5
+        var averageLoss: Double? = nil
+        var trainingLoss = 0.25
         var status = "finished"
         var curve: [(examples: Int, seconds: Double, loss: Double?, batchSize: Double, accuracy: Double?)] = [
             (500, 1, 0.4, 10, 0.6), (1000, 2, 0.2, 20, 0.7),
@@ -25,13 +27,13 @@ enum KeptGrid {
         func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
         var lines = [
             "dataset,model,rule,learning_rate,seed,status,steps,examples,training_loss,test_loss,test_accuracy,average_test_accuracy,"
-                + "rewinds,training_seconds"
+                + "average_test_loss,rewinds,training_seconds"
         ]
         for run in runs {
             let examples = run.curve.last?.examples ?? 1000
             lines.append(
-                "digits,mlp,\(run.rule),\(run.rate),\(run.seed),\(run.status),\(examples / 10),\(examples),0.25,\(run.testLoss),"
-                    + "\(text(run.accuracy)),\(text(run.average)),0,2")
+                "digits,mlp,\(run.rule),\(run.rate),\(run.seed),\(run.status),\(examples / 10),\(examples),\(run.trainingLoss),\(run.testLoss),"
+                    + "\(text(run.accuracy)),\(text(run.average)),\(text(run.averageLoss)),0,2")
             let curve = run.curve.map {
                 "\($0.examples),\($0.seconds),\(text($0.loss)),\($0.batchSize),,\(text($0.accuracy)),"
             }
