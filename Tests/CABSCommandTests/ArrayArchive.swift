@@ -1,12 +1,28 @@
 import Foundation
 
-/// Arrays as NumPy's `savez` writes them, bytes alone: a ZIP archive, not compressed, of `.npy` files.
+/// Arrays as NumPy's `savez` writes them: a ZIP archive, not compressed, of `.npy` files.
 enum ArrayArchive {
     static func write(_ arrays: [(name: String, shape: [Int], bytes: [UInt8])], to file: URL) throws {
+        try write(arrays.map { ($0.name, "|u1", $0.shape, $0.bytes) }, to: file)
+    }
+
+    /// Arrays of floats, and the class of each of their examples.
+    static func write(
+        floats: [(name: String, shape: [Int], values: [Float])], labels: [(name: String, values: [UInt8])], to file: URL
+    ) throws {
+        let inputs = floats.map { array in
+            (array.name, "<f4", array.shape, array.values.flatMap { value in withUnsafeBytes(of: value, [UInt8].init) })
+        }
+        try write(inputs + labels.map { ($0.name, "|u1", [$0.values.count], $0.values) }, to: file)
+    }
+
+    private static func write(
+        _ arrays: [(name: String, type: String, shape: [Int], bytes: [UInt8])], to file: URL
+    ) throws {
         var (archive, directory) = (Data(), Data())
         for array in arrays {
             let shape = array.shape.map { "\($0), " }.joined()
-            let text = "{'descr': '|u1', 'fortran_order': False, 'shape': (\(shape)), }\n"
+            let text = "{'descr': '\(array.type)', 'fortran_order': False, 'shape': (\(shape)), }\n"
             let content = Data([0x93] + "NUMPY".utf8 + [1, 0]) + number(text.utf8.count, 2) + text.utf8 + array.bytes
             let name = Data("\(array.name).npy".utf8)
             // Checksum, both sizes, and how long the name is.

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// A run counts once, by whatever path it is named, and however often it was copied.
-@Suite struct CountedOnceTests {
+@Suite(.timeLimit(.minutes(10))) struct CountedOnceTests {
     private let folder: TemporaryFolder
 
     /// A comparison of two rules by two seeds, of which three runs have begun, and one of these has not ended.
