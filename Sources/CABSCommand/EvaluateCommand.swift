@@ -65,7 +65,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             for line in ConfusionTable(confusion: found).lines { try printResult(line) }
             // What is found of other data, or of an earlier state, is not the run's.
             if let directory = trained.directory, trained.summary != nil, isOfOwnData {
-                if try trained.wasTrained(on: data) {
+                if try trained.wasTested(on: data) {
                     try directory.write(found)
                     try printResult(
                         "in \(directory.confusionFile.relativePath); cabs report shows it with the worst mistakes")

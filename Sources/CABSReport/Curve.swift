@@ -28,15 +28,22 @@ struct Curve: Sendable, Hashable {
     /// - Parameters:
     ///   - runs: The samples of each run, in order.
     ///   - pointCount: The most points; fewer where a run has fewer samples.
-    ///   - value: The value of a bin from the averages over it; nothing where there is none.
+    ///   - value: The value of a part from the averages over it; nothing where there is none.
     init(
-        averaging runs: [[Sample]], pointCount: Int = largestPointCount, of value: ([Double]) -> Double? = { $0[0] }
+        averaging runs: [[Sample]], pointCount: Int = largestPointCount,
+        of value: (Averages.Part) -> Double? = { $0.first }
     ) {
-        let runs = runs.filter { !$0.isEmpty }
-        let count = min(runs.map(\.count).min() ?? 0, pointCount)
+        let averages = runs.filter { !$0.isEmpty }.map { samples in
+            var extent = Averages.Extent()
+            for sample in samples { extent.add(sample) }
+            return (samples, extent)
+        }
+        let count = min(averages.map(\.1.sampleCount).min() ?? 0, pointCount)
         self.init(
-            joining: runs.map { samples in
-                Self.averages(of: samples, binCount: count).map { Bin(x: $0.x, y: value($0.values)) }
+            joining: averages.map { samples, extent in
+                var averages = Averages(over: extent, partCount: count)
+                for sample in samples { averages.add(sample) }
+                return averages.parts.map { Bin(x: $0.x, y: value($0)) }
             })
     }
 
@@ -46,8 +53,9 @@ struct Curve: Sendable, Hashable {
         let extent: Double
         /// Where it lies on the horizontal axis.
         let x: Double
-        /// The values.
-        let values: [Double]
+        /// The values; the second is 0 where there is one.
+        let first: Double
+        var second = 0.0
     }
 
     /// A part of one run.
@@ -56,30 +64,59 @@ struct Curve: Sendable, Hashable {
         let y: Double?
     }
 
-    /// Splits a run into parts of equal extent and averages over each. A sample that reaches over several parts counts in each by the
-    /// extent that lies there.
-    static func averages(of samples: [Sample], binCount: Int) -> [(x: Double, values: [Double])] {
-        let total = samples.reduce(0) { $0 + $1.extent }
-        guard let first = samples.first, binCount > 0, total > 0 else { return [] }
-        let width = total / Double(binCount)
-        var weights = [Double](repeating: 0, count: binCount)
-        var sums = [(x: Double, values: [Double])](
-            repeating: (0, [Double](repeating: 0, count: first.values.count)), count: binCount)
-        var start = 0.0
-        for sample in samples {
+    /// A run in parts of equal extent, with the averages over each. A sample that reaches over several parts counts in each by the extent that lies
+    /// there.
+    struct Averages {
+        /// How much of a run there are samples of.
+        struct Extent {
+            private(set) var sampleCount = 0
+            private(set) var total = 0.0
+
+            mutating func add(_ sample: Sample) {
+                sampleCount += 1
+                total += sample.extent
+            }
+        }
+
+        /// The averages over a part.
+        struct Part: Hashable {
+            let x: Double
+            let first: Double
+            let second: Double
+        }
+
+        private let width: Double
+        private var sums: [(weight: Double, x: Double, first: Double, second: Double)]
+        private var start = 0.0
+
+        /// - Parameter extent: That of all samples that will be added.
+        init(over extent: Extent, partCount: Int) {
+            let partCount = extent.total > 0 ? partCount : 0
+            width = extent.total / Double(partCount)
+            sums = Array(repeating: (0, 0, 0, 0), count: partCount)
+        }
+
+        /// Takes the next sample in.
+        mutating func add(_ sample: Sample) {
+            guard !sums.isEmpty else { return }
             let end = start + sample.extent
-            let bins = min(Int(start / width), binCount - 1)...min(Int(end / width), binCount - 1)
-            for bin in bins {
-                let weight = min(end, Double(bin + 1) * width) - max(start, Double(bin) * width)
+            let last = sums.count - 1
+            for part in min(Int(start / width), last)...min(Int(end / width), last) {
+                let weight = min(end, Double(part + 1) * width) - max(start, Double(part) * width)
                 guard weight > 0 else { continue }
-                weights[bin] += weight
-                sums[bin].x += weight * sample.x
-                for index in sample.values.indices { sums[bin].values[index] += weight * sample.values[index] }
+                sums[part].weight += weight
+                sums[part].x += weight * sample.x
+                sums[part].first += weight * sample.first
+                sums[part].second += weight * sample.second
             }
             start = end
         }
-        return zip(sums, weights).filter { $0.1 > 0 }.map { sum, weight in
-            (sum.x / weight, sum.values.map { $0 / weight })
+
+        /// The parts that have samples.
+        var parts: [Part] {
+            sums.filter { $0.weight > 0 }.map {
+                Part(x: $0.x / $0.weight, first: $0.first / $0.weight, second: $0.second / $0.weight)
+            }
         }
     }
 }

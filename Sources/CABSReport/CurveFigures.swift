@@ -89,11 +89,11 @@ struct CurveFigures {
         rules.compactMap { rule in
             guard !rule.shadows.isEmpty else { return nil }
             let watching = rule.shadows.map { name in
-                Figure.Series(name: name, style: palette[name], curve: rule.nextBatchSize { $0.shadow?[name] })
+                Figure.Series(name: name, style: palette[name], curve: rule.nextBatchSize(by: name))
             }
             let deciding = Figure.Series(
                 name: "\(rule.rule) (decides)", style: palette[rule.rule],
-                curve: rule.nextBatchSize { $0.nextBatchSize })
+                curve: rule.nextBatchSize)
             return Horizontal.steps.figure(
                 rules.count > 1 ? "shadows-\(FileName.part(rule.rule))" : "shadows",
                 "What other rules would have chosen",
@@ -102,132 +102,6 @@ struct CurveFigures {
                     + "the batch that was drawn, which holds noise itself: where that batch is small they ask for less than where they "
                     + "decide." + spreadNote,
                 .init(label: "batch size (examples)", scale: .powersOfTwo), [deciding] + watching)
-        }
-    }
-}
-
-/// The curves of one rule's runs.
-struct RuleCurves {
-    let rule: String
-    private let runs: [(records: [StepRecord], summary: RunSummary?)]
-
-    /// Reads the metrics of the runs that are shown; nothing where there are none.
-    init?(_ rule: RuleRuns) {
-        self.rule = rule.rule
-        runs = rule.shown.map { ($0.records(), $0.summary) }.filter { !$0.0.isEmpty }
-        guard !runs.isEmpty else { return nil }
-    }
-
-    /// The number of runs that the curves are means of.
-    var runCount: Int { runs.count }
-
-    func loss(by horizontal: Horizontal) -> Curve {
-        Curve(averaging: samples(horizontal) { $0.loss.map { [$0] } })
-    }
-
-    func accuracy(by horizontal: Horizontal) -> Curve {
-        evaluations(by: horizontal, \.testAccuracy, atEnd: \.testAccuracy)
-    }
-
-    /// Whether values are predicted, of which there is no accuracy.
-    var predictsValues: Bool {
-        runs.allSatisfy { run in
-            run.summary?.testAccuracy == nil && run.records.allSatisfy { $0.testAccuracy == nil && $0.accuracy == nil }
-        }
-    }
-
-    var testLoss: Curve { evaluations(by: .examples, \.testLoss, atEnd: \.testLoss) }
-
-    /// By evaluation, not averaged within a run.
-    private func evaluations(
-        by horizontal: Horizontal, _ value: (StepRecord) -> Double?, atEnd: (RunSummary) -> Double?
-    ) -> Curve {
-        Curve(
-            joining: runs.map { run in
-                var bins: [Curve.Bin] = run.records.compactMap { record in
-                    guard let y = value(record), let x = horizontal.value(of: record) else { return nil }
-                    return Curve.Bin(x: x, y: y)
-                }
-                // The evaluation at a run's end stands in the summary alone where none was due.
-                if run.records.last.flatMap(value) == nil, let summary = run.summary, let y = atEnd(summary) {
-                    bins.append(Curve.Bin(x: horizontal.value(of: summary), y: y))
-                }
-                return bins
-            })
-    }
-
-    var batchSize: Curve { steps { $0.batchSize } }
-
-    /// What the rule asks for, with two standard errors to either side; of several runs the means of both.
-    var askedFor: Curve {
-        let samples = runs.map { run in
-            run.records.compactMap { record -> Curve.Sample? in
-                guard let raw = record.rawBatchSize, let error = record.rawBatchSizeStandardError else { return nil }
-                return Curve.Sample(extent: 1, x: Double(record.step), values: [raw, error])
-            }
-        }
-        let (middle, error) = (Curve(averaging: samples) { $0[0] }, Curve(averaging: samples) { $0[1] })
-        return Curve(
-            zip(middle.points, error.points).map { raw, error in
-                let reach = 2 * error.y.mean
-                // The axis has no place for less than a hundredth of an example.
-                return Curve.Point(
-                    x: raw.x,
-                    y: Spread(
-                        mean: raw.y.mean, low: max(raw.y.mean - reach, min(raw.y.mean, 0.01)), high: raw.y.mean + reach)
-                )
-            })
-    }
-
-    var variance: Curve {
-        Curve(averaging: samples(.examples) { record in record.statistics.map { [$0.withinBatchVariance] } })
-    }
-
-    var squaredNorm: Curve {
-        Curve(averaging: moments, pointCount: Self.momentPointCount) { $0[1] > 0 ? $0[1] : nil }
-    }
-
-    /// Fewer than of other curves: estimates of the full gradient from small batches are mostly noise.
-    private static let momentPointCount = 40
-
-    /// The ratio of averages: single steps' ratios have no mean to speak of.
-    var noiseScale: Curve {
-        Curve(averaging: moments, pointCount: Self.momentPointCount) { $0[1] > 0 ? $0[0] / $0[1] : nil }
-    }
-
-    private var moments: [[Curve.Sample]] {
-        samples(.examples) { record in
-            record.statistics.flatMap {
-                $0.unbiasedVariance.isFinite ? [$0.unbiasedVariance, $0.unbiasedGradientSquaredNorm] : nil
-            }
-        }
-    }
-
-    /// The rules that watch these runs, those that adapt in their usual order first.
-    var shadows: [String] {
-        let names = Set(runs.compactMap { $0.records.first?.shadow?.keys }.joined())
-        let usual = BatchSizeRule.adaptive.map(\.name).filter(names.contains)
-        return usual + names.subtracting(usual).sorted()
-    }
-
-    func nextBatchSize(_ value: (StepRecord) -> Int?) -> Curve { steps { value($0).map(Double.init) } }
-
-    private func steps(_ value: (StepRecord) -> Double?) -> Curve {
-        Curve(
-            averaging: runs.map { run in
-                run.records.compactMap { record in
-                    value(record).map { Curve.Sample(extent: record.stepCount, x: Double(record.step), values: [$0]) }
-                }
-            })
-    }
-
-    /// Averages over examples: a step counts by the size of its batch.
-    private func samples(_ horizontal: Horizontal, _ values: (StepRecord) -> [Double]?) -> [[Curve.Sample]] {
-        runs.map { run in
-            run.records.compactMap { record in
-                guard let x = horizontal.value(of: record), let values = values(record) else { return nil }
-                return Curve.Sample(extent: record.exampleExtent, x: x, values: values)
-            }
         }
     }
 }

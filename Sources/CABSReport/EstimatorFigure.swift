@@ -47,7 +47,7 @@ struct EstimatorFigure {
         Curve(
             averaging: [
                 lines.compactMap { line in
-                    pair(line)?.ratio.map { Curve.Sample(extent: 1, x: Double(line.steps), values: [$0]) }
+                    pair(line)?.ratio.map { Curve.Sample(extent: 1, x: Double(line.steps), first: $0) }
                 }
             ], pointCount: 40)
     }

@@ -137,8 +137,26 @@ struct ReportedRun: Sendable {
         return RunCourse((try? RunCurve.points(ofSteps: directory.metricsFile)) ?? [])
     }
 
-    /// The run's steps, as far as they were written.
-    func records() -> [StepRecord] {
-        directory.map { StepRecord.read($0.metricsFile) } ?? StepRecord.records(of: curve)
+    /// Calls `body` with the run's steps, as far as they were written, until it returns false. Lines that are damaged, such as the last of a run that
+    /// was killed, are left out; a file that cannot be read has none.
+    func forEachRecord(_ body: (StepRecord) -> Bool) {
+        guard let directory else {
+            for record in StepRecord.records(of: curve) { guard body(record) else { return } }
+            return
+        }
+        try? StepLines(directory.metricsFile).forEach { line throws(TrainingError) in
+            line.flatMap(StepRecord.init).map(body) ?? true
+        }
+    }
+
+    /// The last of these steps.
+    var lastRecord: StepRecord? {
+        guard let directory else { return StepRecord.records(of: curve).last }
+        var last: StepRecord?
+        try? StepLines(directory.metricsFile).forEachBackwards { line throws(TrainingError) in
+            last = line.flatMap(StepRecord.init)
+            return last == nil
+        }
+        return last
     }
 }

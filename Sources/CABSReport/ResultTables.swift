@@ -90,7 +90,7 @@ struct ResultTables {
     var runs: HTML {
         let rows = group.runs.map { run -> (String, [Cell]) in
             // Of a run that has not ended, what its last line says.
-            let last = run.summary == nil ? run.records().last : nil
+            let last = run.summary == nil ? run.lastRecord : nil
             func cell(_ digits: Int, _ best: Cell.Best? = nil, _ value: (RunSummary) -> Double?) -> Cell {
                 Cell(
                     Spread([run.summary.flatMap(value)].compactMap(\.self)), digits: digits,

@@ -3,7 +3,7 @@ import CABSTraining
 import Foundation
 
 /// One line of `metrics.jsonl`, as far as reports need it.
-struct StepRecord: Decodable {
+struct StepRecord {
     let step: Int
     let batchSize: Double
     let loss: Double?
@@ -28,18 +28,19 @@ struct StepRecord: Decodable {
     /// How many examples these had.
     var exampleExtent: Double { stepCount * batchSize }
 
-    private enum CodingKeys: String, CodingKey {
-        case step, loss, examples, shadow, accuracy
-        case batchSize = "batch_size"
-        case secondMoment = "second_moment"
-        case gradientSquaredNorm = "gradient_squared_norm"
-        case rawBatchSize = "batch_size_raw"
-        case rawBatchSizeStandardError = "batch_size_raw_standard_error"
-        case nextBatchSize = "next_batch_size"
-        case trainingSeconds = "training_seconds"
-        case testAccuracy = "test_accuracy"
-        case testLoss = "test_loss"
+    /// Nothing where a line has not what every step has.
+    init?(_ line: StepLine) {
+        guard let step = line.step, let size = line.batchSize, let examples = line.examples,
+            Self.batchSizes.contains(size)
+        else { return nil }
+        (self.step, batchSize, self.examples) = (step, Double(size), examples)
+        (loss, secondMoment, gradientSquaredNorm) = (line.loss, line.secondMoment, line.gradientSquaredNorm)
+        (rawBatchSize, rawBatchSizeStandardError) = (line.rawBatchSize, line.rawBatchSizeStandardError)
+        (nextBatchSize, trainingSeconds, shadow) = (line.nextBatchSize, line.trainingSeconds, line.shadow)
+        (testAccuracy, testLoss, accuracy) = (line.testAccuracy, line.testLoss, line.accuracy)
     }
+
+    private static let batchSizes = 1...(1 << 40)
 
     /// The step's measurements; nothing where they were not made.
     var statistics: StepStatistics? {
@@ -67,19 +68,5 @@ struct StepRecord: Decodable {
         (testAccuracy, testLoss) = (point.testAccuracy, point.testLoss)
         (secondMoment, gradientSquaredNorm, rawBatchSize, rawBatchSizeStandardError) = (nil, nil, nil, nil)
         (nextBatchSize, accuracy, shadow) = (nil, nil, nil)
-    }
-
-    /// Reads a file of metrics. Lines that are damaged, such as the last of a run that was killed, are left out; a file that is
-    /// not there has no lines.
-    static func read(_ file: URL) -> [StepRecord] {
-        guard let data = try? Data(contentsOf: file) else { return [] }
-        let decoder = JSONDecoder()
-        let sizes = 1...0x1p40
-        return data.split(separator: UInt8(ascii: "\n")).compactMap { line in
-            guard let record = try? decoder.decode(StepRecord.self, from: line), sizes.contains(record.batchSize) else {
-                return nil
-            }
-            return record
-        }
     }
 }

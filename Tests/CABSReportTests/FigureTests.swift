@@ -7,19 +7,26 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct FigureTests {
     @Test func `a step counts in each bin by the examples that it drew there`() {
         let samples = [
-            Curve.Sample(extent: 10, x: 1, values: [4]), Curve.Sample(extent: 20, x: 2, values: [1]),
-            Curve.Sample(extent: 10, x: 3, values: [3]),
+            Curve.Sample(extent: 10, x: 1, first: 4, second: 1), Curve.Sample(extent: 20, x: 2, first: 1, second: 2),
+            Curve.Sample(extent: 10, x: 3, first: 3, second: 4),
         ]
-        let bins = Curve.averages(of: samples, binCount: 2)
-        #expect(bins.map(\.x) == [1.5, 2.5])
-        #expect(bins.map(\.values) == [[2.5], [2]])
-        #expect(Curve.averages(of: samples, binCount: 4).map(\.values) == [[4], [1], [1], [3]])
-        #expect(Curve.averages(of: [], binCount: 4).isEmpty)
+        func parts(_ samples: [Curve.Sample], _ count: Int) -> [Curve.Averages.Part] {
+            var extent = Curve.Averages.Extent()
+            for sample in samples { extent.add(sample) }
+            var averages = Curve.Averages(over: extent, partCount: count)
+            for sample in samples { averages.add(sample) }
+            return averages.parts
+        }
+        let halves = parts(samples, 2)
+        #expect(halves.map(\.x) == [1.5, 2.5])
+        #expect(halves.map(\.first) == [2.5, 2] && halves.map(\.second) == [1.5, 3])
+        #expect(parts(samples, 4).map(\.first) == [4, 1, 1, 3])
+        #expect(parts([], 4).isEmpty)
     }
 
     @Test func `seeds are joined to a mean with its range, by at most 150 points`() {
         func run(_ value: Double, count: Int) -> [Curve.Sample] {
-            (0..<count).map { Curve.Sample(extent: 16, x: Double($0), values: [value]) }
+            (0..<count).map { Curve.Sample(extent: 16, x: Double($0), first: value) }
         }
         let curve = Curve(averaging: [run(1, count: 1000), run(4, count: 700)])
         #expect(curve.points.count == 150)
@@ -27,7 +34,7 @@ import Testing
             #expect(abs(point.y.mean - 2.5) < 1e-9 && abs(point.y.low - 1) < 1e-9 && abs(point.y.high - 4) < 1e-9)
         }
         #expect(Curve(averaging: [run(1, count: 1000), run(4, count: 7)]).points.count == 7)
-        let positive = Curve(averaging: [run(-1, count: 3), run(4, count: 3)]) { $0[0] > 0 ? $0[0] : nil }
+        let positive = Curve(averaging: [run(-1, count: 3), run(4, count: 3)]) { $0.first > 0 ? $0.first : nil }
         #expect(positive.points.map(\.y.mean) == [4, 4, 4])
     }
 

@@ -42,21 +42,35 @@ final class TemporaryFolder {
     }
 }
 
+extension ReportedRun {
+    /// All steps of the run.
+    func records() -> [StepRecord] {
+        var records: [StepRecord] = []
+        forEachRecord {
+            records.append($0)
+            return true
+        }
+        return records
+    }
+}
+
 @Suite(.timeLimit(.minutes(10))) struct ReadingTests {
     @Test func `a damaged line of metrics is left out`() throws {
         let folder = try TemporaryFolder()
-        let file = try folder.write(
+        let run = try folder.writeRun("run", learningRate: 0.1, status: nil)
+        #expect(run.records().isEmpty)
+        _ = try folder.write(
             """
             {"step": 0, "batch_size": 16, "loss": 2.5, "examples": 16, "shadow": {"noise-scale": 32}}
             not a line
             {"step": 1, "batch_size": 32, "examples": 48, "test_accuracy": 0.5}
+            {"step": 2, "batch_size": 0, "examples": 48}
             {"step": 2, "batch_size": 3
-            """, as: "metrics.jsonl")
-        let records = StepRecord.read(file)
-        #expect(records.map(\.step) == [0, 1])
+            """, as: "run/metrics.jsonl")
+        let records = run.records()
+        #expect(records.map(\.step) == [0, 1] && run.lastRecord?.step == 1)
         #expect(records[0].shadow == ["noise-scale": 32] && records[0].statistics == nil)
         #expect(records[1].loss == nil && records[1].testAccuracy == 0.5)
-        #expect(StepRecord.read(folder.url.appending(path: "missing")).isEmpty)
     }
 
     @Test func `the best learning rate has the highest mean accuracy over finished runs`() throws {

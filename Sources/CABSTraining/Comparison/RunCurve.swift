@@ -54,30 +54,32 @@ public enum RunCurve {
         "examples", "training_seconds", "loss", "batch_size", "test_loss", "test_accuracy", "average_test_accuracy",
     ]
 
-    /// One line of `metrics.jsonl`, as far as this needs it.
-    private struct Line: Decodable {
-        let batchSize: Int
-        /// Nothing where it was no number.
-        let loss: Double?
-        let examples: Int
+    /// A line that has what every step has.
+    private struct Step {
+        let line: StepLine
+        let (batchSize, examples): (Int, Int)
         let trainingSeconds: Double
-        let testLoss: Double?
-        let testAccuracy: Double?
-        let averageTestAccuracy: Double?
+
+        init?(_ line: StepLine?) {
+            guard let line, let size = line.batchSize, let examples = line.examples,
+                let seconds = line.trainingSeconds
+            else { return nil }
+            (self.line, batchSize, self.examples, trainingSeconds) = (line, size, examples, seconds)
+        }
     }
 
     private struct Part {
-        var last: Line?
-        var evaluation: Line?
+        var last: Step?
+        var evaluation: StepLine?
         var lossSum = 0.0
         var exampleCount = 0
         var stepCount = 0
 
-        mutating func add(_ line: Line) {
-            last = line
-            if line.testLoss != nil { evaluation = line }
-            lossSum += (line.loss ?? .nan) * Double(line.batchSize)
-            exampleCount += line.batchSize
+        mutating func add(_ step: Step) {
+            last = step
+            if step.line.testLoss != nil { evaluation = step.line }
+            lossSum += (step.line.loss ?? .nan) * Double(step.batchSize)
+            exampleCount += step.batchSize
             stepCount += 1
         }
 
@@ -96,28 +98,29 @@ public enum RunCurve {
     /// - Parameter metrics: The run's `metrics.jsonl`.
     /// - Throws: ``TrainingError/unreadable(path:reason:)``.
     public static func points(ofSteps metrics: URL) throws(TrainingError) -> [Point] {
-        let lines: [Line]
-        do {
-            let decoder = JSONDecoder()
-            decoder.keyDecodingStrategy = .convertFromSnakeCase
-            let data = try Data(contentsOf: metrics, options: .mappedIfSafe)
-            lines = try data.split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Line.self, from: $0) }
-        } catch {
-            throw .unreadable(path: metrics.path, reason: error.systemReason)
+        let lines = StepLines(metrics)
+        func step(_ line: StepLine?) throws(TrainingError) -> Step {
+            guard let step = Step(line) else { throw lines.damage }
+            return step
+        }
+        var total = 1
+        try lines.forEachBackwards { line throws(TrainingError) in
+            total = max(try step(line).examples, 1)
+            return false
         }
         var before = 0
-        for line in lines {
-            guard (1...largestBatch).contains(line.batchSize), (before...largestCount).contains(line.examples) else {
-                throw .unreadable(path: metrics.path, reason: "step with \(line.examples) examples after \(before)")
-            }
-            before = line.examples
-        }
-        let total = max(before, 1)
         var parts = Array(repeating: Part(), count: pointCount)
-        for line in lines where line.examples > 0 {
+        try lines.forEach { line throws(TrainingError) in
+            let step = try step(line)
+            guard (1...largestBatch).contains(step.batchSize), (before...largestCount).contains(step.examples)
+            else {
+                throw .unreadable(path: metrics.path, reason: "step with \(step.examples) examples after \(before)")
+            }
+            before = step.examples
             // By the examples before the line's last, so that the run's end belongs to the last part.
-            let part = Int(Double(line.examples - 1) / Double(total) * Double(pointCount))
-            parts[min(part, pointCount - 1)].add(line)
+            let part = Int(Double(step.examples - 1) / Double(total) * Double(pointCount))
+            if step.examples > 0 { parts[min(part, pointCount - 1)].add(step) }
+            return true
         }
         return parts.compactMap(\.point)
     }

@@ -29,14 +29,6 @@ extension TrainedNetwork {
             rule: rule(at: learningRate, data), onProgress: onProgress)
     }
 
-    /// Whether data are those of the run; also where nothing says what these were.
-    ///
-    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the run's account of them is damaged.
-    public func wasTrained(on data: TrainingData) throws(TrainingError) -> Bool {
-        guard let own = try directory?.origin()?.data else { return true }
-        return own == DataFingerprint(data)
-    }
-
     /// CABS at a learning rate, with the run's own constants where it was trained by it.
     private func rule(
         at given: Double?, _ data: TrainingData

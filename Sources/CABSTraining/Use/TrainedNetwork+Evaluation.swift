@@ -19,6 +19,14 @@ extension TrainedNetwork {
         return try ownTestPart(of: data) ?? data
     }
 
+    /// Whether examples are the test examples of the run; also where nothing says what these were.
+    ///
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the run's account of them is damaged.
+    public func wasTested(on data: EvaluationData) throws(TrainingError) -> Bool {
+        guard let own = try directory?.origin()?.data else { return true }
+        return own.checksums[1] == data.examples.checksum
+    }
+
     /// Whether the configuration names the place of the data that the network was trained on.
     private var isOwnPlace: Bool {
         guard let directory, let own = try? TrainingOptions(contentsOf: directory.configurationFile),
@@ -30,7 +38,7 @@ extension TrainedNetwork {
 
     /// The test part of data that are those that the network was trained on, in another place; nothing where they are others.
     private func ownTestPart(of data: EvaluationData) throws -> EvaluationData? {
-        guard data.part == .all, let own = directory?.checkpoints.trainingData,
+        guard data.part == .all, let own = try directory?.origin()?.data,
             data.examples.count == own.exampleCount + own.testExampleCount,
             let divided = try? configuration.loadData(for: storedInput), (try? own.check(divided)) != nil
         else { return nil }
