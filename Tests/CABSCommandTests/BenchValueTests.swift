@@ -55,7 +55,7 @@ import Testing
             try #require(line["phase_milliseconds"] as? [String: Double])
         )
         let sum = phases.values.reduce(0, +)
-        #expect(sum <= whole && sum > 0.2 * whole, "\(sum) of \(whole) ms")
+        #expect(sum <= whole && sum > 0.02 * whole, "\(sum) of \(whole) ms")
     }
 
     @Test func `the table's columns stand under their headings`() throws {

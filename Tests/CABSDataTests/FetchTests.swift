@@ -97,8 +97,9 @@ import Testing
         let server = try LocalServer(Self.served(), "--ignore-range")
         let client = try Client(server.address)
         try client.folder.write([UInt8](repeating: 9, count: 70_000), as: "a.bin.part")
-        _ = try await client.fetch()
+        let events = try await client.fetch()
         #expect(server.requests == ["/a.bin bytes=70000-"])
+        #expect(events.contains(.received(file: "a.bin", bytes: 300_000, expectedBytes: 300_000)))
         #expect(try client.bytes("a.bin") == Self.content)
     }
 

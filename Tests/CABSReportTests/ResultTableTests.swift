@@ -81,6 +81,37 @@ import Testing
         try Self.expectTiles(html, results)
     }
 
+    @Test func `each column of a grid's results is in the run's own summary`() async throws {
+        let folder = try TemporaryFolder()
+        let place = folder.url.appending(path: "grid")
+        let results = try await table(ofCSV: Self.grid(in: place))
+        let runs = try FileManager.default.contentsOfDirectory(
+            at: place.appending(path: "runs"), includingPropertiesForKeys: nil)
+        #expect(runs.count == 8)
+        for run in runs {
+            let summary = try object(run.appending(path: "summary.json"))
+            let options = try TrainingOptions(contentsOf: run.appending(path: "config.yaml"))
+            let row = try #require(
+                results.first {
+                    $0["rule"] == options.batchSize && $0["learning_rate"] == options.learningRate.map { "\($0)" }
+                        && $0["seed"] == options.seed.map { "\($0)" }
+                })
+            var columns = Set(row.keys).subtracting(["rule", "learning_rate", "seed"])
+            for key in ["dataset", "model", "status"] {
+                #expect(row[key] == summary[key] as? String)
+                columns.remove(key)
+            }
+            for key in columns {
+                let value = try #require(row[key].flatMap(Double.init), "\(key)")
+                let wanted =
+                    try key == "mean_batch_size"
+                    ? #require(summary["examples"] as? Double) / #require(summary["steps"] as? Double)
+                    : #require(summary[key] as? Double, "\(key)")
+                #expect(abs(value - wanted) <= 1e-12 * abs(wanted), "\(key): \(value), \(wanted)")
+            }
+        }
+    }
+
     /// The marked cells are the largest accuracies and the smallest losses and times.
     private static func expectBest(_ table: ShownTable) throws {
         for (heading, isLargest) in [
