@@ -101,7 +101,8 @@ if Context.environment["CABS_ENGINE_ALONE"] != nil {
 // scripts/swift-for-tests.
 if Context.environment["CABS_OPTIMISED"] != nil {
     let busy: Set = [
-        "CABS", "CABSData", "CABSExamples", "CABSNetwork", "CABSNetworkTests", "CABSPrimitives", "CABSRanks", "CABSTests",
+        "CABS", "CABSData", "CABSExamples", "CABSNetwork", "CABSNetworkTests", "CABSPrimitives", "CABSRanks",
+        "CABSTests",
         "CABSTraining", "CPicture", "CThreads", "CVectorMath",
     ]
     for target in package.targets where busy.contains(target.name) {

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// Figures of runs whose steps are read and not kept.
-@Suite struct StreamedCurveTests {
+@Suite(.timeLimit(.minutes(10))) struct StreamedCurveTests {
     /// A step as the test wrote it.
     private struct Step {
         let size: Int

@@ -30,6 +30,7 @@ import Testing
         let left = Self.inputs(split.training)
         #expect(held.count == count && (held + left).sorted() == Array(0..<100))
         #expect(Self.inputs(split.test) == [0, 1, 2])
+        #expect(split.evaluation.part == .test(of: split.training.count + split.validation!.count + 3))
         #expect(split.training.checksum != (try Self.data(100).training.checksum))
     }
 

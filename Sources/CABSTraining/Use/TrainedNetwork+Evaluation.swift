@@ -24,7 +24,7 @@ extension TrainedNetwork {
     /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the run's account of them is damaged.
     public func wasTested(on data: EvaluationData) throws(TrainingError) -> Bool {
         guard let own = try directory?.origin()?.data else { return true }
-        return own.checksums[1] == data.examples.checksum
+        return own.checksums.dropFirst().first == data.examples.checksum
     }
 
     /// Whether the configuration names the place of the data that the network was trained on.
