@@ -40,7 +40,8 @@ import Testing
     @Test(arguments: try FileManager.default.contentsOfDirectory(atPath: grids.path))
     func `the grids of experiments are right, and each run's model fits its data`(name: String) throws {
         let runs = try ComparisonGrid(contentsOf: Self.grids.appending(path: name)).runs()
-        #expect(runs.contains { $0.configuration.rule == .cabs })
+        // Opponents alone are compared with the runs of another grid.
+        #expect(name.hasPrefix("cifar10-cosine-") || runs.contains { $0.configuration.rule == .cabs })
         #expect(runs.count { if case .constant = $0.configuration.rule { true } else { false } } > 1)
         for run in runs {
             let configuration = run.configuration

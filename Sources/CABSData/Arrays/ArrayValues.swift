@@ -48,8 +48,10 @@ struct ArrayValues {
                 inputs: inputs[index], inputShape: shape, targets: targets,
                 targetCount: targets.count / parts[index].count)
         }
+        // The values of a vector are measured in units of their own, and others may go beyond those that were there.
+        let imageRange = if case .image = shape { range } else { nil as ValueRange? }
         input = InputDescription(
-            shape: shape, hasBytes: false, highestValue: known == nil ? range?.highest : known?.highestValue,
+            shape: shape, hasBytes: false, highestValue: known == nil ? imageRange?.highest : known?.highestValue,
             normalization: normalization, targetCount: datasets[0].targetCount, predictsValues: classes == nil,
             classNames: known?.classNames ?? classes?.names)
     }
