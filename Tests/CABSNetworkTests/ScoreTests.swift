@@ -1,0 +1,54 @@
+import Foundation
+import Testing
+
+@testable import CABSNetwork
+
+/// Probabilities by the loss that a network was trained with.
+@Suite(.timeLimit(.minutes(10))) struct ScoreTests {
+    private static let output: [Float] = [0.5, -1.25, 3, 0]
+
+    @Test func `softmax shares one out`() {
+        let total = Self.output.map { exp(Double($0)) }.reduce(0, +)
+        let found = Loss.softmaxCrossEntropy.scores(of: Self.output)
+        let expected = Self.output.map { exp(Double($0)) / total }
+        #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-12 })
+        #expect(abs(found.reduce(0, +) - 1) < 1e-12)
+        #expect(Loss.softmaxCrossEntropy.scores(of: [1000, 0] as [Float]) == [1, 0])
+    }
+
+    @Test func `under the sigmoid each class has its own probability`() {
+        let found = Loss.sigmoidCrossEntropy.scores(of: Self.output)
+        let expected = Self.output.map { (1 + tanh(Double($0) / 2)) / 2 }
+        #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-12 })
+        #expect(found[3] == 0.5 && found[2] > 0.95 && found[1] < 0.25)
+        #expect(Loss.sigmoidCrossEntropy.scores(of: [-2000, 2000] as [Float]) == [0, 1])
+    }
+
+    @Test func `values are themselves`() {
+        #expect(Loss.meanSquaredError.scores(of: Self.output) == Self.output.map(Double.init))
+    }
+
+    /// The loss is that of the probabilities that are told.
+    @Test(arguments: [Loss.softmaxCrossEntropy, .sigmoidCrossEntropy, .meanSquaredError])
+    func `losses are those of the scores`(loss: Loss) {
+        let target: [Float] = [0, 0.25, 0.5, 0.25]
+        let scores = loss.scores(of: Self.output)
+        var expected = 0.0
+        for (score, weight) in zip(scores, target.map(Double.init)) {
+            switch loss {
+            case .softmaxCrossEntropy: expected -= weight * log(score)
+            case .sigmoidCrossEntropy: expected -= (weight * log(score) + (1 - weight) * log(1 - score)) / 4
+            case .meanSquaredError: expected += (score - weight) * (score - weight) / 4
+            }
+        }
+        var gradient = [Float](repeating: 0, count: 4)
+        let found = Self.output.withUnsafeBufferPointer { output in
+            target.withUnsafeBufferPointer { target in
+                gradient.withUnsafeMutableBufferPointer {
+                    loss.evaluate(output: output, target: target, gradient: $0)
+                }
+            }
+        }
+        #expect(abs(found - expected) < 1e-6)
+    }
+}
