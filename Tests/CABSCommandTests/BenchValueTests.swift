@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The rates of `cabs bench`, and its table beside what the columns say of each other.
-@Suite(.timeLimit(.minutes(2))) struct BenchValueTests {
+@Suite(.timeLimit(.minutes(10))) struct BenchValueTests {
     /// Multiplications and additions of the products of two networks for one example, by their formulas: forward, and backward twice as
     /// many, but for the first layer, whose input needs no gradient.
     private static let operations: [String: Double] = {

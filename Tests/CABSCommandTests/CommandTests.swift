@@ -146,11 +146,12 @@ import Testing
         }
     }
 
-    @Test func `without Fashion-MNIST the digits are taken`() throws {
+    @Test func `a folder that holds no data is not taken for the digits`() throws {
         try Self.withFolder { folder in
             let run = try Self.run(["train", "--data", ".", "--steps", "2"], in: folder)
-            #expect(run.code == 0, "\(run.errors)")
-            #expect(run.output.hasPrefix("data   digits: 1438 training, 359 test examples of 8x8x1, 10 classes"))
+            #expect(run.code != 0 && run.errors.contains("cannot tell what data"), "\(run.output)\(run.errors)")
+            let digits = try Self.run(["train", "--dataset", "digits", "--steps", "2"], in: folder)
+            #expect(digits.output.hasPrefix("data   digits: 1438 training, 359 test examples of 8x8x1, 10 classes"))
         }
     }
 

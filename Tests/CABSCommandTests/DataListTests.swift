@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `cabs data list`: how many examples of how many classes each set has.
-@Suite(.timeLimit(.minutes(1))) struct DataListTests {
+@Suite(.timeLimit(.minutes(10))) struct DataListTests {
     @Test func `counts are those of the files`() throws {
         try CommandTests.withFolder { folder in
             let data = folder.appending(path: "data")

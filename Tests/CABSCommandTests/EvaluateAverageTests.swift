@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The numbers that `evaluate` and `predict` print, beside the network's own.
-@Suite(.timeLimit(.minutes(5))) struct EvaluateAverageTests {
+@Suite(.timeLimit(.minutes(10))) struct EvaluateAverageTests {
     /// The numbers behind a text, to four digits behind the point.
     private static func number(_ text: String, in output: Substring) -> Double? {
         guard let place = output.range(of: text) else { return nil }

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What `cabs export` takes of a run, and how it follows one that goes on.
-@Suite(.timeLimit(.minutes(1))) struct ExportValueTests {
+@Suite(.timeLimit(.minutes(10))) struct ExportValueTests {
     @Test func `the average is exported where it is asked for, with its own results`() throws {
         try CommandTests.withFolder { folder in
             let run = try FinishedRun(["--dataset", "digits", "--steps", "30", "--average", "swa"], in: folder)

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What is given to a network that is there already, and what is given without a word on what it is.
-@Suite(.timeLimit(.minutes(5))) struct GivenDataTests {
+@Suite(.timeLimit(.minutes(10))) struct GivenDataTests {
     private static let training = [
         "train", "--dataset", "folder", "--data", "pictures", "--model", "logistic-regression", "--steps", "30",
         "--learning-rate", "0.01", "--workers", "1", "--quiet", "--output", "out",

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The answers of `cabs policy`, beside each rule's formula computed step by step.
-@Suite(.timeLimit(.minutes(1))) struct PolicyValueTests {
+@Suite(.timeLimit(.minutes(10))) struct PolicyValueTests {
     /// What a loop measured at a step.
     private struct Step {
         let m, loss, rate, secondMoment, squaredNorm: Double

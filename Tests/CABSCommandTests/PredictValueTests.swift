@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `cabs predict` says of the test examples what `cabs evaluate` counts: the accuracy, and the mean loss from the probabilities.
-@Suite(.timeLimit(.minutes(2))) struct PredictValueTests {
+@Suite(.timeLimit(.minutes(10))) struct PredictValueTests {
     /// Noise with a little of a class's colour in it, so that a network is right of many and not of all.
     private static func image(of label: Int, number: Int, count: Int, signal: Int = 12) -> [UInt8] {
         var state = UInt64(number * 3 + label) &* 0x9E37_79B9_7F4A_7C15

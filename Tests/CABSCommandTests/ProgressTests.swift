@@ -5,7 +5,7 @@ import Testing
 @testable import CABSCommand
 
 /// The numbers that a run shows while it goes on and at its end.
-@Suite(.timeLimit(.minutes(1))) struct ProgressTests {
+@Suite(.timeLimit(.minutes(10))) struct ProgressTests {
     /// The first numbers of the line that a match begins.
     private static func numbers(_ beginning: String, in output: String) throws -> [Double] {
         let line = try #require(

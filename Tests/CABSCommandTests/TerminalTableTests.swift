@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The tables that commands print: each cell under its heading beside the file that the command wrote.
-@Suite(.timeLimit(.minutes(2))) struct TerminalTableTests {
+@Suite(.timeLimit(.minutes(10))) struct TerminalTableTests {
     private static func object(_ file: URL) throws -> [String: Any] {
         try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// A class keeps its own name from its file on, and data are matched with a network's classes by it.
-@Suite(.timeLimit(.minutes(2))) struct ClassNameTests {
+@Suite(.timeLimit(.minutes(10))) struct ClassNameTests {
     private static func file(_ name: String) -> URL {
         ArrayFileTests.folder.appending(path: "\(name).npz")
     }

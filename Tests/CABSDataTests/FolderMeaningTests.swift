@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// What folders of pictures are taken to mean, and that nothing in them is dropped without a word.
-@Suite(.timeLimit(.minutes(2))) struct FolderMeaningTests {
+@Suite(.timeLimit(.minutes(10))) struct FolderMeaningTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSData
 
 /// What data are taken for where nobody says it.
-@Suite(.timeLimit(.minutes(2))) struct InferenceTests {
+@Suite(.timeLimit(.minutes(10))) struct InferenceTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }

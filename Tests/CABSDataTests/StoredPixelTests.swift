@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// Pixels are those that a file stores, as Pillow and torchvision give them, whatever it says of gamma and colour.
-@Suite(.timeLimit(.minutes(2))) struct StoredPixelTests {
+@Suite(.timeLimit(.minutes(10))) struct StoredPixelTests {
     /// A chunk of a PNG file: its length, its name, its content and their CRC-32.
     private static func chunk(_ name: String, _ content: [UInt8]) -> [UInt8] {
         func bytes(_ number: UInt) -> [UInt8] { [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) } }

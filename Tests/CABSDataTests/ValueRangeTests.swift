@@ -5,7 +5,7 @@ import Testing
 @testable import CABSData
 
 /// Images of other numbers than bytes from 0 to 255 mean what the same images mean as bytes.
-@Suite(.timeLimit(.minutes(2))) struct ValueRangeTests {
+@Suite(.timeLimit(.minutes(10))) struct ValueRangeTests {
     private static let sameImages = ["black-white-bool", "black-white-floats", "four-bits", "digits"]
 
     private static func load(_ name: String, _ options: ImageOptions) throws -> TrainingData {

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSExport
 
 /// TensorBoard's tags with their values, steps and times, read back by an independent reader.
-@Suite(.timeLimit(.minutes(1))) struct EventValueTests {
+@Suite(.timeLimit(.minutes(10))) struct EventValueTests {
     private static func withFolder(_ body: (URL) throws -> Void) throws {
         let url = FileManager.default.temporaryDirectory.appending(path: "cabs-export-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)

@@ -8,7 +8,7 @@ import Testing
 
 /// What an exported graph computes, by `GraphInterpreter`, beside what the network itself does; scripts/check-export has onnxruntime and
 /// PyTorch compute it.
-@Suite(.timeLimit(.minutes(1))) struct GraphValueTests {
+@Suite(.timeLimit(.minutes(10))) struct GraphValueTests {
     /// Inputs that are ready for a network.
     private struct Inputs: ExampleBatch {
         let values: [[Float]]

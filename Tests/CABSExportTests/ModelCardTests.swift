@@ -5,7 +5,7 @@ import Testing
 @testable import CABSExport
 
 /// The numbers and names of a folder for Hugging Face's hub, beside the files of the run that it was made of.
-@Suite(.timeLimit(.minutes(1))) struct ModelCardTests {
+@Suite(.timeLimit(.minutes(10))) struct ModelCardTests {
     private static func object(_ file: URL) throws -> [String: Any] {
         try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
     }

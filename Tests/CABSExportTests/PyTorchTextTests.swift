@@ -6,7 +6,7 @@ import Testing
 @testable import CABSNetwork
 
 /// The numbers that each layer and normalisation is written down with for PyTorch; scripts/check-export has PyTorch compute with them.
-@Suite(.timeLimit(.minutes(1))) struct PyTorchTextTests {
+@Suite(.timeLimit(.minutes(10))) struct PyTorchTextTests {
     private static func lines(
         _ layers: [any Layer], normalization: Normalization = .unit(), cropSize: Int? = nil,
         loss: Loss = .softmaxCrossEntropy

@@ -6,7 +6,7 @@ import Testing
 @testable import CABSNetwork
 
 /// Adam on several ranks beside Adam in Double on all examples.
-@Suite(.timeLimit(.minutes(5))) struct AdamRankTests {
+@Suite(.timeLimit(.minutes(10))) struct AdamRankTests {
     /// So large that rounding of tiny gradients is not divided by their like.
     private static let (first, second, epsilon, rate, decay) = (0.8, 0.95, 0.01, 0.02, 0.1)
 

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// The tables of differences, results and sensitivity, in Markdown and on the page, each cell under its heading beside what the runs say.
-@Suite(.timeLimit(.minutes(1))) struct DifferenceValueTests {
+@Suite(.timeLimit(.minutes(10))) struct DifferenceValueTests {
     typealias Run = KeptGrid.Run
 
     /// Numbers that differ in every run and column: three rules at two rates with four seeds each.

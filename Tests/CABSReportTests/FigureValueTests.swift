@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// The points of each figure, as gnuplot is given them, beside the same from the runs' files.
-@Suite(.timeLimit(.minutes(2))) struct FigureValueTests {
+@Suite(.timeLimit(.minutes(10))) struct FigureValueTests {
     /// A figure as it is drawn: what its axes say, and for each name in the legend the points `x mean low high`.
     struct Drawn {
         let x: String

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// What was found out about a run or a branch, on its page: each cell under its heading beside the file that has it.
-@Suite(.timeLimit(.minutes(2))) struct FindingTests {
+@Suite(.timeLimit(.minutes(10))) struct FindingTests {
     /// A number of a file, or an estimate's value and standard error.
     private static func numbers(_ value: Any?) -> [Double] {
         if let estimate = value as? [String: Double] { return [estimate["value"]!, estimate["standard_error"]!] }

@@ -5,7 +5,7 @@ import Testing
 @testable import CABSReport
 
 /// The tables of results on a page, beside the files that their numbers come from.
-@Suite(.timeLimit(.minutes(2))) struct ResultTableTests {
+@Suite(.timeLimit(.minutes(10))) struct ResultTableTests {
     /// Two rules at two rates with two seeds each, with examples held back.
     private static func grid(in folder: URL) async throws -> URL {
         var grid = ComparisonGrid(rules: [.init("cabs"), .init("constant:8")], learningRates: [0.05, 0.2])

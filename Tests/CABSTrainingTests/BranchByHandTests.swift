@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Continuations of a run beside the same steps by hand.
-@Suite(.timeLimit(.minutes(5))) struct BranchByHandTests {
+@Suite(.timeLimit(.minutes(10))) struct BranchByHandTests {
     /// How a run goes on.
     struct Case: Sendable {
         let name: String

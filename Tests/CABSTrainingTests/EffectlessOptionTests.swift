@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Options that would change nothing are refused or told of.
-@Suite(.timeLimit(.minutes(2))) struct EffectlessOptionTests {
+@Suite(.timeLimit(.minutes(10))) struct EffectlessOptionTests {
     private static func notices(_ change: (inout TrainingOptions) -> Void) throws -> [String] {
         var options = TrainingOptions()
         options.dataset = .digits

@@ -6,7 +6,7 @@ import Testing
 @testable import CABSTraining
 
 /// What was made earlier counts beside what is made now only where both are made of the same.
-@Suite(.timeLimit(.minutes(3))) struct EndedRunTests {
+@Suite(.timeLimit(.minutes(10))) struct EndedRunTests {
     private let folder: TemporaryFolder
     private var data: URL { folder.url.appending(path: "data") }
     private var grid: URL { folder.url.appending(path: "grid") }

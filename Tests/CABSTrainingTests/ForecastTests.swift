@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What rules would choose at a branch point, beside the closed forms of their fixed points.
-@Suite(.timeLimit(.minutes(5))) struct ForecastTests {
+@Suite(.timeLimit(.minutes(10))) struct ForecastTests {
     private static func setting(_ run: SmallRun) throws -> Branching.Setting {
         var request = Branching.Request()
         (request.evaluatedCount, request.exampleCount) = (200, 64)

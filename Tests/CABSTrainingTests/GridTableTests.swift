@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// `results.csv` and `curves/` beside what the runs themselves have.
-@Suite(.timeLimit(.minutes(5))) struct GridTableTests {
+@Suite(.timeLimit(.minutes(10))) struct GridTableTests {
     private static func made(in folder: URL) async throws -> Comparison {
         var own = TrainingOptions()
         (own.batchSize, own.factor, own.minimumBatchSize) = ("cabs", 60, 2)

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What is evaluated is never changed at random, whatever training examples are changed by.
-@Suite(.timeLimit(.minutes(5))) struct HeldBackImageTests {
+@Suite(.timeLimit(.minutes(10))) struct HeldBackImageTests {
     static let recipes = [
         "crop:2", "flip", "brightness:0.4", "contrast:0.6", "cutout:3",
         "crop:1,flip,brightness:0.2,contrast:0.3,cutout:2",

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What `measure` makes of a run's options: the rate, the floor and the constants that CABS is applied with.
-@Suite(.timeLimit(.minutes(5))) struct MeasuredRuleTests {
+@Suite(.timeLimit(.minutes(10))) struct MeasuredRuleTests {
     /// What CABS is expected to be applied with.
     struct Case: Sendable {
         let name: String

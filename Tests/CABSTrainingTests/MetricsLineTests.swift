@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// The numbers of `metrics.jsonl` beside a run that is made again by hand.
-@Suite(.timeLimit(.minutes(5))) struct MetricsLineTests {
+@Suite(.timeLimit(.minutes(10))) struct MetricsLineTests {
     private static let (factor, epsilon, floor, smoothing) = (80.0, 0.02, 0.1, 0.9)
     private static let (rate, stepCount, validationCount) = (0.05, 10, 60)
 

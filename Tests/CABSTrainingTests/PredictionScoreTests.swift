@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What a network says of pictures, beside its outputs by hand.
-@Suite(.timeLimit(.minutes(5))) struct PredictionScoreTests {
+@Suite(.timeLimit(.minutes(10))) struct PredictionScoreTests {
     private static func pictures(in folder: URL, _ data: TrainingData) throws -> [URL] {
         try (0..<5).map { index in
             let file = folder.appending(path: "\(index).png")

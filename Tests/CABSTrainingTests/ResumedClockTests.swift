@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// What a run that is taken up again remembers of time. Nothing here is measured against a machine's speed.
-@Suite(.timeLimit(.minutes(5))) struct ResumedClockTests {
+@Suite(.timeLimit(.minutes(10))) struct ResumedClockTests {
     /// The seconds that something took, as seen from outside.
     private static func elapsed(_ body: () async throws -> Void) async rethrows -> Double {
         let start = ContinuousClock.now

@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// The lines of a run's steps, read piece by piece.
-@Suite(.timeLimit(.minutes(2))) struct StepLineTests {
+@Suite(.timeLimit(.minutes(10))) struct StepLineTests {
     /// Reads a line by Foundation, which knows nothing of what is here.
     private struct Decoded: Decodable, Equatable {
         let step: Int?

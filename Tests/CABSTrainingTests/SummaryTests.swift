@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// `summary.json` beside `metrics.jsonl` and the parameters at the end.
-@Suite(.timeLimit(.minutes(5))) struct SummaryTests {
+@Suite(.timeLimit(.minutes(10))) struct SummaryTests {
     /// A length, by the option that gives it and by what counts in the lines.
     struct Length: Sendable {
         let (key, whole): (String, Double)

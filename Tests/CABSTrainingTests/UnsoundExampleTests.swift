@@ -5,7 +5,7 @@ import Testing
 @testable import CABSTraining
 
 /// Single examples whose numbers are too large: they are named, and are not taken for a run that diverged.
-@Suite(.timeLimit(.minutes(2))) struct UnsoundExampleTests {
+@Suite(.timeLimit(.minutes(10))) struct UnsoundExampleTests {
     private static let width = 4
 
     /// Examples of two classes; the first values of some are given.

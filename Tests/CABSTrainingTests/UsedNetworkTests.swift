@@ -4,7 +4,7 @@ import Testing
 @testable import CABSTraining
 
 /// Which parameters a run, a checkpoint or a file stands for, and what they are worth.
-@Suite(.timeLimit(.minutes(5))) struct UsedNetworkTests {
+@Suite(.timeLimit(.minutes(10))) struct UsedNetworkTests {
     private static func run() async throws -> SmallRun {
         try await SmallRun {
             ($0.steps, $0.average, $0.evaluateEvery) = (24, "ema:120", 6)
