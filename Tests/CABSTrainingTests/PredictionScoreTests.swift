@@ -54,7 +54,8 @@ import Testing
         let run = try await SmallRun { ($0.steps, $0.loss) = (15, .sigmoidCrossEntropy) }
         let data = try run.configuration.loadData()
         let trained = try TrainedNetwork(at: run.directory.url)
-        let found = try Confusion(of: trained.network(for: trained.configuration.makeModel(for: data)), on: data)
+        let found = try Confusion(
+            of: trained.network(for: trained.configuration.makeModel(for: data)), on: data.evaluation)
         let network = HandNetwork(try Safetensors.read(run.directory.finalParametersFile))
         var counts = [[Int]](repeating: [Int](repeating: 0, count: 10), count: 10)
         var losses: [Int: Double] = [:]
