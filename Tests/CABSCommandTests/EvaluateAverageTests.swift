@@ -58,6 +58,7 @@ import Testing
             let middle = try CommandTests.run(
                 ["evaluate", "out/checkpoints/step-000000030.safetensors", "--workers", "1"], in: folder
             ).output.split(separator: "\n")
+            try #require(middle.count == 4)
             let step = run.steps[29]
             let found = try (
                 #require(Self.number("test loss ", in: middle[1])), #require(Self.number("test loss ", in: middle[3]))

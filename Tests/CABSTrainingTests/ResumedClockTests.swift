@@ -69,7 +69,8 @@ import Testing
             estimatorsLength: checkpoint.state.estimatorsLength, data: checkpoint.state.data)
         try directory.checkpoints.write(
             Checkpoint(checkpoint.tensors, state), keeping: 3, by: CheckpointInterval("5m"))
-        try await ResumeTests.finish(TrainingRun(resuming: directory))
+        // One that forgets its clock would go on for 500 s.
+        try await ResumeTests.finish(TrainingRun(resuming: directory), stoppingAfter: 1000)
         let lines = try SmallRun.numbers(directory.metricsFile)
         // Of 500 s a step is left, or as many as a ten-thousandth of a second holds.
         let last = try #require(lines.last)
