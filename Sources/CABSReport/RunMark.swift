@@ -49,9 +49,7 @@ extension ReportedRun {
     /// Where there is no step, what the run came to stands in its place.
     private func course(of directory: RunDirectory) -> RunMark? {
         guard let options = try? Data(contentsOf: directory.configurationFile) else { return nil }
-        let steps = (try? Data(contentsOf: directory.metricsFile, options: .mappedIfSafe)) ?? Data()
-        let first = steps.prefix { $0 != UInt8(ascii: "\n") }
-        let beginning = first.isEmpty ? try? Data(contentsOf: directory.summaryFile) : Data(first)
+        let beginning = StepLines(directory.metricsFile).firstText ?? (try? Data(contentsOf: directory.summaryFile))
         return beginning.map { .course(options: options, beginning: $0) }
     }
 

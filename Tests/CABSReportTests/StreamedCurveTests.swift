@@ -28,9 +28,12 @@ import Testing
     }
 
     /// Writes a run whose last line is cut off.
-    private static func write(_ steps: [Step], _ name: String, seed: Int, in folder: TemporaryFolder) throws {
+    private static func write(
+        _ steps: [Step], _ name: String, seed: Int, accuracy: Double? = nil, in folder: TemporaryFolder
+    ) throws {
         _ = try folder.writeRun(
-            name, learningRate: 0.1, seed: seed, status: nil, options: "shadow: noise-scale")
+            name, learningRate: 0.1, seed: seed, status: accuracy == nil ? nil : "finished", accuracy: accuracy ?? 0,
+            options: "shadow: noise-scale")
         var examples = 0
         var text = "not a line\n"
         for (index, step) in steps.enumerated() {
@@ -103,6 +106,16 @@ import Testing
         let point = curves.batchSize.points[0].y
         #expect(abs(point.low - low) < 1e-9 && abs(point.high - high) < 1e-9)
         #expect(curves.loss(by: .examples).points.count == 89)
+    }
+
+    @Test func `the evaluation at a run's end is there once`() throws {
+        let folder = try TemporaryFolder()
+        for (name, count) in [("due", 100), ("not-due", 110)] {
+            let steps = Self.steps(count, seed: 0)
+            try Self.write(steps, name, seed: 0, accuracy: 0.875, in: folder)
+            let found = try Self.curves(folder, [name]).accuracy(by: .examples).points.map(\.y.mean)
+            #expect(found == steps.compactMap(\.accuracy) + (name == "due" ? [] : [0.875]))
+        }
     }
 
     @Test func `the last step of a run that has not ended is found from the end`() throws {

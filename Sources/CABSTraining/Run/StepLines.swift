@@ -21,6 +21,16 @@ package struct StepLines {
         try pieces.forEachBackwards { line throws(TrainingError) in try body(StepLine(line)) }
     }
 
+    /// The first line as it is written; nothing where there is none, or the file cannot be read.
+    package var firstText: Data? {
+        var text: Data?
+        try? pieces.forEach { line throws(TrainingError) in
+            text = Data(line)
+            return false
+        }
+        return text
+    }
+
     /// What is said of a file with a damaged line.
     var damage: TrainingError { .unreadable(path: pieces.file.path, reason: "a line in it is not a step's") }
 }
