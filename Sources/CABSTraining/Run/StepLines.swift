@@ -24,7 +24,7 @@ package struct StepLines {
     /// The first line as it is written; nothing where there is none, or the file cannot be read.
     package var firstText: Data? {
         var text: Data?
-        try? pieces.forEach { line throws(TrainingError) in
+        _ = try? pieces.forEach { line throws(TrainingError) in
             text = Data(line)
             return false
         }
