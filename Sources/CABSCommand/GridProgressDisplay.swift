@@ -9,7 +9,7 @@ final class GridProgressDisplay {
     private let start = ContinuousClock.now
     private var skippedCount = 0
     private var hasToldOfSkipped = false
-    private var shownNotices: Set<String> = []
+    private var notices = NoticeDisplay()
     /// Runs that have ended since the start.
     private var endedCount = 0
     private var current: (run: ComparisonGrid.Run, number: Int)?
@@ -32,7 +32,7 @@ final class GridProgressDisplay {
     }
 
     func show(_ event: TrainingRun.Event) {
-        if case .notice(let notice) = event, shownNotices.insert(notice).inserted { printWarning(notice) }
+        if case .notice(let notice) = event { notices.show(notice) }
         if case .damagedCheckpoint(let error) = event { printWarning("\(error); taking the checkpoint before") }
         guard let current, case .step(let step, _) = event, line.takeTurn(every: .seconds(60)) else { return }
         let part = current.run.configuration.length.fractionCompleted(step.progress)

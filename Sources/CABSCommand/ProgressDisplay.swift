@@ -10,7 +10,7 @@ final class ProgressDisplay {
     private var averageAccuracy: ExponentialAverage?
     private var lossCurve = Sparkline()
     private var batchSizeCurve = Sparkline()
-    private var shownNotices: Set<String> = []
+    private var notices = NoticeDisplay()
 
     init(_ length: TrainingLength, isQuiet: Bool) {
         self.length = length
@@ -61,8 +61,7 @@ final class ProgressDisplay {
 
     func show(_ event: TrainingRun.Event) {
         switch event {
-        case .notice(let notice):
-            if shownNotices.insert(notice).inserted { printWarning(notice) }
+        case .notice(let notice): notices.show(notice)
         case .step(let step, let seconds):
             average(&averageLoss, step.loss)
             if let accuracy = step.accuracy { average(&averageAccuracy, accuracy) }

@@ -114,8 +114,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case placeMissing(dataset: String, what: String)
 
     /// Some names, and how many more there are.
-    private static func list(_ names: [String]) -> String {
-        names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
+    private static func list(_ names: [String], most: Int = 4) -> String {
+        names.prefix(most).joined(separator: ", ") + (names.count > most ? " and \(names.count - most) more" : "")
     }
 
     /// What is wrong, with the offending value, and what to do.
@@ -216,8 +216,7 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
                 ? "the targets of \(source) are classes, but the network predicts values; save them as floating-point numbers"
                 : "the targets of \(source) are values, but the network tells classes; save them as whole numbers"
         case .notTheNetworksClass(let name, let folder, let known):
-            "\(folder) has the class \(name), which the network does not know; it knows \(known.prefix(12).joined(separator: ", "))"
-                + (known.count > 12 ? " and \(known.count - 12) more" : "")
+            "\(folder) has the class \(name), which the network does not know; it knows \(Self.list(known, most: 12))"
         case .sameName(let name, let folder):
             "\(folder) holds the class \(name) twice, in two ways to write the same letters in bytes; rename one"
         case .noTestPictures(let folder, let fraction):

@@ -7,6 +7,24 @@ enum DataUse {
     case training
     /// To evaluate a network that is there already: the test part, or all where nothing is set aside for testing.
     case evaluation
+
+    /// Which parts are read of a set in files of its own for each.
+    ///
+    /// - Parameter hasTest: Whether there are files for testing.
+    func parts(hasTest: Bool) -> (training: Bool, test: Bool) {
+        self == .training ? (true, true) : (!hasTest, hasTest)
+    }
+}
+
+/// Data as their files have them.
+protocol ReadData {
+    /// The data set, to train on.
+    ///
+    /// - Parameter seed: The seed of random changes.
+    func data(name: String, _ options: ImageOptions, seed: UInt64) throws(DatasetError) -> TrainingData
+
+    /// What there is to evaluate a network on that is known.
+    func evaluation(name: String, _ options: ImageOptions) throws(DatasetError) -> EvaluationData
 }
 
 /// The data sets that are known by name.
@@ -53,8 +71,7 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
         onProgress: (@Sendable (_ count: Int, _ all: Int) -> Void)? = nil
     ) throws(DatasetError) -> TrainingData {
         let options = options ?? usualImages
-        if self == .npz { return try arrays(in: folder, for: .training).data(name: rawValue, options, seed: seed) }
-        return try images(in: folder, for: .training, options, onProgress).data(name: rawValue, options, seed: seed)
+        return try read(from: folder, for: .training, options, onProgress).data(name: rawValue, options, seed: seed)
     }
 
     /// Loads what there is to evaluate a network on: the test part, or all where nothing is set aside for testing.
@@ -71,20 +88,16 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     ) throws(DatasetError) -> EvaluationData {
         var options = options ?? usualImages
         options.known = network
-        if self == .npz { return try arrays(in: folder, for: .evaluation).evaluation(name: rawValue, options) }
-        return try images(in: folder, for: .evaluation, options, onProgress).evaluation(name: rawValue, options)
+        return try read(from: folder, for: .evaluation, options, onProgress).evaluation(name: rawValue, options)
     }
 
-    private func arrays(in file: URL?, for use: DataUse) throws(DatasetError) -> ArrayFile {
-        guard let file else { throw .placeMissing(dataset: rawValue, what: "the .npz file") }
-        return try ArrayFile(file, for: use)
-    }
-
-    private func images(
-        in folder: URL?, for use: DataUse, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
-    ) throws(DatasetError) -> ImageSet {
+    private func read(
+        from folder: URL?, for use: DataUse, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
+    ) throws(DatasetError) -> any ReadData {
         switch self {
-        case .npz: preconditionFailure("arrays are read by themselves")
+        case .npz:
+            guard let folder else { throw .placeMissing(dataset: rawValue, what: "the .npz file") }
+            return try ArrayFile(folder, for: use)
         case .folder:
             guard let folder else {
                 throw .placeMissing(dataset: rawValue, what: "a folder that has one for each class")
@@ -153,10 +166,10 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
                 shape: CIFARFile.shape, classCount: kind.classCount, pixels: pixels, labels: labels.map(UInt16.init),
                 source: url.path)
         }
-        let readsTraining = use == .training || !folder.holds([testFile])
+        let reads = use.parts(hasTest: folder.holds([testFile]))
         return ImageSet(
-            training: readsTraining ? try images(trainingFiles) : nil,
-            test: use == .training || !readsTraining ? try images([testFile]) : nil, usualNormalization: .image,
+            training: reads.training ? try images(trainingFiles) : nil,
+            test: reads.test ? try images([testFile]) : nil, usualNormalization: .image,
             source: url.path, classNames: (0..<kind.classCount).map(String.init))
     }
 
@@ -171,10 +184,10 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
                     source: url.path)
             }
         }
-        let readsTraining = use == .training || !folder.holds([testFile])
+        let reads = use.parts(hasTest: folder.holds([testFile]))
         return ImageSet(
-            training: readsTraining ? try images(trainingFiles[0]) : nil,
-            test: use == .training || !readsTraining ? try images(testFile) : nil, usualNormalization: .image,
+            training: reads.training ? try images(trainingFiles[0]) : nil,
+            test: reads.test ? try images(testFile) : nil, usualNormalization: .image,
             source: url.path, classNames: (0..<SVHNFile.classCount).map(String.init))
     }
 }

@@ -80,10 +80,9 @@ struct IDXDataset {
             throw .severalSets(folder: folder.url.path, prefixes: prefixes)
         }
         let prefix = prefixes.first ?? ""
-        let hasTest = folder.holds(Self.names(.testImages, prefix: prefix))
-        let readsTraining = use == .training || !hasTest
-        let training = readsTraining ? try pair(.trainingImages, .trainingLabels, prefix) : nil
-        let test = use == .training || hasTest ? try pair(.testImages, .testLabels, prefix) : nil
+        let reads = use.parts(hasTest: folder.holds(Self.names(.testImages, prefix: prefix)))
+        let training = reads.training ? try pair(.trainingImages, .trainingLabels, prefix) : nil
+        let test = reads.test ? try pair(.testImages, .testLabels, prefix) : nil
         let read = [training, test].compactMap(\.self)
         let classes = Classes(training: training?.labels.values, test: test?.labels.values)
         let range = ValueRange(of: read.map { $0.images.values.max() ?? 0 })

@@ -182,12 +182,12 @@ extension InputDescription {
     /// Checks that numbers of a file may be of the range that the network was trained on.
     ///
     /// - Throws: ``DatasetError/notTheNetworksRange(source:low:high:network:)``.
-    func checkRange(of numbers: some Collection<Double>, source: String) throws(DatasetError) {
-        guard let highestValue, let low = numbers.min(), let high = numbers.max() else { return }
+    func checkRange(_ extent: NumPyArray.Extent, source: String) throws(DatasetError) {
+        guard let highestValue else { return }
         // Values up to 1 are what dividing by the largest gives; of images that are black nothing can be told.
-        let isOfUnits = highestValue > 1 && high > 0 && high <= 1
-        guard low >= 0, high <= highestValue, !isOfUnits else {
-            throw .notTheNetworksRange(source: source, low: low, high: high, network: highestValue)
+        let isOfUnits = highestValue > 1 && extent.high > 0 && extent.high <= 1
+        guard extent.low >= 0, extent.high <= highestValue, !isOfUnits else {
+            throw .notTheNetworksRange(source: source, low: extent.low, high: extent.high, network: highestValue)
         }
     }
 

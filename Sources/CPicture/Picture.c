@@ -48,7 +48,11 @@ static void begin_png(png_structp png, png_infop info, png_source *source) {
     png_set_strip_16(png);
 }
 
-static bool read_png_header(const uint8_t *bytes, size_t count, cpc_header *header, char *message) {
+// Reads a PNG file in memory by a function that goes on where libpng has read the header.
+//
+// Returns: whether that came to its end; if not, message says why.
+static bool read_png(
+    const uint8_t *bytes, size_t count, char *message, void (*go_on)(png_structp, png_infop, void *), void *context) {
     png_source source = {bytes, count, message};
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, keep_png_error, ignore_png_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
@@ -58,12 +62,20 @@ static bool read_png_header(const uint8_t *bytes, size_t count, cpc_header *head
         is_read = false;
     } else if (is_read) {
         begin_png(png, info, &source);
-        *header = (cpc_header){
-            .width = png_get_image_width(png, info), .height = png_get_image_height(png, info),
-            .channels = png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR ? 3 : 1, .orientation = 1};
+        go_on(png, info, context);
     }
     png_destroy_read_struct(&png, &info, NULL);
     return is_read;
+}
+
+static void fill_png_header(png_structp png, png_infop info, void *context) {
+    *(cpc_header *)context = (cpc_header){
+        .width = png_get_image_width(png, info), .height = png_get_image_height(png, info),
+        .channels = png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR ? 3 : 1, .orientation = 1};
+}
+
+static bool read_png_header(const uint8_t *bytes, size_t count, cpc_header *header, char *message) {
+    return read_png(bytes, count, message, fill_png_header, header);
 }
 
 // Puts pixels on white by their last channel, which is how much they cover, and leaves it out.
@@ -76,37 +88,39 @@ static void put_on_white(const uint8_t *values, size_t pixel_count, int channels
     }
 }
 
+// What decoding works with; the memory is freed by who made it, since libpng's errors jump over whatever decodes.
+typedef struct {
+    const cpc_header *header;
+    uint8_t *pixels;
+    uint8_t *values;
+    png_bytep *rows;
+} png_work;
+
+static void fill_png_pixels(png_structp png, png_infop info, void *context) {
+    png_work *work = context;
+    const cpc_header *header = work->header;
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    if (png_get_image_width(png, info) != header->width || png_get_image_height(png, info) != header->height)
+        png_error(png, "it changed while it was read");
+    size_t row_size = png_get_rowbytes(png, info), height = (size_t)header->height;
+    bool has_alpha = png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA;
+    if (row_size != (size_t)header->width * (size_t)(header->channels + has_alpha))
+        png_error(png, "it changed while it was read");
+    work->values = has_alpha ? malloc(row_size * height) : work->pixels;
+    work->rows = malloc(height * sizeof *work->rows);
+    if (!work->values || !work->rows) png_error(png, "memory ran out");
+    for (size_t row = 0; row < height; row++) work->rows[row] = work->values + row * row_size;
+    png_read_image(png, work->rows);
+    png_read_end(png, NULL);
+    if (has_alpha) put_on_white(work->values, (size_t)header->width * height, header->channels, work->pixels);
+}
+
 static bool decode_png(const uint8_t *bytes, size_t count, const cpc_header *header, uint8_t *pixels, char *message) {
-    png_source source = {bytes, count, message};
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, keep_png_error, ignore_png_warning);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
-    uint8_t *volatile values = NULL;
-    png_bytep *volatile rows = NULL;
-    bool is_read = info != NULL;
-    if (!is_read) refuse(message, "memory ran out");
-    if (is_read && setjmp(source.jump)) {
-        is_read = false;
-    } else if (is_read) {
-        begin_png(png, info, &source);
-        png_set_interlace_handling(png);
-        png_read_update_info(png, info);
-        if (png_get_image_width(png, info) != header->width || png_get_image_height(png, info) != header->height)
-            png_error(png, "it changed while it was read");
-        size_t row_size = png_get_rowbytes(png, info), height = (size_t)header->height;
-        bool has_alpha = png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA;
-        if (row_size != (size_t)header->width * (size_t)(header->channels + has_alpha))
-            png_error(png, "it changed while it was read");
-        values = has_alpha ? malloc(row_size * height) : pixels;
-        rows = malloc(height * sizeof *rows);
-        if (!values || !rows) png_error(png, "memory ran out");
-        for (size_t row = 0; row < height; row++) rows[row] = values + row * row_size;
-        png_read_image(png, rows);
-        png_read_end(png, NULL);
-        if (has_alpha) put_on_white(values, (size_t)header->width * height, header->channels, pixels);
-    }
-    free(rows);
-    if (values != pixels) free(values);
-    png_destroy_read_struct(&png, &info, NULL);
+    png_work work = {header, pixels, NULL, NULL};
+    bool is_read = read_png(bytes, count, message, fill_png_pixels, &work);
+    free(work.rows);
+    if (work.values != pixels) free(work.values);
     return is_read;
 }
 

@@ -15,11 +15,8 @@ import Testing
 
     private static func examples(_ data: any Dataset) -> [[Float]] {
         (0..<data.count).map { index in
-            var (input, target) = (
-                [Float](repeating: 0, count: data.inputShape.count), [Float](repeating: 0, count: data.targetCount)
-            )
-            data.copyExample(at: index, draw: 0, input: &input, target: &target)
-            return input + target
+            let example = data.example(at: index)
+            return example.input + example.target
         }
     }
 

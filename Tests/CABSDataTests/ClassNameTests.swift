@@ -10,16 +10,6 @@ import Testing
         ArrayFileTests.folder.appending(path: "\(name).npz")
     }
 
-    private static func labels(_ data: any Dataset) -> [Int] {
-        (0..<data.count).map { index in
-            var (input, target) = (
-                [Float](repeating: 0, count: data.inputShape.count), [Float](repeating: 0, count: data.targetCount)
-            )
-            data.copyExample(at: index, draw: 0, input: &input, target: &target)
-            return target.firstIndex(of: 1)!
-        }
-    }
-
     private static func trained(_ name: String) throws -> InputDescription {
         try #require(DatasetName.npz.load(from: file(name), images: ImageOptions(normalization: .unit)).input)
     }
@@ -46,7 +36,7 @@ import Testing
         name: String, labels: [Int], words: String
     ) throws {
         let data = try Self.evaluated(name, by: Self.trained("plain"))
-        #expect(Self.labels(data.examples) == labels && data.examples.targetCount == 3)
+        #expect(data.examples.labels == labels && data.examples.targetCount == 3)
         #expect(data.countText == words)
     }
 
@@ -104,6 +94,6 @@ import Testing
             try FileManager.default.removeItem(at: folder.url.appending(path: "train-\(part)-ubyte"))
         }
         let data = try DatasetName.emnistLetters.evaluationData(from: folder.url, for: input)
-        #expect(Self.labels(data.examples) == [11, 2])
+        #expect(data.examples.labels == [11, 2])
     }
 }

@@ -90,11 +90,8 @@ import Testing
     }
 
     private static func example(_ data: any Dataset, _ index: Int) -> (input: [Float], label: Int) {
-        var (input, target) = (
-            [Float](repeating: 0, count: data.inputShape.count), [Float](repeating: 0, count: data.targetCount)
-        )
-        data.copyExample(at: index, draw: 0, input: &input, target: &target)
-        return (input, target.firstIndex(of: 1)!)
+        let example = data.example(at: index)
+        return (example.input, example.target.firstIndex(of: 1)!)
     }
 
     @Test(arguments: ["test", "val"])

@@ -13,13 +13,7 @@ import Testing
     }
 
     private static func inputs(_ data: any Dataset) -> [[Float]] {
-        (0..<data.count).map { index in
-            var (input, target) = (
-                [Float](repeating: 0, count: data.inputShape.count), [Float](repeating: 0, count: data.targetCount)
-            )
-            data.copyExample(at: index, draw: UInt64(index), input: &input, target: &target)
-            return input
-        }
+        (0..<data.count).map { data.example(at: $0, draw: UInt64($0)).input }
     }
 
     @Test(arguments: sameImages, NormalizationName.allCases)

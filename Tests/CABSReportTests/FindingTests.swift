@@ -20,14 +20,19 @@ import Testing
             "\(what): \(cell.text), \(wanted)")
     }
 
-    @Test func `a measurement's tables are those of its file`() async throws {
+    /// What `cabs measure` wrote about a short run, and the run's page.
+    private static func measuredRun() async throws -> (found: [String: Any], html: String) {
         let folder = try TemporaryFolder()
         let url = folder.url.appending(path: "run")
         let run = try TrainingRun(PageTests.options { $0.steps = 40 }, output: url)
         _ = try await run.run()
         try run.directory.write(TrainedNetwork(at: url).measurement(exampleCount: 320))
-        let found = try object(run.directory.measurementFile)
-        let tables = try ShownTable.all(on: PageTests.report([url.path], in: folder.url).html)
+        return (try object(run.directory.measurementFile), try PageTests.report([url.path], in: folder.url).html)
+    }
+
+    @Test func `a measurement's tables are those of its file`() async throws {
+        let (found, html) = try await Self.measuredRun()
+        let tables = ShownTable.all(on: html)
 
         let whole = try #require(tables.first { $0.head.first == "all parameters" })
         let coupling = try #require(found["coupling"] as? [String: Any])
@@ -70,13 +75,7 @@ import Testing
     }
 
     @Test func `histograms have the file's quartiles and counts`() async throws {
-        let folder = try TemporaryFolder()
-        let url = folder.url.appending(path: "run")
-        let run = try TrainingRun(PageTests.options { $0.steps = 40 }, output: url)
-        _ = try await run.run()
-        try run.directory.write(TrainedNetwork(at: url).measurement(exampleCount: 320))
-        let found = try object(run.directory.measurementFile)
-        let html = try PageTests.report([url.path], in: folder.url).html
+        let (found, html) = try await Self.measuredRun()
         let shown = html.components(separatedBy: "class=\"histogram\"").dropFirst()
         for (text, key) in zip(shown, ["losses", "gradient_norms"]) {
             let values = try #require(found[key] as? [String: Any])

@@ -5,7 +5,7 @@ import Foundation
 ///
 /// Inputs are [n, height, width], [n, height, width, channels] or [n, values]; whole numbers as targets, [n] or [n, 1], are classes, each
 /// under its own number, others are values to be predicted, [n] or [n, values].
-struct ArrayFile {
+struct ArrayFile: ReadData {
     private let file: URL
     /// Nothing where only a test part was read.
     private let training: ArrayPart?
@@ -57,7 +57,6 @@ struct ArrayFile {
         return (shape, targets.type.isFloatingPoint)
     }
 
-    /// The data set, to train on.
     func data(name: String, _ options: ImageOptions, seed: UInt64) throws(DatasetError) -> TrainingData {
         let classes = try classes(known: options.known)
         if let images = try images(classes, options) { return try images.data(name: name, options, seed: seed) }
@@ -67,7 +66,6 @@ struct ArrayFile {
             notices: notices(range: nil))
     }
 
-    /// What there is to evaluate a network on that is known.
     func evaluation(name: String, _ options: ImageOptions) throws(DatasetError) -> EvaluationData {
         let known = options.known!
         guard known.predictsValues == first.predictsValues else {
@@ -121,7 +119,7 @@ struct ArrayFile {
     /// That one part seems to be scaled to 1 and the other not.
     private var unequalScales: String? {
         guard let training, let test else { return nil }
-        let (high, testHigh) = (training.highestInput, test.highestInput)
+        let (high, testHigh) = (training.extent.high, test.extent.high)
         guard min(high, testHigh) > 0, min(high, testHigh) <= 1, max(high, testHigh) >= 15 else { return nil }
         return "the inputs of \(file.path) go up to \(high.shortest) in x_train and to \(testHigh.shortest) in x_test; "
             + "bring both to the same scale"

@@ -34,7 +34,7 @@ public struct ArrayInputs {
                 found: "it is of \(array.shape)")
         }
         let size = shape.count
-        try description.checkRange(of: array.map { $0 }, source: source)
+        try description.checkRange(array.extent, source: source)
         if case .image = shape, description.hasBytes, let bytes = array.byteValues {
             let pixels = ValueRange(highest: description.highestValue ?? 255).scaledToBytes(bytes)
                 .withChannelsFirst(shape)

@@ -11,8 +11,8 @@ struct ArrayPart {
     var count: Int { inputs.shape[0] }
     /// Whether targets are values to be predicted, and not classes.
     var predictsValues: Bool { targets.header.type.isFloatingPoint }
-    /// The largest number among the inputs.
-    let highestInput: Double
+    /// How far the inputs' numbers reach.
+    let extent: NumPyArray.Extent
 
     /// Reads the arrays `x` and `y` with an ending.
     init(_ archive: NumPyArchive, _ ending: String, in file: URL) throws(DatasetError) {
@@ -38,9 +38,7 @@ struct ArrayPart {
                 labelCount: targets.shape[0])
         }
         self.shape = shape
-        var highest = -Double.infinity
-        inputs.forEach { highest = max(highest, $0) }
-        highestInput = highest
+        extent = inputs.extent
     }
 
     /// That images seem to have their channels first, where they are taken to have them last; nothing where they do not.

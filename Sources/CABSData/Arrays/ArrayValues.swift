@@ -24,9 +24,9 @@ struct ArrayValues {
             guard values.allSatisfy(\.isFinite) else { throw .notFinite("the inputs of \(source)") }
             inputs.append(values)
         }
-        let range = parts[0].inputs.range
+        let range = ValueRange(parts[0].extent)
         let known = try options.knownInput(for: shape, nil, source: source)
-        for part in parts { try known?.checkRange(of: part.inputs.map { $0 }, source: "the inputs of \(source)") }
+        for part in parts { try known?.checkRange(part.extent, source: "the inputs of \(source)") }
         let normalization =
             if let known {
                 known.normalization
@@ -87,19 +87,6 @@ struct ArrayValues {
                         })
                 })
         }
-    }
-}
-
-extension NumPyArray {
-    /// The range that the numbers seem to be of; nothing where there is none that they fit.
-    var range: ValueRange? {
-        var (low, high, isWhole) = (Double.infinity, -Double.infinity, true)
-        forEach { value in
-            (low, high) = (min(low, value), max(high, value))
-            isWhole = isWhole && value == value.rounded()
-        }
-        return isWhole
-            ? ValueRange(ofWholeNumbersFrom: low, to: high) : ValueRange(ofFractionsFrom: low, to: high)
     }
 }
 

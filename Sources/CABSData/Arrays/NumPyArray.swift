@@ -20,9 +20,24 @@ struct NumPyArray {
         }
     }
 
-    /// Goes through the values, in the order of memory.
-    func forEach(_ body: (Double) -> Void) {
-        for position in 0..<count { body(value(at: position)) }
+    /// How far an array's values reach.
+    struct Extent {
+        var low = Double.infinity
+        var high = -Double.infinity
+        /// Whether all values are whole numbers.
+        var isWhole = true
+
+        fileprivate mutating func add(_ value: Double) {
+            (low, high) = (min(low, value), max(high, value))
+            isWhole = isWhole && value == value.rounded()
+        }
+    }
+
+    /// How far the values reach, found in one pass over them.
+    var extent: Extent {
+        var extent = Extent()
+        for position in 0..<count { extent.add(value(at: position)) }
+        return extent
     }
 
     /// What comes of the values in row-major order: the last index runs fastest.

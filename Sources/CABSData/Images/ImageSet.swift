@@ -54,7 +54,7 @@ extension ImageOptions {
 }
 
 /// The images of a data set as its files have them.
-struct ImageSet {
+struct ImageSet: ReadData {
     /// The images to train on; where only what is to be evaluated was read and nothing of it is set aside for testing, all images; where
     /// something is, nothing.
     let training: (any ImageSource)?
@@ -73,9 +73,6 @@ struct ImageSet {
     /// What there is to say of the files.
     var notices: [String] = []
 
-    /// The data set, to train on.
-    ///
-    /// - Parameter seed: The seed of random changes.
     func data(name: String, _ options: ImageOptions, seed: UInt64) throws(DatasetError) -> TrainingData {
         guard let training = try prepared(training, options), let test = try prepared(test, options) else {
             throw .noExamples(source)
@@ -93,7 +90,6 @@ struct ImageSet {
             input: input, notices: notices)
     }
 
-    /// What there is to evaluate a network on that is known: the images for testing, or all where none are set aside.
     func evaluation(name: String, _ options: ImageOptions) throws(DatasetError) -> EvaluationData {
         guard let images = try prepared(test ?? training, options) else { throw .noExamples(source) }
         let input = try input(options, of: images)

@@ -37,6 +37,15 @@ struct ValueRange: Hashable {
         highest = high <= 1 ? 1 : 255
     }
 
+    /// The range that an array's numbers seem to be of; nothing where there is none that they fit.
+    init?(_ extent: NumPyArray.Extent) {
+        if extent.isWhole {
+            self.init(ofWholeNumbersFrom: extent.low, to: extent.high)
+        } else {
+            self.init(ofFractionsFrom: extent.low, to: extent.high)
+        }
+    }
+
     /// The range of all bytes that are there; that of bytes where all are 0.
     init(of bytes: [UInt8]) {
         let high = bytes.max() ?? 0

@@ -68,7 +68,7 @@ struct OtherFiles {
     /// Takes out the files that are pictures of kinds that are not read, such as WebP.
     mutating func takeForeignPictures() -> [URL] {
         let pictures = files.filter { FileContent.isForeignPicture($0) }
-        files.removeAll { pictures.contains($0) }
+        files.removeAll(where: Set(pictures).contains)
         return pictures
     }
 

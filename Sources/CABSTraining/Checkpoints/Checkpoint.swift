@@ -94,8 +94,10 @@ struct DataFingerprint: Codable, Hashable, CustomStringConvertible {
     /// Checks that data are these, which a run was trained on.
     ///
     /// - Throws: ``TrainingError/otherData(before:now:)``.
-    func check(_ data: TrainingData) throws(TrainingError) {
-        let now = DataFingerprint(data)
+    func check(_ data: TrainingData) throws(TrainingError) { try check(DataFingerprint(data)) }
+
+    /// The same of data whose fingerprint is known.
+    func check(_ now: DataFingerprint) throws(TrainingError) {
         guard now == self else { throw .otherData(before: "\(self)", now: "\(now)") }
     }
 

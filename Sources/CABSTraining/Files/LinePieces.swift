@@ -16,28 +16,26 @@ struct LinePieces {
     @discardableResult func forEach(
         _ body: (UnsafeRawBufferPointer) throws(TrainingError) -> Bool
     ) throws(TrainingError) -> Int {
-        let descriptor = try open()
-        defer { close(descriptor) }
-        var piece = Piece(byteCount: pieceSize)
-        defer { piece.deallocate() }
-        var held = 0
-        while true {
-            if held == piece.byteCount { piece.grow(keepingLast: false) }
-            let count = try read(descriptor, into: piece.start + held, piece.byteCount - held, at: nil)
-            let end = held + count
-            piece.start[end] = 0
-            guard count > 0 else {
-                if held > 0 { _ = try body(piece[0..<held]) }
-                return piece.byteCount
+        try withPiece { descriptor, piece throws(TrainingError) in
+            var held = 0
+            while true {
+                if held == piece.byteCount { piece.grow(keepingLast: false) }
+                let count = try read(descriptor, into: piece.start + held, piece.byteCount - held, at: nil)
+                let end = held + count
+                piece.start[end] = 0
+                guard count > 0 else {
+                    if held > 0 { _ = try body(piece[0..<held]) }
+                    return
+                }
+                var (lineStart, searched) = (0, held)
+                while let found = memchr(piece.start + searched, Int32(Self.newline), end - searched) {
+                    let lineEnd = found - UnsafeMutableRawPointer(piece.start)
+                    if lineEnd > lineStart, try !body(piece[lineStart..<lineEnd]) { return }
+                    (lineStart, searched) = (lineEnd + 1, lineEnd + 1)
+                }
+                held = end - lineStart
+                memmove(piece.start, piece.start + lineStart, held)
             }
-            var (lineStart, searched) = (0, held)
-            while let found = memchr(piece.start + searched, Int32(Self.newline), end - searched) {
-                let lineEnd = found - UnsafeMutableRawPointer(piece.start)
-                if lineEnd > lineStart, try !body(piece[lineStart..<lineEnd]) { return piece.byteCount }
-                (lineStart, searched) = (lineEnd + 1, lineEnd + 1)
-            }
-            held = end - lineStart
-            memmove(piece.start, piece.start + lineStart, held)
         }
     }
 
@@ -45,31 +43,42 @@ struct LinePieces {
     @discardableResult func forEachBackwards(
         _ body: (UnsafeRawBufferPointer) throws(TrainingError) -> Bool
     ) throws(TrainingError) -> Int {
+        try withPiece { descriptor, piece throws(TrainingError) in
+            var offset = lseek(descriptor, 0, SEEK_END)
+            // At the end of the piece.
+            var held = 0
+            while offset > 0 {
+                if held == piece.byteCount { piece.grow(keepingLast: true) }
+                let wanted = min(piece.byteCount - held, Int(offset))
+                let start = piece.byteCount - held - wanted
+                let count = try read(descriptor, into: piece.start + start, wanted, at: offset - off_t(wanted))
+                guard count == wanted else { throw .unreadable(path: file.path, reason: "it became shorter meanwhile") }
+                offset -= off_t(wanted)
+                var (lineEnd, searched) = (piece.byteCount, start + wanted)
+                while searched > start {
+                    searched -= 1
+                    guard piece.start[searched] == Self.newline else { continue }
+                    if lineEnd > searched + 1, try !body(piece[(searched + 1)..<lineEnd]) { return }
+                    lineEnd = searched
+                }
+                held = lineEnd - start
+                memmove(piece.start + (piece.byteCount - held), piece.start + start, held)
+            }
+            if held > 0 { _ = try body(piece[(piece.byteCount - held)..<piece.byteCount]) }
+        }
+    }
+
+    /// Opens the file, and reads it by way of a piece.
+    ///
+    /// - Returns: How many bytes the piece had at last.
+    private func withPiece(
+        _ body: (Int32, inout Piece) throws(TrainingError) -> Void
+    ) throws(TrainingError) -> Int {
         let descriptor = try open()
         defer { close(descriptor) }
         var piece = Piece(byteCount: pieceSize)
         defer { piece.deallocate() }
-        var offset = lseek(descriptor, 0, SEEK_END)
-        // At the end of the piece.
-        var held = 0
-        while offset > 0 {
-            if held == piece.byteCount { piece.grow(keepingLast: true) }
-            let wanted = min(piece.byteCount - held, Int(offset))
-            let start = piece.byteCount - held - wanted
-            let count = try read(descriptor, into: piece.start + start, wanted, at: offset - off_t(wanted))
-            guard count == wanted else { throw .unreadable(path: file.path, reason: "it became shorter meanwhile") }
-            offset -= off_t(wanted)
-            var (lineEnd, searched) = (piece.byteCount, start + wanted)
-            while searched > start {
-                searched -= 1
-                guard piece.start[searched] == Self.newline else { continue }
-                if lineEnd > searched + 1, try !body(piece[(searched + 1)..<lineEnd]) { return piece.byteCount }
-                lineEnd = searched
-            }
-            held = lineEnd - start
-            memmove(piece.start + (piece.byteCount - held), piece.start + start, held)
-        }
-        if held > 0 { _ = try body(piece[(piece.byteCount - held)..<piece.byteCount]) }
+        try body(descriptor, &piece)
         return piece.byteCount
     }
 

@@ -8,6 +8,17 @@ struct RunOrigin: Codable, Equatable {
     /// Where its first parameters came from; nothing in runs of versions that did not note it.
     let initialParameters: InitialParameters?
 
+    /// What a run is made of that begins with some data and options.
+    ///
+    /// - Throws: ``TrainingError`` where the file of initial parameters cannot be read.
+    init(_ data: TrainingData, _ options: TrainingOptions) throws(TrainingError) {
+        self.init(data: DataFingerprint(data), initialParameters: try InitialParameters(options))
+    }
+
+    init(data: DataFingerprint, initialParameters: InitialParameters?) {
+        (self.data, self.initialParameters) = (data, initialParameters)
+    }
+
     /// Where a run's first parameters came from.
     enum InitialParameters: Codable, Equatable, CustomStringConvertible {
         /// The model's own, which follow from the seed.

@@ -55,8 +55,7 @@ public struct TrainingRun: Sendable {
         let team = try team?.withWorkers(configuration.options.workers)
         (self.configuration, self.team) = (configuration, team)
         trainer = try configuration.makeTrainer(for: team, onConversion: onConversion, onProgress: onProgress)
-        origin = RunOrigin(
-            data: DataFingerprint(trainer.data), initialParameters: try .init(configuration.options))
+        origin = try RunOrigin(trainer.data, configuration.options)
         (self.traceFile, start) = (traceFile, nil)
         guard team.isFirst else {
             directory = RunDirectory(existing: URL(filePath: try team!.broadcast("")))
@@ -100,11 +99,10 @@ public struct TrainingRun: Sendable {
         (self.directory, self.traceFile) = (directory, traceFile)
         guard try Self.hasBegun(directory, team) else {
             trainer = try configuration.makeTrainer(for: team, onConversion: onConversion)
-            origin = RunOrigin(
-                data: DataFingerprint(trainer.data), initialParameters: try .init(configuration.options))
+            origin = try RunOrigin(trainer.data, configuration.options)
             start = nil
             guard team.isFirst else { return }
-            try directory.origin()?.data.check(trainer.data)
+            try directory.origin()?.data.check(origin.data)
             try directory.writeConfiguration(configuration)
             try directory.writeBeginning(of: trainer, origin, team)
             return
