@@ -24,7 +24,7 @@ check-snippets: bootstrap
 # The pages of the products CABS and CABSTraining, into .build/documentation; a warning is an error.
 docs: bootstrap
 	mkdir -p .build/documentation
-	for target in CABS CABSTraining; do swift package --allow-writing-to-directory .build/documentation/$$target generate-documentation \
+	for target in CABS CABSTraining; do CABS_DOCS=1 swift package --allow-writing-to-directory .build/documentation/$$target generate-documentation \
 		--target $$target --output-path .build/documentation/$$target --warnings-as-errors || exit 1; done
 
 # What is exported beside onnxruntime, PyTorch and TensorBoard, where PEERS_PYTHON names a Python that has them.
@@ -37,9 +37,9 @@ check-export: bootstrap
 graphs: bootstrap
 	CABS_RANDOM_GRAPHS=200 scripts/test --filter RandomGraphTests
 
-# Puts small faults into a copy of the sources, one at a time, and prints those that no test notices: hours.
+# Puts small faults into a copy of the sources, one at a time, and prints those that no test notices: hours; SAMPLE=30, an evening.
 mutants: bootstrap
-	scripts/mutants
+	scripts/mutants $(if $(SAMPLE),--sample $(SAMPLE))
 
 # Times training steps, beside PyTorch and BackPACK where PEERS_PYTHON names a Python that has them; OPTIONS are those of bench.py.
 bench: bootstrap

@@ -56,7 +56,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         if let failure = data.examples.failure { throw failure }
         if let notice = evaluation.unsoundNotice("evaluated") { printWarning(notice) }
         try printResult(
-            "\(trained.configuration.model.name) on \(data.countText) of \(data.name)"
+            "\(trained.configuration.model.name) on \(data)"
                 + (trained.state.isEmpty ? "" : ", \(trained.state)"))
         try printResult("test loss \(decimal(evaluation.meanLoss, 4))")
         if !data.predictsValues { try printResult("test accuracy \(decimal(evaluation.accuracy, 4))") }

@@ -75,7 +75,7 @@ struct MeasurementTable {
     }
 
     private func examples(_ name: String, _ examples: [MeasuredExample]) -> [String] {
-        let rows = examples.prefix(Self.listedCount).map { example in
+        let rows = examples.prefix(Self.listedCount).map { example -> [String] in
             [
                 "\(example.example)", example.loss?.text() ?? "", example.gradientNorm?.text() ?? "",
                 example.partOfSecondMoment.map { "\((100 * $0).text()) %" } ?? "", example.label?.printable ?? "",

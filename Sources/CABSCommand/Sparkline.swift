@@ -27,7 +27,7 @@ struct Sparkline {
 
     /// Puts two stretches together each, which then are as long as two.
     private mutating func halve() {
-        means = stride(from: 0, to: means.count, by: 2).map { (means[$0] + means[$0 + 1]) / 2 }
+        means = Self.pairs(means)
         stretch *= 2
     }
 

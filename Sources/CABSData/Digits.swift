@@ -1,3 +1,4 @@
+import CDigits
 import Foundation
 
 /// The UCI handwritten digits (Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", its test part): 1,797
@@ -5,8 +6,8 @@ import Foundation
 enum Digits {
     static func load() throws(DatasetError) -> ImageSet {
         let shades = try LabeledImages(
-            images: IDXFile(Data(PackageResources.digits_images_idx3_ubyte_gz), name: "the images of digits", rank: 3),
-            labels: IDXFile(Data(PackageResources.digits_labels_idx1_ubyte_gz), name: "the labels of digits", rank: 1),
+            images: IDXFile(Data(cabs_digit_images()), name: "the images of digits", rank: 3),
+            labels: IDXFile(Data(cabs_digit_labels()), name: "the labels of digits", rank: 1),
             classes: 0...9, imageSource: "the images of digits", labelSource: "the labels of digits")
         // Their 17 shades, 0 to 16, become as bright as other pictures' bytes: a network takes any picture then.
         let images = try LabeledImages(
@@ -20,4 +21,8 @@ enum Digits {
             test: try images.subset((0..<images.count).filter(isTest)), usualNormalization: .unit,
             source: "this program", classNames: (0...9).map(String.init))
     }
+}
+
+extension Data {
+    fileprivate init(_ file: cabs_embedded_file) { self.init(bytes: file.bytes, count: file.count) }
 }

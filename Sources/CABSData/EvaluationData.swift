@@ -29,13 +29,16 @@ public struct EvaluationData: Sendable {
     /// What a class is called.
     public func className(_ label: Int) -> String { input?.className(label) ?? "\(label)" }
 
-    /// How many examples of how many there are, in words: `the 21 test examples of 150`.
-    public var countText: String {
+}
+
+extension EvaluationData: CustomStringConvertible {
+    /// Which examples of how many these are: `the 21 test examples of folder (150 examples in all)`.
+    public var description: String {
         let count = examples.count
-        func words(_ kind: String) -> String { "\(count) \(kind)example\(count == 1 ? "" : "s")" }
+        func words(_ kind: String) -> String { "\(count) \(kind)example\(count == 1 ? "" : "s") of \(name)" }
         return switch part {
-        case .all: count == 1 ? "the only example" : "all \(words(""))"
-        case .test(let all): "the \(words("test "))" + (all.map { " of \($0)" } ?? "")
+        case .all: count == 1 ? "the only example of \(name)" : "all \(words(""))"
+        case .test(let all): "the \(words("test "))" + (all.map { " (\($0) examples in all)" } ?? "")
         }
     }
 }

@@ -11,9 +11,9 @@ enum LogarithmicTics {
         ]
         var places: [Double] = []
         for choice in mantissas {
-            places = exponents.filter { $0 % stride == 0 }.flatMap { exponent in
-                choice.map { $0 * pow(10, Double(exponent)) }
-            }.filter { $0 >= low * 0.999 && $0 <= high * 1.001 }
+            let powers = exponents.filter { $0.isMultiple(of: stride) }.map { pow(10, Double($0)) }
+            let tics: [Double] = powers.flatMap { power in choice.map { $0 * power } }
+            places = tics.filter { $0 >= low * 0.999 && $0 <= high * 1.001 }
             if places.count >= 3 { break }
         }
         return places

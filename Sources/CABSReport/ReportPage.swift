@@ -127,9 +127,12 @@ struct ReportPage {
 
     /// What was found out about a run, beside its course.
     private func findings(of run: ReportedRun) -> [HTML] {
-        (run.divergence.map { DivergenceSection(divergence: $0).parts } ?? [])
-            + (run.measurement.map { MeasurementSection(measurement: $0).parts } ?? [])
-            + (run.confusion.map { ConfusionSection(confusion: $0).parts } ?? [])
+        let sections: [[HTML]?] = [
+            run.divergence.map { DivergenceSection(divergence: $0).parts },
+            run.measurement.map { MeasurementSection(measurement: $0).parts },
+            run.confusion.map { ConfusionSection(confusion: $0).parts },
+        ]
+        return sections.compactMap(\.self).flatMap(\.self)
     }
 
     /// Which runs the figures show.

@@ -32,7 +32,7 @@ import Testing
             #expect(try abs(#require(Self.accuracy(whole.output)) - Double(right.count) / 24) < 1e-4)
             // The run's own data are tested on their own part, wherever they lie.
             let own = try CommandTests.run(["evaluate", "out"], in: folder)
-            #expect(own.output.contains("the 16 test examples of 64"))
+            #expect(own.output.contains("the 16 test examples of folder (64 examples in all)"))
             #expect(try CommandTests.run(["evaluate", "out", "--data", "pictures"], in: folder).output == own.output)
             // A run's parameters by name are the run's, whatever else is said.
             let parameters = try CommandTests.run(

@@ -88,7 +88,7 @@ import Testing
                 return result.code == 0 ? result.output : result.errors
             }
             // All test images are of class 9, and outputs of zero are taken for class 0.
-            #expect(try evaluate("--workers 1").contains("the 3 test examples of 23 of mnist"))
+            #expect(try evaluate("--workers 1").contains("the 3 test examples of mnist (23 examples in all)"))
             #expect(
                 try evaluate("--workers 2").contains(
                     "test loss \(String(format: "%.4f", log(10.0)))\ntest accuracy 0.0000"))

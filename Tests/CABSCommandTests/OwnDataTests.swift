@@ -93,7 +93,7 @@ import Testing
             // The first line says of how many examples.
             let results = [own, elsewhere].map { $0.output.split(separator: "\n").dropFirst() }
             #expect(own.code == 0 && results[0] == results[1], "\(elsewhere.output)\(elsewhere.errors)")
-            #expect(elsewhere.output.contains("the 16 test examples of 29"))
+            #expect(elsewhere.output.contains("the 16 test examples of folder (29 examples in all)"))
         }
     }
 

@@ -26,8 +26,9 @@ enum SmallSets {
             return UInt8(state >> 24)
         }
         for (index, name) in ((1...5).map { "data_batch_\($0)" } + ["test_batch"]).enumerated() {
-            let records = (0..<2).flatMap { example in
-                [UInt8((2 * index + example) % 10)] + (0..<3072).map { _ in noise() }
+            let records = (0..<2).flatMap { example -> [UInt8] in
+                let pixels = (0..<3072).map { _ in noise() }
+                return [UInt8((2 * index + example) % 10)] + pixels
             }
             try Data(records).write(to: folder.appending(path: "\(name).bin"))
         }

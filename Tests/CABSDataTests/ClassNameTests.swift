@@ -26,18 +26,18 @@ import Testing
 
     /// y_test of plain is 2, 1, 0, 2.
     @Test(arguments: [
-        ("plain", [2, 1, 0, 2], "the 4 test examples of 10"),
-        ("evaluate-test-alone", [2, 1, 0, 2], "the 4 test examples"),
-        ("evaluate-two-classes", [2, 1, 2], "the 3 test examples of 9"),
-        ("evaluate-whole", [0, 1, 2, 0, 1, 2], "all 6 examples"),
-        ("evaluate-plain-names", [2, 1, 0, 2], "all 4 examples"),
+        ("plain", [2, 1, 0, 2], "the 4 test examples of npz (10 examples in all)"),
+        ("evaluate-test-alone", [2, 1, 0, 2], "the 4 test examples of npz"),
+        ("evaluate-two-classes", [2, 1, 2], "the 3 test examples of npz (9 examples in all)"),
+        ("evaluate-whole", [0, 1, 2, 0, 1, 2], "all 6 examples of npz"),
+        ("evaluate-plain-names", [2, 1, 0, 2], "all 4 examples of npz"),
     ])
     func `what is given is evaluated, by the network's own classes`(
         name: String, labels: [Int], words: String
     ) throws {
         let data = try Self.evaluated(name, by: Self.trained("plain"))
         #expect(data.examples.labels == labels && data.examples.targetCount == 3)
-        #expect(data.countText == words)
+        #expect(data.description == words)
     }
 
     @Test func `labels that the network does not know are refused, never shifted`() throws {
@@ -89,7 +89,8 @@ import Testing
         try write("train", Array(1...12))
         try write("t10k", [12, 3])
         let input = try #require(DatasetName.emnistLetters.load(from: folder.url).input)
-        #expect(input.classNames == (1...12).map(String.init))
+        let names = (1...12).map { "\($0)" }
+        #expect(input.classNames == names)
         for part in ["images-idx3", "labels-idx1"] {
             try FileManager.default.removeItem(at: folder.url.appending(path: "train-\(part)-ubyte"))
         }

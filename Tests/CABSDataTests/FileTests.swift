@@ -24,8 +24,8 @@ final class TemporaryFolder {
 
 /// The bytes of an IDX file.
 func idx(_ sizes: [Int], _ values: [UInt8]) -> [UInt8] {
-    [0, 0, 8, UInt8(sizes.count)] + sizes.flatMap { size in (0..<4).map { UInt8(size >> (24 - 8 * $0) & 255) } }
-        + values
+    let head: [UInt8] = [0, 0, 8, UInt8(sizes.count)]
+    return head + sizes.flatMap { withUnsafeBytes(of: UInt32($0).bigEndian, Array.init) } + values
 }
 
 /// `idx([2], [7, 9])`, made by Python's gzip module:

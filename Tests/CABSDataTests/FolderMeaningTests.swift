@@ -70,10 +70,14 @@ import Testing
 
     /// A network of classes a, b and c; what is given is evaluated whole, or its test part.
     @Test(arguments: [
-        (["a/1.png", "a/2.png", "c/1.png"], [0, 0, 2], "all 3 examples"), (["b/1.png"], [1], "the only example"),
-        (["test/b/1.png", "test/c/1.png"], [1, 2], "the 2 test examples"),
-        (["train/a/1.png", "train/a/2.png", "train/b/1.png", "val/b/1.png"], [1], "the 1 test example of 4"),
-        (["new/b/1.png", "new/a/1.png"], [0, 1], "all 2 examples"),
+        (["a/1.png", "a/2.png", "c/1.png"], [0, 0, 2], "all 3 examples of folder"),
+        (["b/1.png"], [1], "the only example of folder"),
+        (["test/b/1.png", "test/c/1.png"], [1, 2], "the 2 test examples of folder"),
+        (
+            ["train/a/1.png", "train/a/2.png", "train/b/1.png", "val/b/1.png"], [1],
+            "the 1 test example of folder (4 examples in all)"
+        ),
+        (["new/b/1.png", "new/a/1.png"], [0, 1], "all 2 examples of folder"),
     ])
     func `what is given to evaluate is evaluated`(paths: [String], labels: [Int], words: String) throws {
         try write(paths)
@@ -81,7 +85,7 @@ import Testing
             shape: .image(height: 2, width: 2, channels: 1), normalization: .unit(), targetCount: 3,
             classNames: ["a", "b", "c"])
         let data = try DatasetName.folder.evaluationData(from: folder.url, for: network)
-        #expect(data.examples.labels == labels && data.countText == words)
+        #expect(data.examples.labels == labels && data.description == words)
     }
 
     @Test func `images without classes are not evaluated`() throws {

@@ -90,7 +90,7 @@ import Testing
     ) throws {
         let folder = try TemporaryFolder()
         var bytes = try [UInt8](Data(contentsOf: Self.file("svhn-plain")))
-        bytes.replaceSubrange(position..<(position + 4), with: (0..<4).map { UInt8(word >> (8 * $0) & 0xFF) })
+        bytes.replaceSubrange(position..<(position + 4), with: withUnsafeBytes(of: word.littleEndian, Array.init))
         let file = try folder.write(bytes, as: "promise.mat")
         let error = #expect(throws: DatasetError.self) { try SVHNFile(contentsOf: file) }
         #expect(try #require(error).description.contains(mentions), "\(String(describing: error))")

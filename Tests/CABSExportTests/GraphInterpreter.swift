@@ -30,7 +30,7 @@ struct GraphInterpreter {
         for tensor in graph.initializer {
             let shape = tensor.dims.map(Int.init)
             let values: [Double] = tensor.rawData.withUnsafeBytes { bytes in
-                (0..<shape.reduce(1, *)).map { index in
+                (0..<shape.reduce(1, *)).map { index -> Double in
                     tensor.dataType == .int64
                         ? Double(bytes.loadUnaligned(fromByteOffset: 8 * index, as: Int64.self))
                         : Double(bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self))

@@ -58,8 +58,9 @@ struct Oracle {
         case let layer as Dense:
             let weight = parameters["\(stage.name).weight"]!
             let bias = parameters["\(stage.name).bias"]!
-            return (0..<layer.units).map { unit in
-                bias[unit] + values.indices.reduce(0) { $0 + weight[unit * values.count + $1] * values[$1] }
+            return (0..<layer.units).map { unit -> Double in
+                let row = weight[unit * values.count..<(unit + 1) * values.count]
+                return zip(row, values).reduce(bias[unit]) { $0 + $1.0 * $1.1 }
             }
         case let layer as Dropout:
             let position = model.layers.firstIndex { $0.name == stage.name }!
@@ -143,13 +144,19 @@ struct Oracle {
         let k = layer.kernelSize
         var output = [Double](repeating: 0, count: stage.output.count)
         forEachWindow(stage, k, layer.stride, layer.padding) { row, column, inside in
+            // Finite differences call this more than anything else, without the optimiser: hence plain numbers here.
+            let inKernel = inside.map { $0.kernelRow * k + $0.kernelColumn }
+            let inImage = inside.map { $0.row * width + $0.column }
             for o in 0..<filters {
                 var sum = bias[o]
                 let perGroup = channels / layer.groups
                 for c in 0..<perGroup {
-                    let source = o / (filters / layer.groups) * perGroup + c
-                    for (r, s, y, x) in inside {
-                        sum += weight[((o * perGroup + c) * k + r) * k + s] * input[(source * height + y) * width + x]
+                    let source = (o / (filters / layer.groups) * perGroup + c) * height * width
+                    let kernel = (o * perGroup + c) * k * k
+                    var place = 0
+                    while place < inKernel.count {
+                        sum += weight[kernel + inKernel[place]] * input[source + inImage[place]]
+                        place += 1
                     }
                 }
                 output[(o * outputHeight + row) * outputWidth + column] = sum

@@ -63,7 +63,10 @@ import Testing
                 let count = shape.reduce(1, *)
                 let scale = 1 / Double(max(count / shape[0], 4)).squareRoot()
                 let isScale = parameter.name.contains("Norm") && parameter.name.hasSuffix("weight")
-                let values = (0..<count).map { Float(sin(0.7 * Double($0) + Double(k)) * scale + (isScale ? 1 : 0)) }
+                let values = (0..<count).map { index -> Float in
+                    let wave: Double = sin(0.7 * Double(index) + Double(k))
+                    return Float(wave * scale + (isScale ? 1 : 0))
+                }
                 return (parameter.name, Tensor(shape: shape, values: values))
             })
     }
@@ -77,9 +80,12 @@ import Testing
             model, workerCount: workers, parameters: Self.parameters(model), dividesAlways: true)
         let batch = ArrayBatch(
             inputs: (0..<10).map { i in
-                (0..<243).map { j in Float(sin(0.3 * Double(i) + 0.11 * Double(j) + 0.01 * Double(i * j))) }
+                (0..<243).map { j -> Float in
+                    let angle: Double = 0.3 * Double(i) + 0.11 * Double(j) + 0.01 * Double(i * j)
+                    return Float(sin(angle))
+                }
             },
-            targets: (0..<10).map { i in (0..<3).map { i % 3 == $0 ? 1 : 0 } })
+            targets: (0..<10).map { i in (0..<3).map { i % 3 == $0 ? 1 : 0 as Float } })
         let (report, gradient) = try network.gradient(of: batch)
         for (index, example) in expected.examples.enumerated() {
             #expect(agree(report.exampleLosses[index], example.loss, relative: 1e-5))

@@ -31,8 +31,8 @@ import Testing
             }
         }
         for (rank, result) in results.enumerated() {
-            #expect(
-                try result.get() == (0..<count).flatMap { Array(repeating: UInt8(16 * $0 + rank), count: $0 * rank) })
+            let expected: [UInt8] = (0..<count).flatMap { Array(repeating: UInt8(16 * $0 + rank), count: $0 * rank) }
+            #expect(try result.get() == expected)
         }
     }
 

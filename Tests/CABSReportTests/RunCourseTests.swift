@@ -18,6 +18,9 @@ import Testing
         ]
         var options = ComparisonOptions()
         (options.targetAccuracy, options.targetLoss) = (0.7, 0.35)
+        func row(_ name: String, _ begin: String, _ end: String) -> [String] {
+            ["cabs", name] + Array(repeating: begin, count: 5) + Array(repeating: end, count: 5)
+        }
         let table = try #require(try KeptGrid.table("costs", runs, options))
         #expect(table.head.suffix(4).first == "examples to test accuracy 0.7")
         #expect(
@@ -75,6 +78,9 @@ import Testing
         #expect(isClose(course.meanLoss(after: 900, to: 1010), 0.2) && course.meanLoss(after: 900, to: 1011) == nil)
         #expect(RunCourse([]).meanLoss(after: 0, to: 0) == nil)
         #expect(RunCourse([point(10, 1, nil, 10)]).meanLoss(after: 0, to: 10) == nil)
+        func row(_ name: String, _ begin: String, _ end: String) -> [String] {
+            ["cabs", name] + Array(repeating: begin, count: 5) + Array(repeating: end, count: 5)
+        }
         let table = try #require(
             try KeptGrid.table(
                 "course",
@@ -83,11 +89,7 @@ import Testing
                     Run(rule: "cabs", rate: 0.1, seed: 1, accuracy: 1),
                 ]))
         #expect(table.head.prefix(4) == ["rule", "", "to 100", "to 200"])
-        #expect(
-            table.rows == [
-                ["cabs", "loss"] + Array(repeating: "0.400", count: 5) + Array(repeating: "0.200", count: 5),
-                ["cabs", "batch size"] + Array(repeating: "10", count: 5) + Array(repeating: "20", count: 5),
-            ])
+        #expect(table.rows == [row("loss", "0.400", "0.200"), row("batch size", "10", "20")])
     }
 
     private func point(_ examples: Int, _ seconds: Double, _ loss: Double?, _ batchSize: Double) -> RunCurve.Point {
@@ -101,6 +103,9 @@ import Testing
             rule: "constant:16", rate: 0.1, seed: 0, accuracy: 0.6,
             curve: [(540, 1, 0.8, 16, nil), (600, 1, 0.5, 16, nil)])
         let long = Run(rule: "cabs", rate: 0.1, seed: 0, accuracy: 0.7)
+        func row(_ name: String, _ begin: String, _ end: String) -> [String] {
+            ["cabs", name] + Array(repeating: begin, count: 5) + Array(repeating: end, count: 5)
+        }
         let table = try #require(try KeptGrid.table("equal-examples", [long, short]))
         #expect(table.head.prefix(5) == ["rule", "learning rate", "examples", "loss at 600", "loss at 1,000"])
         #expect(

@@ -77,17 +77,20 @@ import Testing
         #expect(close(Self.mean(curves.batchSize), mean(steps, size)))
         #expect(close(Self.mean(curves.askedFor), mean(steps) { $0.raw }))
         #expect(curves.askedFor.points.allSatisfy { close($0.y.high - $0.y.mean, 4) && close($0.y.mean - $0.y.low, 4) })
-        #expect(close(Self.mean(curves.nextBatchSize), mean(steps) { Double(Int($0.raw)) }))
+        #expect(close(Self.mean(curves.nextBatchSize), mean(steps) { $0.raw.rounded(.down) }))
         #expect(curves.shadows == ["noise-scale"])
         #expect(close(Self.mean(curves.nextBatchSize(by: "noise-scale")), mean(steps) { Double($0.shadow) }))
         #expect(close(Self.mean(curves.variance), mean(measured, { $0.moment - $0.squaredNorm }, size)))
         // Single examples have no unbiased variance.
         let several = measured.filter { $0.size > 1 }
-        let squared = mean(
-            several, { $0.squaredNorm - ($0.moment - $0.squaredNorm) / (Double($0.size) - 1) }, size)
+        let unbiased = { (step: Step) -> Double in
+            step.squaredNorm - (step.moment - step.squaredNorm) / (Double(step.size) - 1)
+        }
+        let squared = mean(several, unbiased, size)
         #expect(curves.squaredNorm.points.count == 40 && close(Self.mean(curves.squaredNorm), squared))
+        let measuredAt: [Double] = (1...20).map { Double($0 * 50) / 64 }
         #expect(curves.accuracy(by: .examples).points.map(\.y.mean) == steps.compactMap(\.accuracy))
-        #expect(curves.accuracy(by: .seconds).points.map(\.x) == (1...20).map { Double($0 * 50) / 64 })
+        #expect(curves.accuracy(by: .seconds).points.map(\.x) == measuredAt)
         #expect(!curves.predictsValues && curves.runCount == 1)
     }
 

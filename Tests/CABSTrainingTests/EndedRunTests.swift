@@ -20,12 +20,16 @@ import Testing
     private func writeData(lastPixel: UInt8 = 0) throws {
         try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
         for (part, count) in [("train", 40), ("t10k", 10)] {
-            var images = (0..<count).flatMap { index in (0..<16).map { UInt8((index * 31 + $0 * 17) % 251) } }
+            var images = (0..<16 * count).map { (place: Int) -> UInt8 in
+                let (image, pixel) = place.quotientAndRemainder(dividingBy: 16)
+                return UInt8((image * 31 + pixel * 17) % 251)
+            }
             if part == "t10k" { images[(count - 1) * 16] = lastPixel }
-            try Data([0, 0, 8, 3, 0, 0, 0, UInt8(count), 0, 0, 0, 4, 0, 0, 0, 4] + images)
-                .write(to: data.appending(path: "\(part)-images-idx3-ubyte"))
-            try Data([0, 0, 8, 1, 0, 0, 0, UInt8(count)] + (0..<count).map { UInt8($0 % 10) })
-                .write(to: data.appending(path: "\(part)-labels-idx1-ubyte"))
+            let labels = (0..<count).map { (index: Int) -> UInt8 in UInt8(index % 10) }
+            let imageHead: [UInt8] = [0, 0, 8, 3, 0, 0, 0, UInt8(count), 0, 0, 0, 4, 0, 0, 0, 4]
+            let labelHead: [UInt8] = [0, 0, 8, 1, 0, 0, 0, UInt8(count)]
+            try Data(imageHead + images).write(to: data.appending(path: "\(part)-images-idx3-ubyte"))
+            try Data(labelHead + labels).write(to: data.appending(path: "\(part)-labels-idx1-ubyte"))
         }
     }
 

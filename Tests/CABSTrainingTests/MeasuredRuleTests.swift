@@ -108,7 +108,8 @@ import Testing
         let drawn = try MeasurementSample(150, of: data.training, seed: 5).examples
         let labels = try #require(data.trainingLabels(of: drawn))
         let examples = drawn.map { network.example(data.training, $0) }
-        #expect(found.classes.map(\.name) == (0..<10).map(String.init))
+        let names = (0..<10).map { "\($0)" }
+        #expect(found.classes.map(\.name) == names)
         for (label, part) in found.classes.enumerated() {
             let own = labels.indices.filter { labels[$0] == label }.map { examples[$0] }
             #expect(part.exampleCount == own.count && own.count > 1)
@@ -116,13 +117,14 @@ import Testing
                 let count = Double(values.count)
                 let mean = values.reduce(0, +) / count
                 let deviations = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+                let standardError = (deviations / (count * (count - 1))).squareRoot()
                 #expect(isClose(estimate?.value, mean, relative: 1e-3))
-                #expect(
-                    isClose(estimate?.standardError, (deviations / (count * (count - 1))).squareRoot(), relative: 1e-3))
+                #expect(isClose(estimate?.standardError, standardError, relative: 1e-3))
             }
         }
         // Over all classes the moments are those of all examples.
-        let whole = found.classes.reduce(0) { $0 + Double($1.exampleCount) * ($1.secondMoment?.value ?? .nan) } / 150
+        let sums: [Double] = found.classes.map { Double($0.exampleCount) * ($0.secondMoment?.value ?? .nan) }
+        let whole = sums.reduce(0, +) / 150
         let norms = examples.map { $0.squaredNorm.squareRoot() }.sorted()
         #expect(isClose(whole, norms.reduce(0) { $0 + $1 * $1 } / 150, relative: 1e-3))
         let losses = examples.map(\.loss).sorted()

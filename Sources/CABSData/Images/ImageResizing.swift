@@ -56,7 +56,10 @@ private struct ResampledAxis {
             let center = start + (Double(index) + 0.5) * step
             let first = max(Int((center - radius + 0.5).rounded(.down)), 0)
             let last = min(Int((center + radius + 0.5).rounded(.down)), length)
-            let weights = (first..<max(last, first + 1)).map { max(1 - abs(Double($0) + 0.5 - center) / radius, 0) }
+            let weights = (first..<max(last, first + 1)).map { place -> Double in
+                let distance = abs(Double(place) + 0.5 - center)
+                return max(1 - distance / radius, 0)
+            }
             let total = weights.reduce(0, +)
             // Where rounding leaves no weight at the border, the nearest value is the whole.
             return (min(first, length - 1), total > 0 ? weights.map { Float($0 / total) } : [1])
