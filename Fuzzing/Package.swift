@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // Built by `make fuzz` with -sanitize=fuzzer, which brings its own main function.
