@@ -16,7 +16,7 @@ struct Figure: Sendable {
         /// The places that have labels; chosen by the range where not given.
         var tics: [Double]? = nil
         /// How far below the lowest right end a linear axis reaches at least, so that early values may lie outside and do not
-        /// crush those that count; all values are shown where not given.
+        /// crush those that count; all values are shown where not given, and where more than a quarter of a line would be outside.
         var reachBelowEnds: Double? = nil
     }
 

@@ -117,7 +117,11 @@ struct GnuplotScript {
             let low = values.map(\.low).min()
         else { return nil }
         let close = end - max(high - end, reach)
-        return low < close ? close : nil
+        // Of a short run every evaluation counts.
+        let isEarly = figure.series.allSatisfy { series in
+            4 * series.curve.points.filter { $0.y.mean < close }.count <= series.curve.points.count
+        }
+        return low < close && isEarly ? close : nil
     }
 
     private static func band(_ series: Figure.Series, data index: Int) -> String? {

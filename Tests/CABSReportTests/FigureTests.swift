@@ -79,7 +79,8 @@ import Testing
                 series: [.init(name: "a", style: style, curve: Curve(points))])
             return try GnuplotScript(#require(figure)).text
         }
-        #expect(try script([0.1, 0.75]).contains("set yrange [0.5:*]"))
+        #expect(try script([0.1, 0.7, 0.72, 0.75]).contains("set yrange [0.5:*]"))
+        #expect(try !script([0.1, 0.1, 0.72, 0.75]).contains("yrange"))
         #expect(try !script([0.6, 0.75]).contains("yrange"))
     }
 
