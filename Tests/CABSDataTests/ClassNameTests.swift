@@ -37,7 +37,14 @@ import Testing
     ) throws {
         let data = try Self.evaluated(name, by: Self.trained("plain"))
         #expect(data.examples.labels == labels && data.examples.targetCount == 3)
-        #expect(data.description == words)
+        #expect(data.description == words && data.input?.classNames == ["0", "1", "2"])
+    }
+
+    /// y_test of the vectors is 3, 2, 3, and the network's classes are 1, 2 and 3.
+    @Test func `vectors of fewer classes are the network's own too`() throws {
+        let data = try Self.evaluated("evaluate-two-vectors", by: Self.trained("vectors-from-one"))
+        #expect(data.examples.labels == [2, 1, 2] && data.examples.targetCount == 3)
+        #expect(data.input?.classNames == ["1", "2", "3"] && data.className(1) == "2")
     }
 
     @Test func `labels that the network does not know are refused, never shifted`() throws {

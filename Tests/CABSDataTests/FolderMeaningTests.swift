@@ -77,6 +77,12 @@ import Testing
             ["train/a/1.png", "train/a/2.png", "train/b/1.png", "val/b/1.png"], [1],
             "the 1 test example of folder (4 examples in all)"
         ),
+        // Of both, what is for testing, and not what rates and sizes were chosen by.
+        (
+            ["train/a/1.png", "val/b/1.png", "test/c/1.png", "test/a/1.png"], [0, 2],
+            "the 2 test examples of folder (3 examples in all)"
+        ),
+        (["val/b/1.png", "test/c/1.png"], [2], "the 1 test example of folder"),
         (["new/b/1.png", "new/a/1.png"], [0, 1], "all 2 examples of folder"),
     ])
     func `what is given to evaluate is evaluated`(paths: [String], labels: [Int], words: String) throws {

@@ -64,6 +64,23 @@ import Testing
         #expect(try Self.layer(#"{"dropout": {"rate": 0.25}}"#, Dropout.self).rate == 0.25)
     }
 
+    /// A run keeps its model as such a text. Each number is unlike its default and unlike the others.
+    @Test(
+        arguments: [
+            Conv2D(
+                filters: 6, kernelSize: 5, stride: 2, padding: .valid, groups: 3, weights: .glorot,
+                biases: .constant(0.5),
+                hasBias: false),
+            MaxPool2D(poolSize: 5, stride: 2, padding: .same), AveragePool2D(poolSize: 5, stride: 2, padding: .same),
+            Dense(units: 4, weights: .truncatedNormal(standardDeviation: 0.03), biases: .constant(1)),
+            Dropout(rate: 0.375), GroupNorm(groups: 3, epsilon: 0.5), LayerNorm(epsilon: 0.25), LeakyReLU(slope: 0.125),
+        ] as [any Layer])
+    func `what is written of a layer is read as it was`(layer: any Layer) throws {
+        let text = try JSONEncoder().encode(LayerConfiguration(layer))
+        let read = try JSONDecoder().decode(LayerConfiguration.self, from: text).layer
+        #expect("\(read)" == "\(layer)")
+    }
+
     @Test(arguments: [#""dropout""#, #""dense""#, #""group-norm""#, #"{"conv2d": {"filters": 3}}"#])
     func `what has no default must be given`(text: String) {
         #expect(throws: (any Error).self) {
