@@ -35,6 +35,7 @@ struct BenchmarkWork {
 struct RandomBatch: ExampleBatch {
     let count: Int
     let firstDraw: UInt64 = 0
+    let target: TargetSpecification
     private let shape: ExampleShape
     private let inputs: [Float]
     private let labels: [Int]
@@ -43,6 +44,7 @@ struct RandomBatch: ExampleBatch {
     init(_ model: Model, count: Int) {
         self.count = count
         shape = model.inputShape
+        target = .classes(model.outputCount)
         var random = RandomStream(seed: 0, purpose: .augmentation, index: 0)
         inputs = (0..<(model.inputShape.count * count)).map { _ in Float(random.nextNormal()) }
         labels = (0..<count).map { _ in random.nextInteger(below: model.outputCount) }
@@ -64,10 +66,8 @@ struct RandomBatch: ExampleBatch {
     /// The class of each, [m].
     var classes: Tensor { Tensor(shape: [count], values: labels.map(Float.init)) }
 
-    func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-        let first = position * input.count
-        for index in input.indices { input[index] = inputs[first + index] }
-        for index in target.indices { target[index] = 0 }
-        target[labels[position]] = 1
+    func write(_ position: Int, into slot: inout ExampleSlot) throws {
+        try slot.setInput(inputs[(position * shape.count)..<((position + 1) * shape.count)])
+        try slot.setClass(labels[position])
     }
 }

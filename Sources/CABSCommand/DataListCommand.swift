@@ -29,7 +29,7 @@ struct DataListCommand: AsyncParsableCommand {
         do {
             let loaded = try name.load(from: folder)
             return "\(loaded.training.count) training and \(loaded.test.count) test examples, "
-                + "\(loaded.training.targetCount) classes; \(name == .digits ? "built in" : loaded.source ?? "")"
+                + "\(loaded.training.target.count) classes; \(name == .digits ? "built in" : loaded.source ?? "")"
         } catch .notFound(_, _, _, let advice) {
             return "not found; \(advice)"
         } catch {

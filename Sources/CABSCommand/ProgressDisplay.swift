@@ -23,8 +23,8 @@ final class ProgressDisplay {
         let data = run.trainer.data
         let targets =
             data.predictsValues
-            ? Self.counted(data.training.targetCount, "value", "values")
-            : Self.counted(data.training.targetCount, "class", "classes")
+            ? Self.counted(data.training.target.count, "value", "values")
+            : Self.counted(data.training.target.count, "class", "classes")
         output.print(
             "data   \(data.name): \(data.training.count) training"
                 + (data.validation.map { ", \($0.count) validation" } ?? "")

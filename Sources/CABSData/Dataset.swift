@@ -6,47 +6,72 @@ import CABSExamples
 public protocol Dataset: Sendable {
     /// The shape of one example as the network sees it.
     var inputShape: ExampleShape { get }
-    /// The number of values in a target: the number of classes.
-    var targetCount: Int { get }
+    /// What the examples' targets are.
+    var target: TargetSpecification { get }
     /// The number of examples.
     var count: Int { get }
 
-    /// Writes one example, into arrays that keep their counts.
+    /// Writes one example into its place.
     ///
     /// - Parameters:
     ///   - index: Which one, from 0 up to ``count``.
     ///   - draw: The number of examples drawn before since the run began: what random changes to an example follow
     ///     from, so that they differ each time it is drawn and a run can be repeated.
-    ///   - input: Receives the input's values; it has as many as ``inputShape``.
-    ///   - target: Receives the target's values; it has ``targetCount``.
-    func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float])
+    ///   - slot: Receives the input, as many values as ``inputShape`` has, and the target.
+    /// - Throws: Why the example cannot be had. A step or an evaluation ends with the first such error.
+    func write(_ index: Int, draw: UInt64, into slot: inout ExampleSlot) throws
     /// A checksum over every example, by which a run that goes on tells its data from others. What is not given is computed from the
     /// values that a first draw has.
-    var checksum: UInt { get }
-    /// An example as a picture, before its preprocessing; nothing where it is none.
+    ///
+    /// - Throws: Why an example cannot be had.
+    var checksum: UInt { get throws(DatasetError) }
+    /// An example as a picture, before its preprocessing; nothing where it is none, or cannot be had.
     func picture(at index: Int) -> Picture?
-    /// Why an example could not be given as it was, where it is read anew each time; nothing as long as all could. A run stops where there
-    /// is something.
-    var failure: DatasetError? { get }
 }
 
 extension Dataset {
     /// None.
     public func picture(at index: Int) -> Picture? { nil }
-    /// None.
-    public var failure: DatasetError? { nil }
 
-    /// The checksum of the values of all examples' inputs and targets.
-    public var checksum: UInt {
-        var checksum = CRC32()
-        var input = [Float](repeating: 0, count: inputShape.count)
-        var target = [Float](repeating: 0, count: targetCount)
-        for index in 0..<count {
-            copyExample(at: index, draw: 0, input: &input, target: &target)
-            checksum.add(input)
-            checksum.add(target)
+    /// An example as a network gets it.
+    ///
+    /// - Throws: Why it cannot be had.
+    public func example(at index: Int, draw: UInt64 = 0) throws -> (input: [Float], target: Target) {
+        try ExampleMemory(inputCount: inputShape.count, target: target).read { try write(index, draw: draw, into: &$0) }
+    }
+
+    /// The classes of some examples; nothing where targets are values.
+    ///
+    /// - Throws: Why an example cannot be had.
+    public func classes(of indices: some Sequence<Int>) throws -> [Int]? {
+        guard target.areClasses else { return nil }
+        let memory = ExampleMemory(inputCount: inputShape.count, target: target)
+        return try indices.map { index in
+            guard case .class(let label) = try memory.read({ try write(index, draw: 0, into: &$0) }).target else {
+                preconditionFailure("a class was announced")
+            }
+            return label
         }
-        return checksum.value
+    }
+
+    /// The checksum of the values of all examples' inputs and targets, a class as a one among zeros.
+    public var checksum: UInt {
+        get throws(DatasetError) {
+            var checksum = CRC32()
+            let memory = ExampleMemory(inputCount: inputShape.count, target: target)
+            for index in 0..<count {
+                let (input, target) = try DatasetError.naming(index) {
+                    try memory.read { try write(index, draw: 0, into: &$0) }
+                }
+                checksum.add(input)
+                switch target {
+                case .class(let label):
+                    checksum.add((0..<self.target.count).map { $0 == label ? 1 : 0 as Float })
+                case .values(let values): checksum.add(values)
+                }
+            }
+            return checksum.value
+        }
     }
 }
 
@@ -77,10 +102,10 @@ public struct TrainingData: Sendable {
         source: String? = nil, input: InputDescription? = nil, notices: [String] = []
     ) throws(DatasetError) {
         guard training.count > 0, test.count > 0 else { throw .noExamples(name) }
-        guard training.inputShape == test.inputShape, training.targetCount == test.targetCount else {
+        guard training.inputShape == test.inputShape, training.target.isLike(test.target) else {
             throw .splitsDiffer(
-                name, training: "\(training.inputShape), \(training.targetCount) targets",
-                test: "\(test.inputShape), \(test.targetCount) targets")
+                name, training: "\(training.inputShape), \(training.target)",
+                test: "\(test.inputShape), \(test.target)")
         }
         self.name = name
         self.training = training
@@ -105,14 +130,20 @@ public struct TrainingData: Sendable {
 public struct ArrayDataset: Dataset {
     /// The shape of one example.
     public let inputShape: ExampleShape
-    /// The number of values in a target.
-    public let targetCount: Int
+    /// What the targets are.
+    public let target: TargetSpecification
     /// The number of examples.
     public let count: Int
     private let inputs: [Float]
-    private let targets: [Float]
+    private let targets: Targets
 
-    /// Creates a data set from inputs and targets, one example after the other.
+    private enum Targets {
+        case labels([Int])
+        /// One example's after the other's.
+        case values([Float])
+    }
+
+    /// Creates a data set from inputs and values to be predicted, one example after the other.
     ///
     /// - Parameters:
     ///   - inputs: The inputs' values, images channels first.
@@ -123,18 +154,9 @@ public struct ArrayDataset: Dataset {
     public init(
         inputs: [Float], inputShape: ExampleShape, targets: [Float], targetCount: Int
     ) throws(DatasetError) {
-        let size = inputShape.count
-        guard size > 0, targetCount > 0, inputs.count % size == 0,
-            targets.count == inputs.count / size * targetCount
-        else {
-            throw .arrayCounts(
-                inputs: inputs.count, inputSize: size, targets: targets.count, targetSize: targetCount)
-        }
-        self.inputs = inputs
-        self.inputShape = inputShape
-        self.targets = targets
-        self.targetCount = targetCount
-        count = inputs.count / size
+        try self.init(
+            inputs, inputShape, .values(targets), .values(targetCount), targetValues: targets.count,
+            valuesPerTarget: targetCount)
     }
 
     /// Creates a data set of classes from inputs and labels, one example after the other.
@@ -148,22 +170,41 @@ public struct ArrayDataset: Dataset {
     public init(
         inputs: [Float], inputShape: ExampleShape, labels: [Int], classCount: Int
     ) throws(DatasetError) {
-        var targets = [Float](repeating: 0, count: labels.count * max(classCount, 0))
         for (index, label) in labels.enumerated() {
             guard label >= 0, label < classCount else {
                 throw .labelOutsideClasses(label, example: index, source: "labels", classCount: classCount)
             }
-            targets[index * classCount + label] = 1
         }
-        try self.init(inputs: inputs, inputShape: inputShape, targets: targets, targetCount: classCount)
+        try self.init(
+            inputs, inputShape, .labels(labels), .classes(classCount), targetValues: labels.count, valuesPerTarget: 1)
+    }
+
+    private init(
+        _ inputs: [Float], _ inputShape: ExampleShape, _ targets: Targets, _ target: TargetSpecification,
+        targetValues: Int, valuesPerTarget: Int
+    ) throws(DatasetError) {
+        let size = inputShape.count
+        guard size > 0, target.count > 0, inputs.count % size == 0,
+            targetValues == inputs.count / size * valuesPerTarget
+        else {
+            throw .arrayCounts(
+                inputs: inputs.count, inputSize: size, targets: targetValues, targetSize: valuesPerTarget)
+        }
+        self.inputs = inputs
+        self.inputShape = inputShape
+        self.targets = targets
+        self.target = target
+        count = inputs.count / size
     }
 
     /// Copies the example's values.
-    public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
-        let first = index * input.count
-        for offset in input.indices { input[offset] = inputs[first + offset] }
-        let firstTarget = index * targetCount
-        for offset in target.indices { target[offset] = targets[firstTarget + offset] }
+    public func write(_ index: Int, draw: UInt64, into slot: inout ExampleSlot) throws {
+        let size = inputShape.count
+        try slot.setInput(inputs[(index * size)..<((index + 1) * size)])
+        switch targets {
+        case .labels(let labels): try slot.setClass(labels[index])
+        case .values(let values): try slot.setValues(values[(index * target.count)..<((index + 1) * target.count)])
+        }
     }
 }
 
@@ -196,9 +237,36 @@ public struct DatasetBatch: ExampleBatch {
     /// The number of examples.
     public var count: Int { indices.count }
 
+    /// What the targets are.
+    public var target: TargetSpecification { dataset.target }
+
     /// Writes the example that stands at `position` in the batch.
-    public func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-        dataset.copyExample(
-            at: indices[position], draw: firstDraw + UInt64(position), input: &input, target: &target)
+    ///
+    /// - Throws: ``DatasetError``; of errors of others ``DatasetError/unusableExample(_:reason:)``.
+    public func write(_ position: Int, into slot: inout ExampleSlot) throws {
+        try DatasetError.naming(indices[position]) {
+            try dataset.write(indices[position], draw: firstDraw + UInt64(position), into: &slot)
+            try slot.check()
+        }
     }
+}
+
+extension DatasetError {
+    /// Reads an example; errors of others get its place in the data set.
+    fileprivate static func naming<Value>(
+        _ index: Int, _ read: () throws -> Value
+    ) throws(DatasetError) -> Value {
+        do {
+            return try read()
+        } catch let error as DatasetError {
+            throw error
+        } catch {
+            throw .unusableExample(index, reason: "\(error)")
+        }
+    }
+}
+
+extension TargetSpecification {
+    /// Whether examples of both can be evaluated by one network: their classes are smoothed, or not, for training alone.
+    func isLike(_ other: TargetSpecification) -> Bool { areClasses == other.areClasses && count == other.count }
 }

@@ -43,6 +43,10 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case imageTooSmall(ExampleShape, cropSize: Int)
     /// More examples are to be held back than can be.
     case cannotHoldBack(Int, of: Int)
+    /// An example cannot be had; the number is its place in the data set.
+    case unusableExample(Int, reason: String)
+    /// Smoothing needs classes.
+    case smoothingNeedsClasses
     /// A part of a target that cannot be spread.
     case smoothingOutOfRange(Double)
     /// A position in the data set that it does not have.
@@ -161,6 +165,10 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(count) of \(all) training examples cannot be held back; give 1 or more, and leave some to train on"
         case .smoothingOutOfRange(let smoothing):
             "labels cannot be smoothed by \(smoothing); give a number from 0 up to, not including, 1"
+        case .unusableExample(let index, let reason):
+            "example \(index) of the data set cannot be used: \(reason)"
+        case .smoothingNeedsClasses:
+            "only the labels of classes can be smoothed, and the targets are values; leave label smoothing out"
         case .unusablePicture(let file, let reason):
             "the picture \(file) cannot be used: \(reason); replace it or take it out"
         case .andMore(let first, let count):

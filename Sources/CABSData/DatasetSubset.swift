@@ -17,29 +17,28 @@ public struct DatasetSubset: Dataset {
 
     /// The shape of one example.
     public var inputShape: ExampleShape { base.inputShape }
-    /// The number of values in a target.
-    public var targetCount: Int { base.targetCount }
+    /// What the targets are.
+    public var target: TargetSpecification { base.target }
     /// The number of examples.
     public var count: Int { indices.count }
 
     /// Writes the example.
-    public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
-        base.copyExample(at: indices[index], draw: draw, input: &input, target: &target)
+    public func write(_ index: Int, draw: UInt64, into slot: inout ExampleSlot) throws {
+        try base.write(indices[index], draw: draw, into: &slot)
     }
-
-    /// Why an example could not be given as it was.
-    public var failure: DatasetError? { base.failure }
 
     /// The example as a picture.
     public func picture(at index: Int) -> Picture? { base.picture(at: indices[index]) }
 
     /// The checksum of the whole and of what was taken of it.
     public var checksum: UInt {
-        var checksum = CRC32()
-        for number in [base.checksum] + indices.map(UInt.init(bitPattern:)) {
-            checksum.add(withUnsafeBytes(of: number.littleEndian, Array.init))
+        get throws(DatasetError) {
+            var checksum = CRC32()
+            for number in [try base.checksum] + indices.map(UInt.init(bitPattern:)) {
+                checksum.add(withUnsafeBytes(of: number.littleEndian, Array.init))
+            }
+            return checksum.value
         }
-        return checksum.value
     }
 }
 

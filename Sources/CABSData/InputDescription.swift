@@ -196,7 +196,8 @@ extension InputDescription {
         var values = [Float](repeating: 0, count: networkShape.count)
         // Nothing random is left in it.
         var random = RandomStream(seed: 0, purpose: .augmentation, index: 0)
-        preprocessing.apply(to: pixels[...], shape: shape, into: &values, using: &random)
+        var span = values.mutableSpan
+        preprocessing.apply(to: pixels[...], shape: shape, into: &span, using: &random)
         return values
     }
 }

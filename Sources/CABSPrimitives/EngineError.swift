@@ -8,6 +8,10 @@ public enum EngineError: Error, Hashable, CustomStringConvertible {
     case workerCountOutOfRange(Int)
     /// A batch without examples.
     case emptyBatch
+    /// Targets of another number of classes or values than the network has outputs.
+    case targetsDoNotFit(String, outputCount: Int)
+    /// An example could not be read on another rank, which says why.
+    case unreadableOnRank(Int)
     /// Another rank's processor lays parameters out otherwise than this one's.
     case layoutsDiffer(rank: Int)
     /// A constant of an update method out of its range.
@@ -26,6 +30,10 @@ public enum EngineError: Error, Hashable, CustomStringConvertible {
                 + "\(Self.workerCounts.upperBound), best one for each core"
         case .emptyBatch:
             "a batch has no examples; give it at least one"
+        case .targetsDoNotFit(let targets, let count):
+            "the targets are \(targets), and the network has \(count) outputs; give it one for each"
+        case .unreadableOnRank(let rank):
+            "rank \(rank) could not read an example; its own message says which, and why"
         case .layoutsDiffer(let rank):
             "rank \(rank) lays the parameters out in memory otherwise than this one; give all ranks one version of oneDNN, and the instruction "
                 + "set of the least processor by DNNL_MAX_CPU_ISA"

@@ -146,9 +146,11 @@ private struct WrittenBatch: ExampleBatch {
     let y: Tensor
     let firstDraw: UInt64 = 0
     var count: Int { y.values.count }
+    let target = TargetSpecification.classes(7)
 
-    func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-        for index in input.indices { input[index] = x.values[position * input.count + index] }
-        for index in target.indices { target[index] = index == Int(y.values[position]) ? 1 : 0 }
+    func write(_ position: Int, into slot: inout ExampleSlot) throws {
+        let first = position * slot.inputCount
+        try slot.setInput(x.values[first..<first + slot.inputCount])
+        try slot.setClass(Int(y.values[position]))
     }
 }

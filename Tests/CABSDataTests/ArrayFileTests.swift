@@ -13,10 +13,14 @@ import Testing
             from: folder.appending(path: "\(name).npz"), images: options ?? ImageOptions(normalization: .unit))
     }
 
-    private static func examples(_ data: any Dataset) -> [[Float]] {
-        (0..<data.count).map { index in
-            let example = data.example(at: index)
-            return example.input + example.target
+    /// All inputs, each with its class behind it, or its values.
+    private static func examples(_ data: any Dataset) throws -> [[Float]] {
+        try (0..<data.count).map { index in
+            let example = try data.example(at: index)
+            return switch example.target {
+            case .class(let label): example.input + [Float(label)]
+            case .values(let values): example.input + values
+            }
         }
     }
 
@@ -28,38 +32,38 @@ import Testing
     @Test func `values stand where the array has them, channels first`() throws {
         let data = try Self.load("plain")
         #expect(data.training.inputShape == .image(height: 3, width: 4, channels: 2) && data.training.count == 6)
-        let example = Self.examples(data.test)[3]
+        let example = try Self.examples(data.test)[3]
         let expected = (0..<2).flatMap { channel in
             (0..<3).flatMap { row in (0..<4).map { Float(Self.value(3, row, $0, channel, 5)) / 255 } }
         }
-        #expect(zip(example, expected + [0, 0, 1]).allSatisfy { abs($0 - $1) < 1e-6 } && example.count == 27)
+        #expect(zip(example, expected + [2]).allSatisfy { abs($0 - $1) < 1e-6 } && example.count == 25)
     }
 
     @Test(arguments: ["same-i8", "same-f4", "same-i2", "same-from-one"])
     func `types, byte orders, orders of memory and labels from one make no difference`(name: String) throws {
         let (plain, other) = (try Self.load("plain"), try Self.load(name))
-        #expect(Self.examples(plain.training) == Self.examples(other.training))
-        #expect(Self.examples(plain.test) == Self.examples(other.test))
-        #expect(plain.training.checksum == other.training.checksum)
+        #expect(try Self.examples(plain.training) == Self.examples(other.training))
+        #expect(try Self.examples(plain.test) == Self.examples(other.test))
+        #expect(try plain.training.checksum == other.training.checksum)
     }
 
     @Test func `fractions, vectors and targets that are values`() throws {
-        let fractions = Self.examples(try Self.load("fractions").training)
-        for (a, b) in zip(fractions.joined(), Self.examples(try Self.load("plain").training).joined()) {
+        let fractions = try Self.examples(try Self.load("fractions").training)
+        for (a, b) in try zip(fractions.joined(), Self.examples(try Self.load("plain").training).joined()) {
             #expect(abs(a - b) < 1e-6)
         }
         let vectors = try Self.load("vectors", ImageOptions())
         #expect(vectors.training.inputShape == .vector(24))
         // By mean and deviation of all training values.
-        let values = Self.examples(vectors.training).flatMap { $0.prefix(24) }.map { Double($0) }
+        let values = try Self.examples(vectors.training).flatMap { $0.prefix(24) }.map { Double($0) }
         let mean = values.reduce(0, +) / Double(values.count)
         let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
         #expect(abs(mean) < 1e-6 && abs(variance - 1) < 1e-5)
         #expect(try Self.load("grey").training.inputShape == .image(height: 3, width: 4, channels: 1))
         let targets = try Self.load("values")
-        #expect(targets.predictsValues && targets.training.targetCount == 1)
-        #expect(Self.examples(targets.training).map { $0[24] } == [0, 0.5, 1, 0, 0.5, 1])
-        #expect(try Self.load("two-values").training.targetCount == 2)
+        #expect(targets.predictsValues && targets.training.target.count == 1)
+        #expect(try Self.examples(targets.training).map { $0[24] } == [0, 0.5, 1, 0, 0.5, 1])
+        #expect(try Self.load("two-values").training.target.count == 2)
         let name = DatasetName.npz
         #expect(name.outline(of: Self.folder.appending(path: "values.npz"))! == (false, true))
         #expect(name.outline(of: Self.folder.appending(path: "vectors.npz"))! == (true, false))

@@ -1,15 +1,25 @@
+import CABSExamples
+
 @testable import CABSData
 
 extension Dataset {
-    /// An example as a network gets it.
-    func example(at index: Int, draw: UInt64 = 0) -> (input: [Float], target: [Float]) {
-        var (input, target) = (
-            [Float](repeating: 0, count: inputShape.count), [Float](repeating: 0, count: targetCount)
-        )
-        copyExample(at: index, draw: draw, input: &input, target: &target)
-        return (input, target)
+    /// An example's input, and its class.
+    func classified(_ index: Int, draw: UInt64 = 0) throws -> (input: [Float], label: Int?) {
+        let example = try example(at: index, draw: draw)
+        guard case .class(let label) = example.target else { return (example.input, nil) }
+        return (example.input, label)
     }
 
-    /// The class of each example, by its number.
-    var labels: [Int] { (0..<count).map { example(at: $0).target.firstIndex(of: 1)! } }
+    /// The class of each example, by its number; nothing where targets are values.
+    var labels: [Int]? { get throws { try classes(of: 0..<count) } }
+}
+
+extension Preprocessing {
+    /// Writes an image's values into an array.
+    func apply(
+        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float], using random: inout RandomStream
+    ) {
+        var span = values.mutableSpan
+        apply(to: pixels, shape: shape, into: &span, using: &random)
+    }
 }

@@ -141,24 +141,12 @@ let compressed: [UInt8] = [
         let data = try DatasetName.mnist.load(from: folder.url)
         #expect(data.training.count == 3)
         #expect(data.training.inputShape == .image(height: 2, width: 2, channels: 1))
-        var (input, target) = ([Float](repeating: 0, count: 4), [Float](repeating: 5, count: 10))
-        data.training.copyExample(at: 1, draw: 0, input: &input, target: &target)
-        #expect(input == [1, 1, 1, 1])
-        #expect(target == [0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+        #expect(try data.training.example(at: 1) == ([1, 1, 1, 1], .class(9)))
     }
 
     /// The first values and the classes of all examples of a part.
-    private static func contents(_ part: any Dataset) -> (first: [Float], classes: [Int]) {
-        var (input, target) = (
-            [Float](repeating: 0, count: part.inputShape.count), [Float](repeating: 0, count: part.targetCount)
-        )
-        var (first, classes): ([Float], [Int]) = ([], [])
-        for index in 0..<part.count {
-            part.copyExample(at: index, draw: 0, input: &input, target: &target)
-            first.append(input[0])
-            classes.append(target.firstIndex(of: 1)!)
-        }
-        return (first, classes)
+    private static func contents(_ part: any Dataset) throws -> (first: [Float], classes: [Int]) {
+        (try (0..<part.count).map { try part.example(at: $0).input[0] }, try #require(try part.labels))
     }
 
     @Test func `training and test examples come from their own files`() throws {
@@ -170,8 +158,8 @@ let compressed: [UInt8] = [
         }
         for name in [DatasetName.mnist, .fashionMNIST] {
             let data = try name.load(from: folder.url)
-            #expect(Self.contents(data.training) == ([1, 1], [5, 3]))
-            #expect(Self.contents(data.test) == ([0, 0], [0, 3]))
+            #expect(try Self.contents(data.training) == ([1, 1], [5, 3]))
+            #expect(try Self.contents(data.test) == ([0, 0], [0, 3]))
         }
     }
 
@@ -186,7 +174,7 @@ let compressed: [UInt8] = [
         try folder.write([17, 77] + image, as: "test.bin")
         func classes(_ name: DatasetName) throws -> [[Int]] {
             let data = try name.load(from: folder.url)
-            return [data.training, data.test].map { Self.contents($0).classes }
+            return try [data.training, data.test].map { try Self.contents($0).classes }
         }
         #expect(try classes(.cifar10) == [[1, 4, 2, 5, 3, 6, 4, 7, 5, 8], [9]])
         #expect(try classes(.cifar100) == [[99, 3], [77]])
@@ -221,12 +209,11 @@ let compressed: [UInt8] = [
         var counts = [Int](repeating: 0, count: 10)
         var total: Float = 0
         for split in [data.training, data.test] {
-            var (input, target) = ([Float](repeating: 0, count: 64), [Float](repeating: 0, count: 10))
             for index in 0..<split.count {
-                split.copyExample(at: index, draw: 0, input: &input, target: &target)
+                let (input, label) = try split.classified(index)
                 // A byte is within half of one of its shade, a sixteenth of white.
                 total += input.reduce(0) { $0 + ($1 * 16).rounded() }
-                counts[target.firstIndex(of: 1)!] += 1
+                counts[try #require(label)] += 1
             }
         }
         #expect(counts == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
@@ -234,8 +221,6 @@ let compressed: [UInt8] = [
         // Their shades reach to white, so that a network takes pictures from elsewhere as it takes these.
         let picture = try #require(data.test.picture(at: 0))
         #expect(picture.pixels.max() == 255)
-        var (input, target) = ([Float](repeating: 0, count: 64), [Float](repeating: 0, count: 10))
-        data.test.copyExample(at: 0, draw: 0, input: &input, target: &target)
-        #expect(try data.input?.values(of: picture) == input)
+        #expect(try data.input?.values(of: picture) == data.test.example(at: 0).input)
     }
 }

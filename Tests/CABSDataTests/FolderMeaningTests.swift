@@ -91,7 +91,7 @@ import Testing
             shape: .image(height: 2, width: 2, channels: 1), normalization: .unit(), targetCount: 3,
             classNames: ["a", "b", "c"])
         let data = try DatasetName.folder.evaluationData(from: folder.url, for: network)
-        #expect(data.examples.labels == labels && data.description == words)
+        #expect(try data.examples.labels == labels && data.description == words)
     }
 
     @Test func `images without classes are not evaluated`() throws {

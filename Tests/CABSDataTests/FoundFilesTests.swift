@@ -43,12 +43,12 @@ import Testing
         let folder = try TemporaryFolder()
         try Self.write((1...26).map { UInt8($0) }, in: folder) { "emnist-letters-\(Self.standardName($0, $1))" }
         let letters = try DatasetName.emnistLetters.load(from: folder.url)
-        #expect(letters.training.count == 26 && letters.training.targetCount == 26)
+        #expect(letters.training.count == 26 && letters.training.target.count == 26)
         #expect(throws: DatasetError.self) { try DatasetName.emnistDigits.load(from: folder.url) }
         let plain = try TemporaryFolder()
         try Self.write([0, 9], in: plain)
         for name in [DatasetName.kmnist, .qmnist, .emnistBalanced] {
-            #expect(try name.load(from: plain.url).training.targetCount == 10)
+            #expect(try name.load(from: plain.url).training.target.count == 10)
         }
     }
 
@@ -87,10 +87,8 @@ import Testing
         let labels = (1...26).map(UInt8.init)
         try Self.write(labels, in: letters) { "emnist-letters-\($0 == "t10k" ? "test" : $0)-\($1)" }
         let data = try DatasetName.mnist.load(from: letters.url)
-        #expect(data.training.targetCount == 26)
-        var (input, target) = ([Float](repeating: 0, count: 4), [Float](repeating: 0, count: 26))
-        data.test.copyExample(at: 25, draw: 0, input: &input, target: &target)
-        #expect(target.firstIndex(of: 1) == 25)
+        #expect(data.training.target.count == 26)
+        #expect(try data.test.classified(25).label == 25)
         // A second one in the same folder: which is meant?
         try Self.write([0, 1], in: letters) { "emnist-digits-\($0)-\($1)" }
         let text = Self.refusal(.mnist, in: letters)
@@ -106,9 +104,7 @@ import Testing
             try folderTable(table, in: qmnist, as: "qmnist-\(split)-labels-idx2-int")
         }
         let images = try DatasetName.mnist.load(from: qmnist.url)
-        var digits = [Float](repeating: 0, count: 10)
-        images.training.copyExample(at: 0, draw: 0, input: &input, target: &digits)
-        #expect(digits.firstIndex(of: 1) == 3)
+        #expect(try images.training.classified(0).label == 3)
     }
 
     private func folderTable(_ bytes: [UInt8], in folder: TemporaryFolder, as name: String) throws {

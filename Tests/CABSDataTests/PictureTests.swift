@@ -89,11 +89,6 @@ import Testing
         return try #require(error).description
     }
 
-    private static func example(_ data: any Dataset, _ index: Int) -> (input: [Float], label: Int) {
-        let example = data.example(at: index)
-        return (example.input, example.target.firstIndex(of: 1)!)
-    }
-
     @Test(arguments: ["test", "val"])
     func `classes are folders, examples in the order of their names`(test: String) throws {
         let folder = try TemporaryFolder()
@@ -106,9 +101,9 @@ import Testing
         try folder.write([1], as: "train/.hidden")
         let data = try Self.load(folder)
         #expect(data.input?.classNames == ["a", "b"])
-        #expect((0..<4).map { Int(Self.example(data.training, $0).input[0] * 255 + 0.5) } == [30, 31, 10, 20])
-        #expect((0..<4).map { Self.example(data.training, $0).label } == [0, 0, 1, 1])
-        #expect(data.test.count == 1 && Self.example(data.test, 0).label == 1)
+        #expect(try (0..<4).map { Int(try data.training.classified($0).input[0] * 255 + 0.5) } == [30, 31, 10, 20])
+        #expect(try (0..<4).map { try data.training.classified($0).label } == [0, 0, 1, 1])
+        #expect(try data.test.count == 1 && data.test.classified(0).label == 1)
         #expect(data.notices.count == 1 && data.notices[0].contains("notes.txt"))
         try Self.write(["more/b/1.png": 40], in: folder)
         #expect(try Self.load(folder).notices[0].contains("also holds more"))
@@ -140,7 +135,7 @@ import Testing
         let size = try #require(ImageSize("3x3"))
         let data = try Self.load(folder, ImageOptions(size: size, normalization: .unit, channelCount: 3))
         #expect(data.training.inputShape == .image(height: 3, width: 3, channels: 3))
-        #expect(Set(Self.example(data.training, 1).input) == [Float(20) / 255])
+        #expect(try Set(data.training.classified(1).input) == [Float(20) / 255])
     }
 
     @Test func `pictures that memory has no place for are decoded each time, and are the same`() throws {
@@ -153,20 +148,18 @@ import Testing
         #expect((each.training as? ImageDataset)?.images is DecodedEachTime)
         #expect(whole.input == each.input)
         for index in 0..<3 {
-            let (a, b) = (Self.example(whole.training, index), Self.example(each.training, index))
-            #expect(a.input == b.input && a.label == b.label)
+            #expect(try whole.training.example(at: index) == each.training.example(at: index))
         }
         #expect(try each.training.checksum == Self.load(folder, options(35)).training.checksum)
-        #expect(each.training.failure == nil)
         try Self.write(["train/b/1.png": 31], in: folder)
         #expect(try each.training.checksum != Self.load(folder, options(35)).training.checksum)
-        _ = Self.example(each.training, 0)
-        #expect(each.training.failure == nil)
-        _ = Self.example(each.training, 1)
-        #expect(try #require(each.training.failure).description.contains("another one than when the run began"))
+        _ = try each.training.example(at: 0)
+        var error = #expect(throws: DatasetError.self) { try each.training.example(at: 1) }
+        #expect(try #require(error).description.contains("another one than when the run began"))
+        #expect(each.training.picture(at: 1) == nil)
         try FileManager.default.removeItem(at: folder.url.appending(path: "test/a/1.png"))
-        _ = Self.example(each.test, 0)
-        #expect(try #require(each.test.failure).description.contains("no such file"))
+        error = #expect(throws: DatasetError.self) { try each.test.example(at: 0) }
+        #expect(try #require(error).description.contains("no such file"))
     }
 
     @Test func `channels are normalised by the training pictures, in testing too`() throws {
@@ -174,13 +167,13 @@ import Testing
         try Self.write(["train/a/1.png": 10, "train/b/1.png": 30, "test/a/1.png": 50], in: folder)
         let data = try Self.load(folder, ImageOptions())
         #expect(data.input?.normalization == .channel(means: [20], deviations: [10]))
-        #expect(Self.example(data.training, 0).input == [-1, -1, -1, -1])
-        #expect(Self.example(data.test, 0).input == [3, 3, 3, 3])
+        #expect(try data.training.classified(0).input == [-1, -1, -1, -1])
+        #expect(try data.test.classified(0).input == [3, 3, 3, 3])
         let input = try #require(data.input)
         var known = ImageOptions()
         known.known = InputDescription(
             shape: input.shape, normalization: .channel(means: [0], deviations: [50]), targetCount: 2)
-        #expect(try Self.example(Self.load(folder, known).test, 0).input == [1, 1, 1, 1])
+        #expect(try Self.load(folder, known).test.classified(0).input == [1, 1, 1, 1])
         known.normalization = .image
         #expect(throws: DatasetError.self) { try Self.load(folder, known) }
         known.normalization = nil
@@ -229,7 +222,7 @@ import Testing
             shape: .image(height: 2, width: 2, channels: 1), normalization: .unit(), targetCount: 3,
             classNames: ["a", "b", "c"])
         let data = try Self.load(folder, options)
-        #expect(data.test.targetCount == 3 && Self.example(data.test, 0).label == 1)
+        #expect(try data.test.target.count == 3 && data.test.classified(0).label == 1)
         try Self.write(["Train/d/1.png": 1], in: folder)
         let error = #expect(throws: DatasetError.self) { try Self.load(folder, options) }
         #expect(

@@ -116,16 +116,15 @@ import Testing
                 at: Self.file("svhn"), to: folder.url.appending(path: "\(split)_32x32.mat"))
         }
         let data = try DatasetName.svhn.load(from: folder.url)
-        #expect(data.training.count == 3 && data.test.count == 3 && data.training.targetCount == 10)
+        #expect(data.training.count == 3 && data.test.count == 3 && data.training.target == .classes(10))
         #expect(data.training.inputShape == SVHNFile.shape)
-        var (input, target) = ([Float](repeating: 0, count: 3072), [Float](repeating: 5, count: 10))
-        data.training.copyExample(at: 1, draw: 7, input: &input, target: &target)
+        let (input, target) = try data.training.example(at: 1, draw: 7)
         let bytes = Self.pixels[3072..<6144]
         let mean = Double(bytes.reduce(0) { $0 + Int($1) }) / 3072
         let deviation = (bytes.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / 3072).squareRoot()
         for (value, byte) in zip(input, bytes) {
             #expect(abs(Double(value) - (Double(byte) - mean) / deviation) < 1e-5)
         }
-        #expect(target == [1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        #expect(target == .class(0))
     }
 }

@@ -56,10 +56,12 @@ import Testing
         let data = try ArrayDataset(
             inputs: [1, 2, 3, 4, 5, 6], inputShape: .vector(2), labels: [0, 2, 1], classCount: 3)
         #expect(data.count == 3)
-        var (input, target): ([Float], [Float]) = ([0, 0], [9, 9, 9])
-        data.copyExample(at: 1, draw: 0, input: &input, target: &target)
-        #expect(input == [3, 4])
-        #expect(target == [0, 0, 1])
+        #expect(data.target == .classes(3))
+        #expect(try data.example(at: 1) == ([3, 4], .class(2)))
+        let values = try ArrayDataset(
+            inputs: [1, 2, 3], inputShape: .vector(1), targets: [4, 5, 6, 7, 8, 9], targetCount: 2)
+        #expect(values.target == .values(2))
+        #expect(try values.example(at: 2) == ([3], .values([8, 9])))
         #expect(throws: DatasetError.arrayCounts(inputs: 5, inputSize: 2, targets: 4, targetSize: 2)) {
             try ArrayDataset(inputs: [1, 2, 3, 4, 5], inputShape: .vector(2), targets: [1, 2, 3, 4], targetCount: 2)
         }

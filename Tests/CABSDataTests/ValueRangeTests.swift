@@ -12,8 +12,8 @@ import Testing
         try DatasetName.npz.load(from: ArrayFileTests.folder.appending(path: "\(name).npz"), images: options)
     }
 
-    private static func inputs(_ data: any Dataset) -> [[Float]] {
-        (0..<data.count).map { data.example(at: $0, draw: UInt64($0)).input }
+    private static func inputs(_ data: any Dataset) throws -> [[Float]] {
+        try (0..<data.count).map { try data.example(at: $0, draw: UInt64($0)).input }
     }
 
     @Test(arguments: sameImages, NormalizationName.allCases)
@@ -23,18 +23,18 @@ import Testing
         ] as [(ImageSize?, [ImageChange])] {
             let options = ImageOptions(size: size, augmentation: .changes(changes), normalization: way)
             let (bytes, other) = (try Self.load("black-white-bytes", options), try Self.load(name, options))
-            #expect(Self.inputs(bytes.training) == Self.inputs(other.training), "\(options)")
-            #expect(Self.inputs(bytes.test) == Self.inputs(other.test))
+            #expect(try Self.inputs(bytes.training) == Self.inputs(other.training), "\(options)")
+            #expect(try Self.inputs(bytes.test) == Self.inputs(other.test))
         }
     }
 
     @Test func `unit means from 0 to 1 whatever the range`() throws {
         for name in Self.sameImages + ["black-white-bytes"] {
-            let values = Set(Self.inputs(try Self.load(name, ImageOptions(normalization: .unit)).training).joined())
+            let values = try Set(Self.inputs(try Self.load(name, ImageOptions(normalization: .unit)).training).joined())
             #expect(values == [0, 1], "\(name)")
         }
         // 255 · 16 + 15 of 4095.
-        let twelve = Self.inputs(try Self.load("twelve-bits", ImageOptions(normalization: .unit)).training)
+        let twelve = try Self.inputs(try Self.load("twelve-bits", ImageOptions(normalization: .unit)).training)
         #expect(twelve.joined().max()! <= 1 && abs(twelve[0][0] - Float(15) / 4095) < 1e-6)
     }
 
@@ -66,7 +66,8 @@ import Testing
                 from: ArrayFileTests.folder.appending(path: "\(name).npz"), for: input, images: ImageOptions())
         }
         #expect(
-            Self.inputs(try evaluate("four-bits").examples) == Self.inputs(try Self.load("four-bits", options).test))
+            try Self.inputs(try evaluate("four-bits").examples) == Self.inputs(try Self.load("four-bits", options).test)
+        )
         #expect(throws: DatasetError.self) { try evaluate("black-white-bytes") }
         #expect(throws: DatasetError.self) { try evaluate("black-white-bool") }
         // Arrays to predict: of the same range they are the test images, of another they are refused; a picture is brought to it.

@@ -12,13 +12,13 @@ import Testing
     /// Inputs that are ready for a network.
     private struct Inputs: ExampleBatch {
         let values: [[Float]]
-        let targetCount: Int
+        let target: TargetSpecification
         let firstDraw: UInt64 = 0
         var count: Int { values.count }
 
-        func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-            input = values[position]
-            target = (0..<targetCount).map { $0 == 0 ? 1 : 0 }
+        func write(_ position: Int, into slot: inout ExampleSlot) throws {
+            try slot.setInput(values[position])
+            try slot.setClass(0)
         }
     }
 
@@ -60,7 +60,7 @@ import Testing
         let found = GraphInterpreter(written).outputs(
             for: .init(shape: [given.count] + declared, values: given.joined().map(Double.init)))
         let network = try Network(model, loss: loss, parameters: parameters)
-        let own = try network.outputs(for: Inputs(values: normalized, targetCount: model.outputCount)).outputs
+        let own = try network.outputs(for: Inputs(values: normalized, target: .classes(model.outputCount))).outputs
         return (found["outputs"]!.values, found["scores"]!.values, own.map(Double.init))
     }
 

@@ -47,7 +47,7 @@ import Testing
         let (stage, rows) = (try Self.stage(workers: workers), 7)
         let mark: Float = 0.3125
         let pass = ChunkPass(
-            rowCount: rows, firstPosition: 0, firstDraw: 0, isTraining: true, gradientUse: .summed)
+            rowCount: rows, index: 0, firstPosition: 0, firstDraw: 0, isTraining: true, gradientUse: .summed)
         let records = BatchRecords(exampleCount: rows, parameterCount: 40, workerCount: workers)
         var written = 0
         for operation in stage.operations {

@@ -133,7 +133,7 @@ import Testing
         let value = output.withUnsafeBufferPointer { output in
             target.withUnsafeBufferPointer { target in
                 gradient.withUnsafeMutableBufferPointer {
-                    loss.evaluate(output: output, target: target, gradient: $0)
+                    loss.evaluate(output: output, target: .values(target), gradient: $0)
                 }
             }
         }

@@ -201,10 +201,11 @@ struct ArrayBatch: ExampleBatch {
     var firstDraw: UInt64 = 0
 
     var count: Int { inputs.count }
+    var target: TargetSpecification { .values(targets.first?.count ?? 0) }
 
-    func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-        input = inputs[position]
-        target = targets[position]
+    func write(_ position: Int, into slot: inout ExampleSlot) throws {
+        try slot.setInput(inputs[position])
+        try slot.setValues(targets[position])
     }
 
     /// Random examples: inputs from −1 to 1, classes as targets.

@@ -46,7 +46,7 @@ import Testing
         let found = Self.output.withUnsafeBufferPointer { output in
             target.withUnsafeBufferPointer { target in
                 gradient.withUnsafeMutableBufferPointer {
-                    loss.evaluate(output: output, target: target, gradient: $0)
+                    loss.evaluate(output: output, target: .values(target), gradient: $0)
                 }
             }
         }

@@ -40,7 +40,7 @@ import Testing
         var order = try ExampleOrder(
             Branching.order(1), exampleCount: training.count, drawnCount: point.progress.exampleCount)
         for _ in 0..<steps {
-            var gradient = HandNetwork.mean(order.next(batchSize).map { network.example(training, $0) })
+            var gradient = HandNetwork.mean(try order.next(batchSize).map { try network.example(training, $0) })
             let norm = HandNetwork.squaredNorm(gradient).squareRoot()
             let scale = min(1, expected.bound / norm)
             // Decay is none of what is clipped.
@@ -69,14 +69,14 @@ import Testing
         #expect(made.steps == Self.steps && isClose(made.learningRate, expected.rate, relative: 1e-12))
         let network = try Self.continuation(point, expected)
         let sample = try MeasurementSample(Self.evaluated, of: point.data.training, seed: 0).examples
-        let (loss, test) = (network.evaluate(point.data.training, sample).loss, network.evaluate(point.data.test))
+        let (loss, test) = try (network.evaluate(point.data.training, sample).loss, network.evaluate(point.data.test))
         #expect(isClose(made.loss, loss) && isClose(made.testLoss, test.loss))
         #expect(isClose(made.testAccuracy, test.accuracy))
         #expect(!isClose(loss, test.loss, relative: 1e-3), "both losses alike tell nothing")
         // Without what the case is about it comes to something else.
         if index != 0 {
             let plain = try Self.continuation(point, Self.cases[0])
-            #expect(!isClose(plain.evaluate(point.data.test).loss, test.loss, relative: 1e-3), "\(expected.name)")
+            #expect(try !isClose(plain.evaluate(point.data.test).loss, test.loss, relative: 1e-3), "\(expected.name)")
         }
         let stored = try #require(try branching.results().first)
         #expect(stored == made)
@@ -98,7 +98,7 @@ import Testing
         ).setting
         let network = HandNetwork(point.tensors.parameters)
         let sample = try MeasurementSample(Self.evaluated, of: point.data.training, seed: 0).examples
-        #expect(isClose(setting.loss.value, network.evaluate(point.data.training, sample).loss))
+        #expect(try isClose(setting.loss.value, network.evaluate(point.data.training, sample).loss))
         #expect(setting.lossWithoutDropout == nil && setting.stepCount == 6 && setting.batchSize == 16)
         #expect(setting.learningRate == 0.2 && setting.exampleCount == 1438 && setting.evaluatedCount == 120)
         #expect(setting.dataset == "digits" && setting.model == "layers" && setting.scaling == nil)

@@ -84,12 +84,12 @@ import Testing
     /// Inputs that differ from draw to draw: what is told of an example is of the draw that broke.
     private struct Drifting: Dataset {
         let inputShape = ExampleShape.vector(2)
-        let targetCount = 2
+        let target = TargetSpecification.classes(2)
         let count = 64
 
-        func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
-            input = [Float(index % 7), Float(draw % 64)]
-            target = [Float(index % 2), Float(1 - index % 2)]
+        func write(_ index: Int, draw: UInt64, into slot: inout ExampleSlot) throws {
+            try slot.setInput([Float(index % 7), Float(draw % 64)])
+            try slot.setClass(1 - index % 2)
         }
     }
 

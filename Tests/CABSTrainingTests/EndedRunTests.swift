@@ -125,7 +125,7 @@ import Testing
             count = 0
             var check = EndedRunCheck { configuration throws(DatasetError) in
                 count += 1
-                return DataFingerprint(try configuration.loadData())
+                return try DataFingerprint(try configuration.loadData())
             }
             for (index, run) in all.runs.enumerated() {
                 var options = run.configuration.options

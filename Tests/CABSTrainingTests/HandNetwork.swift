@@ -44,12 +44,20 @@ struct HandNetwork {
         product("dense2", product("dense1", input.map(Double.init)).map { max($0, 0) })
     }
 
+    /// A target as values: a class as a one among zeros, smoothed.
+    static func values(_ target: Target, _ specification: TargetSpecification) -> [Double] {
+        switch (target, specification) {
+        case (.class(let label), .classes(let count, let smoothing)):
+            (0..<count).map { ($0 == label ? 1 - smoothing : 0) + smoothing / Double(count) }
+        case (.values(let values), _): values.map(Double.init)
+        case (.class, .values): preconditionFailure("values were announced")
+        }
+    }
+
     /// An example's loss, and its gradient where that is asked for.
-    func example(_ dataset: any Dataset, _ index: Int, withGradient: Bool = true) -> Example {
-        var input = [Float](repeating: 0, count: dataset.inputShape.count)
-        var target = [Float](repeating: 0, count: dataset.targetCount)
-        dataset.copyExample(at: index, draw: 0, input: &input, target: &target)
-        let (x, t) = (input.map(Double.init), target.map(Double.init))
+    func example(_ dataset: any Dataset, _ index: Int, withGradient: Bool = true) throws -> Example {
+        let (input, target) = try dataset.example(at: index)
+        let (x, t) = (input.map(Double.init), Self.values(target, dataset.target))
         let hidden = product("dense1", x).map { max($0, 0) }
         let output = product("dense2", hidden)
         let total = output.reduce(0) { $0 + exp($1) }
@@ -72,8 +80,8 @@ struct HandNetwork {
     }
 
     /// Loss and accuracy on all examples.
-    func evaluate(_ dataset: any Dataset, _ indices: [Int]? = nil) -> (loss: Double, accuracy: Double) {
-        let found = (indices ?? Array(0..<dataset.count)).map { example(dataset, $0, withGradient: false) }
+    func evaluate(_ dataset: any Dataset, _ indices: [Int]? = nil) throws -> (loss: Double, accuracy: Double) {
+        let found = try (indices ?? Array(0..<dataset.count)).map { try example(dataset, $0, withGradient: false) }
         let count = Double(found.count)
         return (found.reduce(0) { $0 + $1.loss } / count, Double(found.count(where: \.isCorrect)) / count)
     }

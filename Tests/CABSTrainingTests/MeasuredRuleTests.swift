@@ -106,8 +106,8 @@ import Testing
         let data = try run.configuration.loadData()
         let network = HandNetwork(try Safetensors.read(run.directory.finalParametersFile))
         let drawn = try MeasurementSample(150, of: data.training, seed: 5).examples
-        let labels = try #require(data.trainingLabels(of: drawn))
-        let examples = drawn.map { network.example(data.training, $0) }
+        let labels = try #require(try data.trainingLabels(of: drawn))
+        let examples = try drawn.map { try network.example(data.training, $0) }
         let names = (0..<10).map { "\($0)" }
         #expect(found.classes.map(\.name) == names)
         for (label, part) in found.classes.enumerated() {

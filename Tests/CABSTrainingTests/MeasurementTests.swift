@@ -37,13 +37,13 @@ import Testing
     private struct PointsByDraw: Dataset {
         let points: Points
         let inputShape = ExampleShape.vector(4)
-        let targetCount = 3
+        let target = TargetSpecification.classes(3)
         var count: Int { points.inputs.count }
 
-        func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
+        func write(_ index: Int, draw: UInt64, into slot: inout ExampleSlot) throws {
             let place = place(ofDraw: draw)
-            input = points.inputs[place].map(Float.init)
-            target = (0..<3).map { $0 == points.labels[place] ? 1 : 0 }
+            try slot.setInput(points.inputs[place].map(Float.init))
+            try slot.setClass(points.labels[place])
         }
 
         func place(ofDraw draw: UInt64) -> Int { Int(draw % UInt64(count)) }

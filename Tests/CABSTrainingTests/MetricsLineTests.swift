@@ -68,7 +68,7 @@ import Testing
                     isClose(line[key], value, relative: relative),
                     "\(key) of step \(index): \(String(describing: line[key])) for \(String(describing: value))")
             }
-            let batch = Batch(order.next(size).map { network.example(data.training, $0) })
+            let batch = Batch(try order.next(size).map { try network.example(data.training, $0) })
             averages.take(batch)
             drawn += size
             let rate = Self.rate * (1 + cos(.pi * Double(index) / Double(Self.stepCount))) / 2
@@ -118,7 +118,7 @@ import Testing
                 let (loss, accuracy) = (line["\(prefix)\(part)_loss"], line["\(prefix)\(part)_accuracy"])
                 #expect((loss != nil) == isDue && (accuracy != nil) == isDue)
                 guard isDue else { continue }
-                let expected = network.evaluate(dataset)
+                let expected = try network.evaluate(dataset)
                 #expect(isClose(loss, expected.loss) && isClose(accuracy, expected.accuracy), "\(prefix)\(part)")
             }
         }

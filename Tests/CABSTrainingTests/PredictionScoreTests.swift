@@ -13,11 +13,8 @@ import Testing
         }
     }
 
-    private static func input(_ dataset: any Dataset, _ index: Int) -> [Float] {
-        var input = [Float](repeating: 0, count: dataset.inputShape.count)
-        var target = [Float](repeating: 0, count: dataset.targetCount)
-        dataset.copyExample(at: index, draw: 0, input: &input, target: &target)
-        return input
+    private static func input(_ dataset: any Dataset, _ index: Int) throws -> [Float] {
+        try dataset.example(at: index).input
     }
 
     @Test(arguments: [Loss.softmaxCrossEntropy, .sigmoidCrossEntropy, .meanSquaredError])
@@ -34,7 +31,7 @@ import Testing
         }
         #expect(found.count == 5)
         for (index, prediction) in found.enumerated() {
-            let outputs = network.outputs(Self.input(data.test, index))
+            let outputs = network.outputs(try Self.input(data.test, index))
             let total = outputs.reduce(0) { $0 + exp($1) }
             let expected = outputs.map { output in
                 switch loss {
@@ -60,14 +57,18 @@ import Testing
         var counts = [[Int]](repeating: [Int](repeating: 0, count: 10), count: 10)
         var losses: [Int: Double] = [:]
         for index in 0..<data.test.count {
-            var input = [Float](repeating: 0, count: 64)
-            var target = [Float](repeating: 0, count: 10)
-            data.test.copyExample(at: index, draw: 0, input: &input, target: &target)
+            let (input, target) = try data.test.example(at: index)
             let outputs = network.outputs(input)
-            let (actual, predicted) = (target.firstIndex(of: 1)!, outputs.firstIndex(of: outputs.max()!)!)
+            guard case .class(let actual) = target else {
+                Issue.record("\(target)")
+                continue
+            }
+            let predicted = outputs.firstIndex(of: outputs.max()!)!
             counts[actual][predicted] += 1
             guard actual != predicted else { continue }
-            losses[index] = zip(outputs, target).reduce(0) { $0 + log1p(exp($1.1 == 1 ? -$1.0 : $1.0)) / 10 }
+            losses[index] = outputs.enumerated().reduce(0) {
+                $0 + log1p(exp($1.offset == actual ? -$1.element : $1.element)) / 10
+            }
             guard let mistake = found.mistakes.first(where: { $0.example == index }) else { continue }
             #expect(mistake.actual == actual && mistake.predicted == predicted && mistake.picture != nil)
             #expect(isClose(mistake.probability, 1 / (1 + exp(-outputs[predicted]))))

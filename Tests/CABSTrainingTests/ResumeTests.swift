@@ -185,9 +185,9 @@ import Testing
         _ = try await TrainingRun(resuming: RunDirectory(existing: parts), with: given)
 
         let data = try DatasetName.digits.load()
-        #expect(DataFingerprint(data) == DataFingerprint(data))
+        #expect(try DataFingerprint(data) == DataFingerprint(data))
         let swapped = try TrainingData(name: data.name, training: data.test, test: data.training)
-        #expect(DataFingerprint(data) != DataFingerprint(swapped))
+        #expect(try DataFingerprint(data) != DataFingerprint(swapped))
     }
 
     /// More than the end of such runs follows from their length.

@@ -90,16 +90,13 @@ import Testing
                 shape: .image(height: 32, width: 32, channels: 3), classCount: 10,
                 pixels: (0..<3072).map { UInt8(truncatingIfNeeded: $0 &* 37 ^ $0 >> 3) }, labels: [3], source: "noise"),
             preprocessing: CroppedAndStandardized(augments: true))
-        func images(firstDraw: UInt64) -> [[Float]] {
+        func images(firstDraw: UInt64) throws -> [[Float]] {
             let batch = DatasetBatch(data, indices: [0, 0], firstDraw: firstDraw)
-            var (values, target) = ([Float](repeating: 0, count: 24 * 24 * 3), [Float](repeating: 0, count: 10))
-            return (0..<2).map { position in
-                batch.copyExample(at: position, input: &values, target: &target)
-                return values
-            }
+            let memory = ExampleMemory(inputCount: 24 * 24 * 3, target: batch.target)
+            return try (0..<2).map { position in try memory.read { try batch.write(position, into: &$0) }.input }
         }
-        let (first, second) = (images(firstDraw: 0), images(firstDraw: 2))
+        let (first, second) = (try images(firstDraw: 0), try images(firstDraw: 2))
         #expect(Set(first + second).count == 4)
-        #expect(images(firstDraw: 1)[0] == first[1])
+        #expect(try images(firstDraw: 1)[0] == first[1])
     }
 }

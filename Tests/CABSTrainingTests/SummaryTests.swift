@@ -68,7 +68,7 @@ import Testing
         for (prefix, file) in [("", run.directory.finalParametersFile), ("average_", run.directory.finalAverageFile)] {
             let network = HandNetwork(try Safetensors.read(file))
             for (part, dataset) in [("test", data.test), ("validation", try #require(data.validation))] {
-                let (loss, accuracy) = network.evaluate(dataset)
+                let (loss, accuracy) = try network.evaluate(dataset)
                 #expect(isClose(found["\(prefix)\(part)_loss"] as? Double, loss), "\(prefix)\(part)")
                 #expect(isClose(found["\(prefix)\(part)_accuracy"] as? Double, accuracy), "\(prefix)\(part)")
             }

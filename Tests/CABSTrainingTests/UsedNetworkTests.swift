@@ -29,8 +29,8 @@ import Testing
     private static func expect(
         _ evaluation: Evaluation, _ parameters: ParameterSet, _ data: TrainingData, _ what: String,
         sourceLocation: SourceLocation = #_sourceLocation
-    ) {
-        let expected = HandNetwork(parameters).evaluate(data.test)
+    ) throws {
+        let expected = try HandNetwork(parameters).evaluate(data.test)
         #expect(isClose(evaluation.meanLoss, expected.loss), "\(what)", sourceLocation: sourceLocation)
         #expect(isClose(evaluation.accuracy, expected.accuracy), "\(what)", sourceLocation: sourceLocation)
     }
@@ -40,10 +40,10 @@ import Testing
         let trained = try Self.trained(run.directory.url)
         let data = try run.configuration.loadData()
         let evaluation = try Self.evaluation(trained)
-        Self.expect(evaluation, try Safetensors.read(run.directory.finalParametersFile), data, "final")
+        try Self.expect(evaluation, try Safetensors.read(run.directory.finalParametersFile), data, "final")
         #expect(evaluation.meanLoss == trained.summary?.testLoss && trained.stage?.progress.stepCount == 24)
         #expect(trained.average == (try Safetensors.read(run.directory.finalAverageFile)))
-        let ofAverage = HandNetwork(try #require(trained.average)).evaluate(data.test)
+        let ofAverage = try HandNetwork(#require(trained.average)).evaluate(data.test)
         #expect(isClose(trained.summary?.averageTestLoss, ofAverage.loss))
         #expect(!isClose(evaluation.meanLoss, ofAverage.loss, relative: 1e-3))
         #expect(trained.stage?.progress.exampleCount == 24 * 16 && trained.directory?.url == run.directory.url)
@@ -54,14 +54,14 @@ import Testing
         let name = "step-" + String(format: "%09d", step) + ".safetensors"
         let trained = try Self.trained(run.directory.checkpointFolder.appending(path: name))
         let evaluation = try Self.evaluation(trained)
-        Self.expect(evaluation, try run.parameters(ofStep: step), try run.configuration.loadData(), "step \(step)")
+        try Self.expect(evaluation, try run.parameters(ofStep: step), try run.configuration.loadData(), "step \(step)")
         #expect(trained.stage?.progress.stepCount == step && trained.summary == nil)
         #expect((trained.average != nil) == (step > 0))
         guard step > 0 else { return }
         // As the run was evaluated after that step.
         let line = try run.steps[step - 1]
         #expect(evaluation.meanLoss == line["test_loss"] && evaluation.accuracy == line["test_accuracy"])
-        let ofAverage = HandNetwork(try #require(trained.average)).evaluate(try run.configuration.loadData().test)
+        let ofAverage = try HandNetwork(#require(trained.average)).evaluate(try run.configuration.loadData().test)
         #expect(isClose(line["average_test_loss"], ofAverage.loss))
     }
 
@@ -75,7 +75,7 @@ import Testing
         ] {
             let trained = try Self.trained(file)
             let evaluation = try Self.evaluation(trained)
-            Self.expect(evaluation, try Safetensors.read(file), data, file.lastPathComponent)
+            try Self.expect(evaluation, try Safetensors.read(file), data, file.lastPathComponent)
             #expect(evaluation.meanLoss == loss && trained.average == nil && trained.summary == nil)
             #expect(trained.stage?.progress.stepCount == 24)
             // Elsewhere it says nothing of its data and model, and is the same with these.
@@ -98,7 +98,7 @@ import Testing
         let trained = try Self.trained(url)
         let file = RunDirectory(existing: url).checkpointFolder.appending(path: "step-000000015.safetensors")
         let tensors = CheckpointTensors(of: try Safetensors.read(file))
-        Self.expect(
+        try Self.expect(
             try Self.evaluation(trained), tensors.parameters, try trained.configuration.loadData(), "stopped")
         #expect(trained.average == tensors.average && tensors.average != nil && trained.summary == nil)
         #expect(trained.stage?.progress.stepCount == 15)

@@ -52,7 +52,7 @@ struct ArrayValues {
         let imageRange = if case .image = shape { range } else { nil as ValueRange? }
         input = InputDescription(
             shape: shape, hasBytes: false, highestValue: known == nil ? imageRange?.highest : known?.highestValue,
-            normalization: normalization, targetCount: datasets[0].targetCount, predictsValues: classes == nil,
+            normalization: normalization, targetCount: datasets[0].target.count, predictsValues: classes == nil,
             classNames: known?.classNames ?? classes?.names)
     }
 

@@ -30,7 +30,7 @@ public struct CroppedAndStandardized: Preprocessing, Hashable {
 
     /// Crops, changes and standardises.
     public func apply(
-        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
+        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout MutableSpan<Float>,
         using random: inout RandomStream
     ) {
         guard case .image(let height, let width, let channels) = shape else {
@@ -79,7 +79,7 @@ private struct Crop {
 
     /// Writes `byte * scale + offset` for each byte.
     func copy(
-        _ pixels: ArraySlice<UInt8>, to values: inout [Float], at target: Int, flips: Bool, scale: Double,
+        _ pixels: ArraySlice<UInt8>, to values: inout MutableSpan<Float>, at target: Int, flips: Bool, scale: Double,
         offset: Double
     ) {
         for row in 0..<size {

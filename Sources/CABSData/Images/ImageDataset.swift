@@ -11,9 +11,9 @@ public protocol ImageSource: Sendable {
     /// A checksum of all images and labels.
     var checksum: UInt { get }
     /// The bytes of an image, channels first.
-    func pixels(at index: Int) -> ArraySlice<UInt8>
-    /// Why an image could not be given as it was; nothing as long as all could.
-    var failure: DatasetError? { get }
+    ///
+    /// - Throws: Why they cannot be had.
+    func pixels(at index: Int) throws(DatasetError) -> ArraySlice<UInt8>
     /// The same images with other labels.
     func relabeled(_ labels: [UInt16], classCount: Int) -> Self
 }
@@ -21,8 +21,6 @@ public protocol ImageSource: Sendable {
 extension ImageSource {
     /// The number of images.
     public var count: Int { labels.count }
-    /// None.
-    public var failure: DatasetError? { nil }
 }
 
 /// Labelled images of one shape, one byte for each value.
@@ -110,27 +108,26 @@ public struct ImageDataset: Dataset {
         self.seed = seed
     }
 
-    /// The number of classes.
-    public var targetCount: Int { images.classCount }
+    /// The images' classes.
+    public var target: TargetSpecification { .classes(images.classCount) }
     /// The number of images.
     public var count: Int { images.count }
     /// The checksum of the images and labels.
     public var checksum: UInt { images.checksum }
-    /// Why an image could not be given as it was.
-    public var failure: DatasetError? { images.failure }
 
     /// The image, as nothing has been done to it.
     public func picture(at index: Int) -> Picture? {
-        Picture(shape: images.shape, pixels: Array(images.pixels(at: index)))
+        (try? images.pixels(at: index)).flatMap { Picture(shape: images.shape, pixels: Array($0)) }
     }
 
-    /// Writes the preprocessed image, and one at the place of its class.
-    public func copyExample(at index: Int, draw: UInt64, input: inout [Float], target: inout [Float]) {
+    /// Writes the preprocessed image, and its class.
+    public func write(_ index: Int, draw: UInt64, into slot: inout ExampleSlot) throws {
         var random = RandomStream(seed: seed, purpose: .augmentation, index: draw)
-        preprocessing.apply(
-            to: images.pixels(at: index), shape: images.shape, into: &input, using: &random)
-        for position in target.indices { target[position] = 0 }
-        target[Int(images.labels[index])] = 1
+        let pixels = try images.pixels(at: index)
+        slot.writeInput { values in
+            preprocessing.apply(to: pixels, shape: images.shape, into: &values, using: &random)
+        }
+        try slot.setClass(Int(images.labels[index]))
     }
 }
 

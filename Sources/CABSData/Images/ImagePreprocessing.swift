@@ -18,7 +18,7 @@ public struct ImagePreprocessing: Preprocessing, Hashable {
 
     /// Normalises and changes.
     public func apply(
-        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
+        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout MutableSpan<Float>,
         using random: inout RandomStream
     ) {
         if changes.isEmpty, case .unit(let maximum) = normalization {

@@ -78,7 +78,6 @@ struct ImageSet: ReadData {
             throw .noExamples(source)
         }
         let input = try input(options, of: training)
-        if let failure = training.failure { throw failure }
         let whenTraining: any Preprocessing =
             switch options.augmentation {
             case .paper, .paperCenter: CroppedAndStandardized(augments: options.augmentation == .paper)
@@ -106,7 +105,7 @@ struct ImageSet: ReadData {
         let (normalization, cropSize): (Normalization, Int?) =
             switch options.augmentation {
             case .paper, .paperCenter: (.image, CroppedAndStandardized(augments: false).cropSize)
-            case .changes: (known?.normalization ?? normalization(options, of: images), nil)
+            case .changes: (try normalization(options, known, of: images), nil)
             }
         return InputDescription(
             shape: images.shape, highestValue: range.highest, normalization: normalization, cropSize: cropSize,
@@ -128,23 +127,26 @@ struct ImageSet: ReadData {
         return try images.resized(to: size)
     }
 
-    private func normalization(_ options: ImageOptions, of training: any ImageSource) -> Normalization {
-        switch options.normalization ?? usualNormalization {
+    private func normalization(
+        _ options: ImageOptions, _ known: InputDescription?, of training: any ImageSource
+    ) throws(DatasetError) -> Normalization {
+        if let known { return known.normalization }
+        return switch options.normalization ?? usualNormalization {
         case .unit: .unit()
         case .image: .image
-        case .channel: Normalization(channels: training.channelMoments)
+        case .channel: Normalization(channels: try training.channelMoments())
         }
     }
 }
 
 extension ImageSource {
     /// What each channel has over all images, from exact sums.
-    fileprivate var channelMoments: [ChannelMoments] {
+    fileprivate func channelMoments() throws(DatasetError) -> [ChannelMoments] {
         let channelCount = shape.channelCount
         let plane = shape.count / channelCount
         var (sums, squares) = ([Int](repeating: 0, count: channelCount), [Int](repeating: 0, count: channelCount))
         for image in 0..<count {
-            pixels(at: image).withUnsafeBufferPointer { pixels in
+            try pixels(at: image).withUnsafeBufferPointer { pixels in
                 for channel in 0..<channelCount {
                     for index in channel * plane..<(channel + 1) * plane {
                         let value = Int(pixels[index])

@@ -15,6 +15,6 @@ public protocol Preprocessing: Sendable {
     ///   - values: Receives the result; it has as many values as the output shape.
     ///   - random: Where random changes come from.
     func apply(
-        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout [Float],
+        to pixels: ArraySlice<UInt8>, shape: ExampleShape, into values: inout MutableSpan<Float>,
         using random: inout RandomStream)
 }

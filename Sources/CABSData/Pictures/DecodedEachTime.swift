@@ -1,18 +1,16 @@
 import CABSExamples
 import Foundation
-import Synchronization
 
 /// Pictures that take more memory than they may: each is decoded anew when it is asked for, by the worker that asks.
 ///
-/// All were decoded once, and their checksums noted: a file that changes while a run goes on, or vanishes, is a failure that stops it.
-final class DecodedEachTime: ImageSource {
+/// All were decoded once, and their checksums noted: a file that changes while a run goes on, or vanishes, is an error that ends it.
+struct DecodedEachTime: ImageSource {
     let shape: ExampleShape
     let classCount: Int
     let labels: [UInt16]
     private let files: [URL]
     /// Of each picture's bytes as they are handed out.
     private let checksums: [UInt]
-    private let firstFailure = Mutex<DatasetError?>(nil)
 
     private init(_ other: DecodedEachTime, labels: [UInt16], classCount: Int) {
         (shape, files, checksums) = (other.shape, other.files, other.checksums)
@@ -35,8 +33,6 @@ final class DecodedEachTime: ImageSource {
         }
     }
 
-    var failure: DatasetError? { firstFailure.withLock { $0 } }
-
     var checksum: UInt {
         var checksum = CRC32()
         // The same as of the pictures in memory: a run may go on where there is more of it, or less.
@@ -45,17 +41,12 @@ final class DecodedEachTime: ImageSource {
         return checksum.value
     }
 
-    func pixels(at index: Int) -> ArraySlice<UInt8> {
-        do throws(DatasetError) {
-            let pixels = try PictureReading.pixels(of: Picture(contentsOf: files[index]), as: shape)
-            guard Self.checksum(pixels) == checksums[index] else {
-                throw .unusablePicture(file: files[index].path, reason: "it is another one than when the run began")
-            }
-            return pixels[...]
-        } catch {
-            firstFailure.withLock { $0 = $0 ?? error }
-            return [UInt8](repeating: 0, count: shape.count)[...]
+    func pixels(at index: Int) throws(DatasetError) -> ArraySlice<UInt8> {
+        let pixels = try PictureReading.pixels(of: Picture(contentsOf: files[index]), as: shape)
+        guard Self.checksum(pixels) == checksums[index] else {
+            throw .unusablePicture(file: files[index].path, reason: "it is another one than when the run began")
         }
+        return pixels[...]
     }
 
     private static func checksum(_ pixels: [UInt8]) -> UInt {

@@ -1,5 +1,5 @@
 import CABS
-import CABSExamples
+import Synchronization
 
 /// What the workers write down in one step, each at its own places.
 final class BatchRecords: @unchecked Sendable {
@@ -15,6 +15,9 @@ final class BatchRecords: @unchecked Sendable {
     let gradientSquaredNorms: UnsafeMutablePointer<Double>
     /// By worker and parameter: the sum over that worker's examples.
     let parameterSquaredNorms: UnsafeMutablePointer<Double>
+    /// The first chunk of which an example could not be read; no chunk's number where all could.
+    private let failedChunk = Atomic(Int.max)
+    private let readError = Mutex<(any Error)?>(nil)
     /// Whether the batch is one to make a step with, as ``decide(for:)`` found it.
     private(set) var isSound = false
     /// What the update multiplies the gradient by: less than one where it is longer than its bound.
@@ -61,15 +64,31 @@ final class BatchRecords: @unchecked Sendable {
     }
 
     /// Takes a worker's own counts over.
-    func store(_ memory: WorkerMemory, worker: Int) {
-        correctCounts[worker] = memory.correctCount
-        (phaseSeconds + worker * memory.phaseSeconds.count).update(
-            from: memory.phaseSeconds, count: memory.phaseSeconds.count)
+    func store(_ counts: WorkerCounts, worker: Int) {
+        correctCounts[worker] = counts.correctCount
+        (phaseSeconds + worker * counts.phaseSeconds.count).update(
+            from: counts.phaseSeconds, count: counts.phaseSeconds.count)
     }
 
-    /// Decides for the whole batch whether it is one to make a step with: its mean loss is finite and not above the bound, and
-    /// so are the squared norms, of the examples' gradients or of the batch's, as far as they are noted by now. One worker calls it,
-    /// between two barriers.
+    /// Notes that an example could not be read.
+    func fail(with error: any Error, inChunk chunk: Int) {
+        readError.withLock { first in
+            guard first == nil else { return }
+            first = error
+            failedChunk.store(chunk, ordering: .releasing)
+        }
+    }
+
+    /// Whether an example could not be read, in a chunk before this one where one is given: then all workers that have met since they read
+    /// their parts of that one have the same answer.
+    func hasFailed(before chunk: Int = .max) -> Bool { failedChunk.load(ordering: .acquiring) < chunk }
+
+    /// Why an example could not be read, if one could not.
+    var failure: (any Error)? { readError.withLock { $0 } }
+
+    /// Decides for the whole batch whether it is one to make a step with: all its examples were read, its mean loss is finite and not above
+    /// the bound, and so are the squared norms, of the examples' gradients or of the batch's, as far as they are noted by now. One worker
+    /// calls it, between two barriers.
     func decide(for purpose: StepPurpose) {
         let lossBound = purpose.update?.lossBound ?? .greatestFiniteMagnitude
         let gradientBound = purpose.update?.gradientBound ?? .infinity
@@ -78,7 +97,7 @@ final class BatchRecords: @unchecked Sendable {
             UnsafeBufferPointer(start: gradientSquaredNorms, count: workerCount * parameterCount),
         ]
         isSound =
-            meanLoss.isFinite && meanLoss <= lossBound
+            !hasFailed() && meanLoss.isFinite && meanLoss <= lossBound
             && norms.allSatisfy { $0.allSatisfy(\.isSquareOfFiniteFloats) }
         let norm = norms[1].reduce(0, +).squareRoot()
         gradientFactor = norm > gradientBound ? Float(gradientBound / norm) : 1
@@ -177,34 +196,11 @@ extension BatchRecords {
     }
 }
 
-/// What one worker needs besides its lane.
-final class WorkerMemory {
-    /// Where an example is decoded.
-    private var input: [Float]
-    private var target: [Float]
+/// What one worker counts in a step.
+final class WorkerCounts {
     var correctCount = 0
     private(set) var phaseSeconds = [Double](repeating: 0, count: StepPhase.allCases.count)
     private var phaseStart = ContinuousClock.now
-
-    init(_ model: Model) {
-        input = Array(repeating: 0, count: model.inputShape.count)
-        target = Array(repeating: 0, count: model.outputCount)
-    }
-
-    /// Has an example decoded, and puts it there.
-    func decode(
-        _ batch: some ExampleBatch, at position: Int, input inputPlace: UnsafeMutablePointer<Float>,
-        target targetPlace: UnsafeMutablePointer<Float>
-    ) {
-        let (inputCount, targetCount) = (input.count, target.count)
-        batch.copyExample(at: position, input: &input, target: &target)
-        precondition(
-            input.count == inputCount && target.count == targetCount,
-            "\(type(of: batch)) gave \(input.count) input values and \(target.count) target values, "
-                + "where the model takes \(inputCount) and \(targetCount)")
-        inputPlace.update(from: input, count: inputCount)
-        targetPlace.update(from: target, count: targetCount)
-    }
 
     /// Forgets the last step.
     func reset() {

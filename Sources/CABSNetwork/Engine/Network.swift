@@ -188,7 +188,7 @@ public final class Network {
 
     /// Computes the loss and accuracy that the average of the parameters has; those of the parameters where no average is kept.
     ///
-    /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples, and why one could not be read.
     public func evaluateAverage(_ batch: some ExampleBatch) throws -> Evaluation {
         program.exchangeAverages()
         defer { program.exchangeAverages() }
@@ -206,7 +206,8 @@ public final class Network {
     ///   - telling: Of several ranks: what each tells the others in ``StepReport/told``, always as many numbers. It is asked when the batch's
     ///     last example was read, on another thread.
     /// - Returns: What the step measured, before the update.
-    /// - Throws: ``EngineError/emptyBatch`` where there are no examples, and what communication throws.
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples, why one could not be read, and what communication throws. Nothing
+    ///   changes then.
     public func step(
         on batch: some ExampleBatch, _ step: UpdateStep, telling: @escaping () -> [Double] = { [] }
     ) throws -> StepReport {
@@ -215,7 +216,7 @@ public final class Network {
 
     /// Computes the gradient of a batch, `(1/m) Σᵢ gᵢ`, and changes nothing.
     ///
-    /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples, and why one could not be read.
     public func gradient(of batch: some ExampleBatch) throws -> (report: StepReport, gradient: ParameterSet) {
         let report = try run(batch, .measure)
         return (report, try program.export { array throws(EngineError) in try array.exportGradient() })
@@ -223,7 +224,7 @@ public final class Network {
 
     /// Computes the loss and accuracy on a batch of any size, without dropout.
     ///
-    /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples, and why one could not be read.
     public func evaluate(_ batch: some ExampleBatch) throws -> Evaluation {
         let report = try run(batch, .evaluate)
         let losses = report.exampleLosses
@@ -240,17 +241,17 @@ public final class Network {
     /// Computes the network's outputs on a batch of any size, without dropout, and the loss of each example.
     ///
     /// - Returns: The outputs, one example's after the other's, as many values as the model has outputs; the losses in the same order.
-    /// - Throws: ``EngineError/emptyBatch`` where there are no examples.
-    public func outputs(for batch: some ExampleBatch) throws(EngineError) -> (outputs: [Float], losses: [Double]) {
-        guard batch.count > 0 else { throw .emptyBatch }
-        return program.outputs(for: batch, on: pool)
+    /// - Throws: ``EngineError/emptyBatch`` where there are no examples, and why one could not be read.
+    public func outputs(for batch: some ExampleBatch) throws -> (outputs: [Float], losses: [Double]) {
+        guard batch.count > 0 else { throw EngineError.emptyBatch }
+        return try program.outputs(for: batch, on: pool)
     }
 
     private func run(
         _ batch: some ExampleBatch, _ purpose: StepPurpose, _ telling: @escaping () -> [Double] = { [] }
     ) throws -> StepReport {
         guard batch.count > 0 else { throw EngineError.emptyBatch }
-        guard let ranks else { return program.run(batch, purpose, on: pool) }
+        guard let ranks else { return try program.run(batch, purpose, on: pool) }
         return try program.run(batch, purpose, on: pool, ranks, telling: telling)
     }
 }

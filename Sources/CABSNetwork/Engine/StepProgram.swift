@@ -23,8 +23,8 @@ final class StepProgram: @unchecked Sendable {
     private let lanes: [ExampleLane]
     /// What each worker's lane hands over.
     private let handovers: [[StageHandover]]
-    let workers: [WorkerMemory]
-    private let targets: BatchMatrix
+    let workers: [WorkerCounts]
+    private let targets: ChunkTargets
     /// What one worker or another brings up to date at a step's end.
     private let convertedParameters: [TrainableArray]
     let trainableOperations: [any ExampleOperation]
@@ -91,8 +91,8 @@ final class StepProgram: @unchecked Sendable {
         precondition(
             parameters.map(\.identity.index) == Array(model.parameters.indices),
             "a parameter is used twice, or not at all")
-        workers = (0..<workerCount).map { _ in WorkerMemory(model) }
-        targets = BatchMatrix(rowCapacity: chunkCapacity, columnCount: model.outputCount)
+        workers = (0..<workerCount).map { _ in WorkerCounts() }
+        targets = ChunkTargets(rowCapacity: chunkCapacity)
         self.model = model
         self.loss = loss
         self.rule = rule
@@ -145,14 +145,18 @@ final class StepProgram: @unchecked Sendable {
     // MARK: One step
 
     /// Runs a step on a batch, on one worker alone where the work is too little to be worth dividing.
-    func run(_ batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool) -> StepReport {
-        records(of: batch, purpose, on: pool, outputCount: 0).report(
+    ///
+    /// - Throws: Why an example could not be read, and ``EngineError/targetsDoNotFit(_:outputCount:)``.
+    func run(_ batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool) throws -> StepReport {
+        try records(of: batch, purpose, on: pool, outputCount: 0).report(
             names: parameters.map(\.identity.name), estimator: estimator, isTraining: purpose.isTraining)
     }
 
     /// The outputs for a batch, one after the other, and each example's loss.
-    func outputs(for batch: some ExampleBatch, on pool: WorkerPool) -> (outputs: [Float], losses: [Double]) {
-        let records = records(of: batch, .evaluate, on: pool, outputCount: model.outputCount)
+    ///
+    /// - Throws: As ``run(_:_:on:)`` does.
+    func outputs(for batch: some ExampleBatch, on pool: WorkerPool) throws -> (outputs: [Float], losses: [Double]) {
+        let records = try records(of: batch, .evaluate, on: pool, outputCount: model.outputCount)
         return (
             Array(UnsafeBufferPointer(start: records.outputs, count: batch.count * model.outputCount)),
             Array(UnsafeBufferPointer(start: records.losses, count: batch.count))
@@ -160,10 +164,12 @@ final class StepProgram: @unchecked Sendable {
     }
 
     /// - Parameter step: The step of all ranks of which this one's part is made, where there are several.
+    /// - Throws: As ``run(_:_:on:)`` does.
     func records(
         of batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool, outputCount: Int,
         step: RankedStep? = nil
-    ) -> BatchRecords {
+    ) throws -> BatchRecords {
+        try targets.prepare(for: batch.target, outputCount: model.outputCount)
         let dividesWork = isWorthDividing(exampleCount: batch.count, workerCount: pool.workerCount)
         let records = BatchRecords(
             exampleCount: batch.count, parameterCount: parameters.count,
@@ -173,6 +179,7 @@ final class StepProgram: @unchecked Sendable {
         } else {
             pool.runAlone { self.run(batch, purpose, records, step, worker: $0) }
         }
+        if let failure = records.failure { throw failure }
         return records
     }
 
@@ -191,16 +198,21 @@ final class StepProgram: @unchecked Sendable {
         _ batch: some ExampleBatch, _ purpose: StepPurpose, _ records: BatchRecords, _ step: RankedStep?,
         worker: Worker
     ) {
-        let memory = workers[worker.index]
-        memory.reset()
+        let counts = workers[worker.index]
+        counts.reset()
         if purpose.isTraining { lanes[worker.index].beginStep() }
         let capacity = Self.slotCount * worker.count
         let chunkCount = (batch.count + capacity - 1) / capacity
         for chunk in 0..<chunkCount {
+            if chunk > 0, step == nil {
+                // Ranks stay together to the end of what they exchange.
+                worker.wait()
+                if records.hasFailed(before: chunk) { break }
+            }
             // Chunks of equal size: a last one of few examples would run the matrix products slowly.
             let examples = evenPart(chunk, of: chunkCount, total: batch.count)
             let pass = ChunkPass(
-                rowCount: examples.count, firstPosition: examples.lowerBound,
+                rowCount: examples.count, index: chunk, firstPosition: examples.lowerBound,
                 firstDraw: batch.firstDraw + UInt64(examples.lowerBound), isTraining: purpose.isTraining,
                 gradientUse: step.map { $0.sendsRows ? .leftToOwners : .summed }
                     ?? (chunkCount == 1 && purpose.update != nil ? .update : .summed))
@@ -211,7 +223,7 @@ final class StepProgram: @unchecked Sendable {
             if isLast, purpose.isTraining, step == nil { finish(purpose, pass, records, worker) }
         }
         if let step { finishTogether(step, purpose, records, worker) }
-        records.store(memory, worker: worker.index)
+        records.store(counts, worker: worker.index)
     }
 
     /// Runs a worker's part of what is done with one chunk.
@@ -222,46 +234,54 @@ final class StepProgram: @unchecked Sendable {
         _ worker: Worker,
         batchStageEnded: () -> Void
     ) {
-        let memory = workers[worker.index]
+        let counts = workers[worker.index]
         let rows = worker.share(of: pass.rowCount)
         for step in (purpose.isTraining ? training : evaluation).steps {
             if step.waits { worker.wait() }
             switch step.action {
-            case .takeInputs: examplesForward(batch, pass, rows, worker)
+            case .takeInputs: examplesForward(batch, pass, rows, records, worker)
             case .forward(let operation): operation.forward(worker, pass: pass)
-            case .loss: evaluateLoss(pass, rows, records, memory)
+            case .loss: evaluateLoss(pass, rows, records, counts)
             case .backward(let operation):
                 operation.backward(
                     worker, pass: pass, tally: records.tally(for: worker.index, from: pass.firstPosition))
             case .giveGradients:
                 batchStageEnded()
-                memory.endPhase(.update)
+                counts.endPhase(.update)
                 examplesBackward(pass, rows, records, worker)
             }
-            memory.endPhase(step.action.phase)
+            counts.endPhase(step.action.phase)
         }
     }
 
     private func examplesForward(
-        _ batch: some ExampleBatch, _ pass: ChunkPass, _ rows: Range<Int>, _ worker: Worker
+        _ batch: some ExampleBatch, _ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ worker: Worker
     ) {
-        let (lane, memory) = (lanes[worker.index], workers[worker.index])
-        let handovers = handovers[worker.index]
+        let (lane, handovers) = (lanes[worker.index], handovers[worker.index])
+        let inputCount = model.inputShape.count
         lane.forward(0..<rows.count, pass: pass.examples(from: rows.lowerBound)) { slot in
+            // After an error the values are those of examples before: workers go on to where they meet, and the step is not made.
+            guard !records.hasFailed() else { return }
             let row = rows.lowerBound + slot
-            memory.decode(
-                batch, at: pass.firstPosition + row, input: lane.input[slot], target: targets.values(row: row))
+            let input = UnsafeMutableBufferPointer(start: lane.input[slot], count: inputCount)
+            var place = targets.slot(row: row, input: input)
+            do {
+                try batch.write(pass.firstPosition + row, into: &place)
+                try place.check()
+            } catch {
+                records.fail(with: error, inChunk: pass.index)
+            }
         } finish: { slot in
             for handover in handovers { handover.giveValues(slot: slot, row: rows.lowerBound + slot) }
         }
     }
 
-    private func evaluateLoss(_ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ memory: WorkerMemory) {
+    private func evaluateLoss(_ pass: ChunkPass, _ rows: Range<Int>, _ records: BatchRecords, _ counts: WorkerCounts) {
         let output = batchStage.output
         var correctCount = 0
         for row in rows {
             let values = UnsafeBufferPointer(start: output.values(row: row), count: model.outputCount)
-            let target = UnsafeBufferPointer(start: targets.values(row: row), count: model.outputCount)
+            let target = targets[row]
             let gradient = UnsafeMutableBufferPointer(start: output.gradient(row: row), count: model.outputCount)
             if let outputs = records.outputs {
                 (outputs + (pass.firstPosition + row) * model.outputCount).update(
@@ -271,7 +291,7 @@ final class StepProgram: @unchecked Sendable {
                 output: values, target: target, gradient: gradient)
             if loss.isCorrect(output: values, target: target) { correctCount += 1 }
         }
-        memory.correctCount += correctCount
+        counts.correctCount += correctCount
     }
 
     private func examplesBackward(
@@ -284,8 +304,7 @@ final class StepProgram: @unchecked Sendable {
         }
     }
 
-    /// From the workers' sums to the gradient, the decision and the update. This is the one place where gradients of different
-    /// workers meet.
+    /// From the workers' sums to the gradient, the decision and the update.
     ///
     /// - Parameter pass: The last chunk's.
     private func finish(_ purpose: StepPurpose, _ pass: ChunkPass, _ records: BatchRecords, _ worker: Worker) {

@@ -16,19 +16,30 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
     ///   - target: The target t.
     ///   - gradient: Receives the gradient of the loss with respect to the output.
     func evaluate(
-        output: UnsafeBufferPointer<Float>, target: UnsafeBufferPointer<Float>,
-        gradient: UnsafeMutableBufferPointer<Float>
+        output: UnsafeBufferPointer<Float>, target: LossTarget, gradient: UnsafeMutableBufferPointer<Float>
     ) -> Double {
-        switch self {
-        case .softmaxCrossEntropy: Self.softmaxCrossEntropy(output, target, gradient)
-        case .sigmoidCrossEntropy: Self.sigmoidCrossEntropy(output, target, gradient)
-        case .meanSquaredError: Self.meanSquaredError(output, target, gradient)
+        switch target {
+        case .class(let label, let kept, let spread):
+            evaluate(output, gradient) { Double(($0 == label ? kept : 0) + spread) }
+        case .values(let values): evaluate(output, gradient) { Double(values[$0]) }
         }
     }
 
+    /// - Parameter target: The value tₖ.
+    @inline(__always)
+    private func evaluate(
+        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double
+    ) -> Double {
+        switch self {
+        case .softmaxCrossEntropy: Self.softmaxCrossEntropy(output, gradient, target)
+        case .sigmoidCrossEntropy: Self.sigmoidCrossEntropy(output, gradient, target)
+        case .meanSquaredError: Self.meanSquaredError(output, gradient, target)
+        }
+    }
+
+    @inline(__always)
     private static func softmaxCrossEntropy(
-        _ output: UnsafeBufferPointer<Float>, _ target: UnsafeBufferPointer<Float>,
-        _ gradient: UnsafeMutableBufferPointer<Float>
+        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double
     ) -> Double {
         // Relative to the largest output, no exponential overflows. A maximum that is not a number must not hide.
         let largest = Double(output.reduce(-Float.infinity) { $0.isNaN ? $0 : ($1 > $0 || $1.isNaN ? $1 : $0) })
@@ -38,26 +49,26 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
             let exponential = exp(Double(output[index]) - largest)
             gradient[index] = Float(exponential)
             total += exponential
-            targetSum += Double(target[index])
+            targetSum += target(index)
         }
         let logTotal = log(total)
         var loss = 0.0
         for index in output.indices {
-            let weight = Double(target[index])
+            let weight = target(index)
             if weight != 0 { loss -= weight * (Double(output[index]) - largest - logTotal) }
             gradient[index] = Float(targetSum * Double(gradient[index]) / total - weight)
         }
         return loss
     }
 
+    @inline(__always)
     private static func sigmoidCrossEntropy(
-        _ output: UnsafeBufferPointer<Float>, _ target: UnsafeBufferPointer<Float>,
-        _ gradient: UnsafeMutableBufferPointer<Float>
+        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double
     ) -> Double {
         let count = Double(output.count)
         var loss = 0.0
         for index in output.indices {
-            let (value, weight) = (Double(output[index]), Double(target[index]))
+            let (value, weight) = (Double(output[index]), target(index))
             // log(1 + exp(−|z|)) never overflows.
             let decay = exp(-abs(value))
             loss += max(value, 0) - value * weight + log1p(decay)
@@ -67,14 +78,14 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         return loss / count
     }
 
+    @inline(__always)
     private static func meanSquaredError(
-        _ output: UnsafeBufferPointer<Float>, _ target: UnsafeBufferPointer<Float>,
-        _ gradient: UnsafeMutableBufferPointer<Float>
+        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double
     ) -> Double {
         let count = Double(output.count)
         var loss = 0.0
         for index in output.indices {
-            let difference = Double(output[index]) - Double(target[index])
+            let difference = Double(output[index]) - target(index)
             loss += difference * difference
             gradient[index] = Float(2 * difference / count)
         }
@@ -95,14 +106,22 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         }
     }
 
-    /// Whether an output is right: its largest value stands where the target's does; with a single value, both lie
+    /// Whether an output is right: its largest value stands at the class, or where the target's does; with a single value, both lie
     /// on the same side of one half (in probability, for the cross-entropies).
-    func isCorrect(output: UnsafeBufferPointer<Float>, target: UnsafeBufferPointer<Float>) -> Bool {
+    func isCorrect(output: UnsafeBufferPointer<Float>, target: LossTarget) -> Bool {
         if output.count == 1 {
             let threshold: Float = self == .meanSquaredError ? 0.5 : 0
-            return (output[0] > threshold) == (target[0] > 0.5)
+            let isPositive =
+                switch target {
+                case .class: true
+                case .values(let values): values[0] > 0.5
+                }
+            return (output[0] > threshold) == isPositive
         }
-        return Self.indexOfLargest(output) == Self.indexOfLargest(target)
+        return switch target {
+        case .class(let label, _, _): Self.indexOfLargest(output) == label
+        case .values(let values): Self.indexOfLargest(output) == Self.indexOfLargest(values)
+        }
     }
 
     private static func indexOfLargest(_ values: UnsafeBufferPointer<Float>) -> Int {
@@ -110,4 +129,11 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         for index in values.indices where values[index] > values[best] { best = index }
         return best
     }
+}
+
+/// What the loss compares one example's output with.
+enum LossTarget {
+    /// A class: the part of the target that stays there, and the part that each class has.
+    case `class`(Int, kept: Float, spread: Float)
+    case values(UnsafeBufferPointer<Float>)
 }

@@ -76,7 +76,6 @@ public struct BranchPoint: Sendable {
         let evaluation = try await trainer.evaluate(evaluated)
         guard evaluation.meanLoss.isFinite else { return nil }
         let test = try await trainer.evaluate()
-        if let failure = data.training.failure ?? data.test.failure { throw failure }
         return End(
             stepCount: await trainer.progress.stepCount - progress.stepCount, evaluation: evaluation, test: test)
     }

@@ -253,7 +253,7 @@ extension Branching.Setting {
                 measured, learningRate: effectiveRate,
                 followsGradient: update.followsGradient, initialLoss: point.initialLoss, point.ruleOptions,
                 lossFloor: point.data.lossFloor),
-            data: DataFingerprint(point.data), state: Safetensors.checksum(point.tensors.all))
+            data: try DataFingerprint(point.data), state: Safetensors.checksum(point.tensors.all))
     }
 
     /// Checks that continuations made before are of the same kind.

@@ -84,17 +84,20 @@ struct DataFingerprint: Codable, Hashable, CustomStringConvertible {
     let inputShape: String
     let checksums: [UInt]
 
-    init(_ data: TrainingData) {
+    /// - Throws: Why an example cannot be had.
+    init(_ data: TrainingData) throws(DatasetError) {
         exampleCount = data.training.count
         testExampleCount = data.test.count
         inputShape = "\(data.training.inputShape)"
-        checksums = [data.training, data.test, data.validation].compactMap { $0?.checksum }
+        var checksums = [try data.training.checksum, try data.test.checksum]
+        if let validation = data.validation { checksums.append(try validation.checksum) }
+        self.checksums = checksums
     }
 
     /// Checks that data are these, which a run was trained on.
     ///
-    /// - Throws: ``TrainingError/otherData(before:now:)``.
-    func check(_ data: TrainingData) throws(TrainingError) { try check(DataFingerprint(data)) }
+    /// - Throws: ``TrainingError/otherData(before:now:)``, and why an example cannot be had.
+    func check(_ data: TrainingData) throws { try check(DataFingerprint(data)) }
 
     /// The same of data whose fingerprint is known.
     func check(_ now: DataFingerprint) throws(TrainingError) {

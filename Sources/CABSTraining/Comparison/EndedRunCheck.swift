@@ -27,7 +27,7 @@ struct EndedRunCheck {
     /// - Parameter load: What the data of a configuration are.
     init(
         load: @escaping (TrainingConfiguration) throws(DatasetError) -> DataFingerprint = {
-            configuration throws(DatasetError) in DataFingerprint(try configuration.loadData())
+            configuration throws(DatasetError) in try DataFingerprint(try configuration.loadData())
         }
     ) {
         self.load = load

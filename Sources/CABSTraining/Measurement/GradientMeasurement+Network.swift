@@ -61,13 +61,12 @@ extension GradientMeasurement {
         gradientNorms = Distribution(of: found.squaredNorms.map { $0.squareRoot() })
         let examined = ExaminedExamples(
             examples: sample.examples, losses: found.losses, squaredNorms: found.squaredNorms,
-            labels: data.trainingLabels(of: sample.examples), firstDraw: sample.firstDraw)
+            labels: try data.trainingLabels(of: sample.examples), firstDraw: sample.firstDraw)
         classes = examined.classes(of: data)
         (largestLosses, largestGradients) = (
             try examined.measured(examined.largest(Self.listedCount, by: \.losses), in: data, of: network),
             try examined.measured(examined.largest(Self.listedCount, by: \.squaredNorms), in: data, of: network)
         )
-        if let failure = data.training.failure { throw failure }
     }
 }
 
@@ -75,7 +74,7 @@ extension ExaminedExamples {
     /// What there is to say of each class; nothing where values are predicted.
     fileprivate func classes(of data: TrainingData) -> [GradientMeasurement.ClassPart] {
         guard let labels else { return [] }
-        return (0..<data.training.targetCount).map { label in
+        return (0..<data.training.target.count).map { label in
             let places = labels.indices.filter { labels[$0] == label }
             return GradientMeasurement.ClassPart(
                 name: data.className(label), exampleCount: places.count,

@@ -21,15 +21,11 @@ public struct MeasuredExample: Sendable, Hashable, Codable {
 }
 
 extension TrainingData {
-    /// The classes of training examples, the one with the largest target value each; nothing where values are predicted.
-    func trainingLabels(of examples: [Int]) -> [Int]? {
-        guard !predictsValues, training.targetCount > 1 else { return nil }
-        var input = [Float](repeating: 0, count: training.inputShape.count)
-        var target = [Float](repeating: 0, count: training.targetCount)
-        return examples.map { example in
-            training.copyExample(at: example, draw: 0, input: &input, target: &target)
-            return target.indexOfLargest
-        }
+    /// The classes of training examples; nothing where values are predicted.
+    ///
+    /// - Throws: Why an example cannot be had.
+    func trainingLabels(of examples: [Int]) throws -> [Int]? {
+        predictsValues ? nil : try training.classes(of: examples)
     }
 
     /// What a class is called.

@@ -210,7 +210,7 @@ public struct TrainingConfiguration: Sendable {
                 try Safetensors.read(URL(filePath: path), for: model, onConversion: onConversion)
             }
             ?? model.initialParameters()
-        try team?.compare(DataFingerprint(data), parameters)
+        try team?.compare(try DataFingerprint(data), parameters)
         return try Trainer(
             model: model, data: data, loss: options.loss!, optimizer: optimizer,
             batchSize: rule.makePolicy(options, for: data), estimator: options.estimator!,
@@ -322,7 +322,7 @@ public struct TrainingConfiguration: Sendable {
     /// - Throws: As ``makeModel(for:)`` does.
     public func makeModel(for examples: any Dataset, of name: String) throws -> Model {
         let model = try model.model(
-            input: examples.inputShape, outputCount: examples.targetCount, seed: options.seed!)
+            input: examples.inputShape, outputCount: examples.target.count, seed: options.seed!)
         try model.checkFit(with: examples, of: name)
         return model
     }

@@ -134,7 +134,7 @@ extension Divergence.Batch {
         parameters = report.parameters.map(Divergence.Parameter.init)
         let examined = ExaminedExamples(
             examples: batch.indices, losses: report.exampleLosses, squaredNorms: report.exampleSquaredNorms,
-            labels: data.trainingLabels(of: batch.indices), firstDraw: batch.firstDraw)
+            labels: try data.trainingLabels(of: batch.indices), firstDraw: batch.firstDraw)
         let places = examined.largest(
             Divergence.dominatingCount, by: report.exampleSquaredNorms.isEmpty ? \.losses : \.squaredNorms)
         dominating = try places.map { place in

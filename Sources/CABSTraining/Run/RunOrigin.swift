@@ -10,9 +10,9 @@ struct RunOrigin: Codable, Equatable {
 
     /// What a run is made of that begins with some data and options.
     ///
-    /// - Throws: ``TrainingError`` where the file of initial parameters cannot be read.
-    init(_ data: TrainingData, _ options: TrainingOptions) throws(TrainingError) {
-        self.init(data: DataFingerprint(data), initialParameters: try InitialParameters(options))
+    /// - Throws: ``TrainingError`` where the file of initial parameters cannot be read, and why an example cannot be had.
+    init(_ data: TrainingData, _ options: TrainingOptions) throws {
+        self.init(data: try DataFingerprint(data), initialParameters: try InitialParameters(options))
     }
 
     init(data: DataFingerprint, initialParameters: InitialParameters?) {

@@ -161,7 +161,6 @@ public actor Trainer {
             return notice.numbers
         }
         let together = RankNotice(together: report.told)
-        if let failure = data.training.failure { throw failure }
         guard report.isSound else {
             throw TrainingError.diverged(
                 Divergence(
@@ -240,11 +239,9 @@ public actor Trainer {
             : try RunEvaluation.Average(
                 test: network.evaluateAverage(DatasetBatch(all: data.test)),
                 validation: data.validation.map { try network.evaluateAverage(DatasetBatch(all: $0)) })
-        let evaluation = try RunEvaluation(
+        return try RunEvaluation(
             test: evaluate(), validation: data.validation.map { try network.evaluate(DatasetBatch(all: $0)) },
             average: average, predictsValues: data.predictsValues)
-        if let failure = data.test.failure ?? data.validation?.failure { throw failure }
-        return evaluation
     }
 
     /// Measures the last step's batch once more, at the parameters as they are now: exactly, and as the authors' code approximates
@@ -328,10 +325,10 @@ extension Model {
     ///
     /// - Throws: ``TrainingError/modelDoesNotFitData(model:data:)``.
     func checkFit(with examples: any Dataset, of name: String) throws(TrainingError) {
-        guard inputShape == examples.inputShape, outputCount == examples.targetCount else {
+        guard inputShape == examples.inputShape, outputCount == examples.target.count else {
             throw .modelDoesNotFitData(
                 model: "from \(inputShape.withArticle) to \(outputCount) outputs",
-                data: "\(name): from \(examples.inputShape.withArticle) to \(examples.targetCount) targets")
+                data: "\(name): from \(examples.inputShape.withArticle) to \(examples.target)")
         }
     }
 }

@@ -39,23 +39,19 @@ public struct Confusion: Sendable, Hashable, Codable {
     ///
     /// - Throws: ``TrainingError/contradiction(_:)`` where there are no classes, and what the network throws.
     public init(of network: Network, on data: EvaluationData) throws {
-        let classCount = data.examples.targetCount
-        guard !data.predictsValues, classCount > 1 else {
+        let classCount = data.examples.target.count
+        guard !data.predictsValues, let labels = try data.examples.classes(of: 0..<data.examples.count) else {
             throw TrainingError.contradiction("\(data.name) has no classes that could be taken for each other")
         }
         classNames = (0..<classCount).map(data.className)
         let (outputs, losses) = try network.outputs(for: DatasetBatch(all: data.examples))
-        if let failure = data.examples.failure { throw failure }
         var counts = [[Int]](repeating: [Int](repeating: 0, count: classCount), count: classCount)
         var wrong: [(example: Int, actual: Int, predicted: Int)] = []
-        var input = [Float](repeating: 0, count: data.examples.inputShape.count)
-        var target = [Float](repeating: 0, count: classCount)
         func output(of example: Int) -> ArraySlice<Float> {
             outputs[(example * classCount)..<((example + 1) * classCount)]
         }
-        for example in 0..<data.examples.count {
-            data.examples.copyExample(at: example, draw: 0, input: &input, target: &target)
-            let (actual, predicted) = (target.indexOfLargest, output(of: example).indexOfLargest)
+        for (example, actual) in labels.enumerated() {
+            let predicted = output(of: example).indexOfLargest
             counts[actual][predicted] += 1
             if actual != predicted { wrong.append((example, actual, predicted)) }
         }

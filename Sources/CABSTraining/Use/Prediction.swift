@@ -75,7 +75,8 @@ public struct Predictor {
 
     private func predict(_ inputs: [(source: String, values: [Float])]) throws -> [Prediction] {
         let outputCount = network.model.outputCount
-        let outputs = try network.outputs(for: Inputs(values: inputs.map(\.values), targetCount: outputCount)).outputs
+        let outputs = try network.outputs(for: Inputs(values: inputs.map(\.values), target: .classes(outputCount)))
+            .outputs
         return inputs.indices.map { index in
             let output = outputs[(index * outputCount)..<((index + 1) * outputCount)]
             return Prediction(source: inputs[index].source, scores: loss.scores(of: output))
@@ -85,13 +86,14 @@ public struct Predictor {
     /// Inputs of which nobody knows the targets.
     private struct Inputs: ExampleBatch {
         let values: [[Float]]
-        let targetCount: Int
+        let target: TargetSpecification
         let firstDraw: UInt64 = 0
         var count: Int { values.count }
 
-        func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-            input = values[position]
-            target = [Float](repeating: 0, count: targetCount)
+        func write(_ position: Int, into slot: inout ExampleSlot) throws {
+            try slot.setInput(values[position])
+            // The loss, of which nobody asks.
+            try slot.setClass(0)
         }
     }
 }

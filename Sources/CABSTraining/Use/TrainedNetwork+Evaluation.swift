@@ -21,10 +21,10 @@ extension TrainedNetwork {
 
     /// Whether examples are the test examples of the run; also where nothing says what these were.
     ///
-    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the run's account of them is damaged.
-    public func wasTested(on data: EvaluationData) throws(TrainingError) -> Bool {
+    /// - Throws: ``TrainingError/unreadable(path:reason:)`` where the run's account of them is damaged, and why an example cannot be had.
+    public func wasTested(on data: EvaluationData) throws -> Bool {
         guard let own = try directory?.origin()?.data else { return true }
-        return own.checksums.dropFirst().first == data.examples.checksum
+        return own.checksums.dropFirst().first == (try data.examples.checksum)
     }
 
     /// Whether the configuration names the place of the data that the network was trained on.

@@ -80,6 +80,8 @@ enum GradientUse {
 struct ChunkPass {
     /// The number of examples, which are the rows of every matrix.
     let rowCount: Int
+    /// The chunk's number, from 0.
+    let index: Int
     /// The place of the chunk's first example in the batch.
     let firstPosition: Int
     /// The number of examples drawn before the chunk's first since the run began.
@@ -90,7 +92,7 @@ struct ChunkPass {
     let gradientUse: GradientUse
 
     /// Whether gradient sums start with this chunk.
-    var isFirst: Bool { firstPosition == 0 }
+    var isFirst: Bool { index == 0 }
 
     /// The way of the examples from a row on.
     func examples(from row: Int) -> ExamplePass {

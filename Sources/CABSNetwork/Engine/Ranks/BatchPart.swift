@@ -8,7 +8,9 @@ struct BatchPart<Whole: ExampleBatch>: ExampleBatch {
     var count: Int { positions.count }
     var firstDraw: UInt64 { whole.firstDraw + UInt64(positions.lowerBound) }
 
-    func copyExample(at position: Int, input: inout [Float], target: inout [Float]) {
-        whole.copyExample(at: positions.lowerBound + position, input: &input, target: &target)
+    var target: TargetSpecification { whole.target }
+
+    func write(_ position: Int, into slot: inout ExampleSlot) throws {
+        try whole.write(positions.lowerBound + position, into: &slot)
     }
 }

@@ -1,4 +1,5 @@
 import CABSExamples
+import CABSPrimitives
 import CABSRanks
 
 /// One step, measurement or evaluation of this rank among the others.
@@ -41,9 +42,9 @@ final class RankedStep: @unchecked Sendable {
 
     /// Begins to tell the others of the losses, and what else there is to tell.
     func beginLosses(_ records: BatchRecords, correctCount: Int) {
-        let own = records.lossValues + [Double(correctCount)] + telling()
-        let toldCount = own.count - records.exampleCount - 1
-        let counts = exampleCounts.map { $0 + 1 + toldCount }
+        let own = records.lossValues + [Double(correctCount), records.hasFailed() ? 1 : 0] + telling()
+        let otherCount = own.count - records.exampleCount
+        let counts = exampleCounts.map { $0 + otherCount }
         losses = exchange.communicator.start { group in try group.gather(own, counts: counts) }
     }
 
@@ -67,7 +68,8 @@ final class RankedStep: @unchecked Sendable {
                     whole.setLosses(
                         values.prefix(count), correctCount: Int(values[count]), from: firstPosition(of: rank), row: rank
                     )
-                    told.append(Array(values.dropFirst(count + 1)))
+                    if values[count + 1] != 0 { whole.fail(with: EngineError.unreadableOnRank(rank), inChunk: 0) }
+                    told.append(Array(values.dropFirst(count + 2)))
                 }
             }
             for transfer in exchanges { try exchange.communicator.finish(transfer) }

@@ -17,7 +17,7 @@ extension StepProgram {
     /// Runs a step on this rank's part of a batch.
     ///
     /// - Parameter telling: What the other ranks are told with the losses, always as many numbers; asked when the last example was read.
-    /// - Throws: What communication throws.
+    /// - Throws: What communication throws, why an example could not be read, and on the other ranks ``EngineError/unreadableOnRank(_:)``.
     func run(
         _ batch: some ExampleBatch, _ purpose: StepPurpose, on pool: WorkerPool, _ exchange: RankExchange,
         telling: @escaping () -> [Double]
@@ -25,8 +25,8 @@ extension StepProgram {
         let step = RankedStep(
             exchange, exampleCount: batch.count, parameterCount: parameters.count, telling: telling)
         let part = BatchPart(whole: batch, positions: step.positions)
-        let records = records(of: part, purpose, on: pool, outputCount: 0, step: step)
-        if let failure = step.failure { throw failure }
+        let records = try records(of: part, purpose, on: pool, outputCount: 0, step: step)
+        if let failure = step.failure ?? step.whole.failure { throw failure }
         step.whole.setPhases(records, secondsWaited: step.secondsWaited)
         var report = step.whole.report(
             names: parameters.map(\.identity.name), estimator: estimator, isTraining: purpose.isTraining)
