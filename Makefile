@@ -16,7 +16,7 @@ test-mpi: bootstrap
 	scripts/swift-for-tests build --product cabs
 	scripts/test-mpi
 
-# The Swift snippets of the pages as they are printed, and a package that depends on the product CABS alone.
+# The Swift snippets of the pages as they are printed, a package that depends on the product CABS alone, and Examples/OwnLayer.
 check-snippets: bootstrap
 	scripts/swift-for-tests build --product cabs
 	scripts/check-snippets
@@ -77,7 +77,7 @@ soak: bootstrap
 # Formatting, whether every suite has a time limit, whether the pages' tables are those of the files that they come from, and whether every
 # fault of Tests/mutants.txt has its place.
 lint:
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources Examples/OwnLayer
 	@! grep -rnE '@Suite' Tests | grep -vE 'timeLimit' || { echo "these suites have no time limit: @Suite(.timeLimit(.minutes(10)))"; exit 1; }
 	python3 Benchmarks/tables.py --check
 	scripts/simulate-scaling --check
@@ -85,7 +85,7 @@ lint:
 	scripts/mutants --check
 
 format:
-	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing/Package.swift Fuzzing/Sources Examples/OwnLayer
 
 bootstrap:
 	@scripts/bootstrap

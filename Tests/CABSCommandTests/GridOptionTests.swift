@@ -67,6 +67,8 @@ import Testing
             column("dataset", $0) == ["mnist", "mnist"] && column("model", $0) == ["mlp", "mlp"]
                 && column("seed", $0) == ["9", "9"]
         },
+        // One seed in place of a file's list.
+        Effect("--config seeds.yaml --seed 9") { column("seed", $0) == ["9"] },
         Effect("--quiet") { column("steps", $0) == ["2"] },
         Effect("--validation 100") { Double(column("validation_accuracy", $0)[0]) != nil },
     ]
@@ -91,6 +93,8 @@ import Testing
                 learning-rates: [0.25, 0.5]
                 """
             try Data(grid.utf8).write(to: folder.appending(path: "grid.yaml"))
+            let seeds = grid.replacing("[0.25, 0.5]", with: "[0.25]\nseeds: [0, 1]")
+            try Data(seeds.utf8).write(to: folder.appending(path: "seeds.yaml"))
             try body(folder)
         }
     }

@@ -33,6 +33,13 @@ import Testing
         #expect(data.training.count == 3 && data.test.count == 1)
     }
 
+    @Test func `parts of one set have their other words in common`() throws {
+        try write(["a_train/x/1.png", "a_train/y/1.png", "b_test/x/1.png", "b_test/y/1.png", "a_val/y/1.png"])
+        let data = try DatasetName.folder.load(from: folder.url)
+        #expect(data.training.count == 2 && data.test.count == 1)
+        #expect(data.notices.contains { $0.contains("b_test") })
+    }
+
     @Test func `classes may be called like parts`() throws {
         let names = ["train", "car", "test_tube", "bus"]
         try write(names.flatMap { name in (0..<20).map { "\(name)/\($0).png" } })

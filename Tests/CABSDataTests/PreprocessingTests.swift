@@ -46,9 +46,11 @@ import Testing
 
     @Test func `without augmentation it is the central crop, standardised`() {
         let pixels = Self.image(seed: 3)
-        let values = Self.apply(CroppedAndStandardized(augments: false), to: pixels, draw: 0)
         let expected = Self.oracle(pixels, top: 4, left: 4, flips: false, brightness: 0, contrast: 1)
-        #expect(Self.agree(values, expected))
+        for draw in 0..<12 as Range<UInt64> {
+            let values = Self.apply(CroppedAndStandardized(augments: false), to: pixels, draw: draw)
+            #expect(Self.agree(values, expected))
+        }
     }
 
     @Test func `augmentation draws crop, flip and contrast; brightness is undone by standardisation`() {

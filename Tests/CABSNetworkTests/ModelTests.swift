@@ -70,15 +70,6 @@ import Testing
         #expect(throws: ModelError.self) { try Model(input: input, layers: layers + [Flatten()]) }
     }
 
-    @Test func `layers that the engine does not know are refused`() {
-        struct Mystery: Layer {
-            static let kind = "mystery"
-            static let namePrefix = "mystery"
-            func outputShape(for input: ExampleShape) -> ExampleShape { input }
-        }
-        #expect(throws: ModelError.unknownLayer("mystery")) { try Model(input: .vector(3), layers: [Mystery()]) }
-    }
-
     @Test func `the networks for SVHN and CIFAR-100 have the sizes that their documentation names`() throws {
         let svhn = try ModelName.svhnThreeConvTwoDense.model(
             input: .image(height: 32, width: 32, channels: 3), outputCount: 10)

@@ -1,8 +1,8 @@
 import CABSExamples
 import CABSPrimitives
 
-/// A layer that can run on one example at a time.
-protocol ExampleStageLayer: Layer {
+/// What plans a layer to run on one example at a time: the layer itself, or who computes it.
+protocol ExampleStageLayer {
     /// Whether the layer is better computed for many examples at once: from the first such layer on, a worker takes all that it has in
     /// hand through one layer before the next.
     func gathersExamples(from input: ExampleShape, to output: ExampleShape) -> Bool

@@ -53,7 +53,7 @@ struct ExampleStage: Sendable {
                 builder.define(placed.tensor, as: inputs[0])
                 continue
             }
-            guard let layer = placed.layer as? any ExampleStageLayer else {
+            guard let layer = placed.exampleStageLayer else {
                 preconditionFailure("nothing computes the layer \(placed.name) before the first dense one")
             }
             if measuresExactly, layer.gathersExamples(from: placed.input, to: placed.output) { builder.beginGroup() }
@@ -165,7 +165,7 @@ extension [Model.PlacedLayer] {
     /// Whether most values of a tensor's gradient are zero, by the one layer that reads it.
     fileprivate func gradientIsSparse(of tensor: Int, _ readers: [Int: Int]) -> Bool {
         guard readers[tensor] == 1, let reader = first(where: { $0.inputs.contains(tensor) }) else { return false }
-        return (reader.layer as? any ExampleStageLayer)?.inputGradientIsSparse ?? false
+        return reader.exampleStageLayer?.inputGradientIsSparse ?? false
     }
 
     /// The layers with every increasing activation moved behind a maximum that follows it.
@@ -177,7 +177,7 @@ extension [Model.PlacedLayer] {
         for index in result.indices.dropLast() {
             let (first, second) = (result[index], result[index + 1])
             guard let activation = first.layer as? any ElementwiseLayer, type(of: activation).isIncreasing,
-                let maximum = second.layer as? any ExampleStageLayer, maximum.takesMaxima,
+                let maximum = second.exampleStageLayer, maximum.takesMaxima,
                 second.inputs == [first.tensor], readers[first.tensor] == 1
             else { continue }
             result[index] = Model.PlacedLayer(

@@ -41,6 +41,6 @@ struct StageSplit {
 
 extension Model.PlacedLayer {
     fileprivate var beginsBatchStage: Bool {
-        (layer as? any BatchStageLayer).map { type(of: $0).beginsBatchStage } ?? false
+        batchStageLayer.map { type(of: $0).beginsBatchStage } ?? false
     }
 }

@@ -7,6 +7,8 @@ public struct AveragePool2D: Layer {
     public static let kind = "average-pool2d"
     /// `averagePool`.
     public static let namePrefix = "averagePool"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// The rows, and columns, of the window.
     public let poolSize: Int

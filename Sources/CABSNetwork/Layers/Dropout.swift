@@ -9,6 +9,8 @@ public struct Dropout: Layer, Codable {
     public static let kind = "dropout"
     /// `dropout`.
     public static let namePrefix = "dropout"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// The probability that a value is dropped, in [0, 1).
     public let rate: Float

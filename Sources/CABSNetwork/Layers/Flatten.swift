@@ -6,6 +6,8 @@ public struct Flatten: Layer {
     public static let kind = "flatten"
     /// `flatten`.
     public static let namePrefix = "flatten"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// Creates the layer.
     public init() {}

@@ -8,6 +8,8 @@ public struct GELU: Layer {
     public static let kind = "gelu"
     /// `gelu`.
     public static let namePrefix = "gelu"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// Creates the layer.
     public init() {}

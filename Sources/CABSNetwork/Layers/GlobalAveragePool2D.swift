@@ -7,6 +7,8 @@ public struct GlobalAveragePool2D: Layer {
     public static let kind = "global-average-pool2d"
     /// `globalAveragePool`.
     public static let namePrefix = "globalAveragePool"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// Creates the layer.
     public init() {}

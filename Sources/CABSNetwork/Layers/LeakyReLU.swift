@@ -8,6 +8,8 @@ public struct LeakyReLU: Layer {
     public static let kind = "leaky-relu"
     /// `leakyReLU`.
     public static let namePrefix = "leakyReLU"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// What negative values are multiplied by.
     public let slope: Float

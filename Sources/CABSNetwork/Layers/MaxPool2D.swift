@@ -8,6 +8,8 @@ public struct MaxPool2D: Layer {
     public static let kind = "max-pool2d"
     /// `maxPool`.
     public static let namePrefix = "maxPool"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// The rows, and columns, of the window.
     public let poolSize: Int

@@ -7,6 +7,8 @@ public struct ReLU: Layer {
     public static let kind = "relu"
     /// `relu`.
     public static let namePrefix = "relu"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// Creates the layer.
     public init() {}

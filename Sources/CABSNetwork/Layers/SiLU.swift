@@ -8,6 +8,8 @@ public struct SiLU: Layer {
     public static let kind = "silu"
     /// `silu`.
     public static let namePrefix = "silu"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// Creates the layer.
     public init() {}

@@ -7,6 +7,8 @@ public struct Sigmoid: Layer {
     public static let kind = "sigmoid"
     /// `sigmoid`.
     public static let namePrefix = "sigmoid"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// Creates the layer.
     public init() {}

@@ -7,6 +7,8 @@ public struct Tanh: Layer {
     public static let kind = "tanh"
     /// `tanh`.
     public static let namePrefix = "tanh"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// Creates the layer.
     public init() {}

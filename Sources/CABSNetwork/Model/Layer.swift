@@ -2,14 +2,17 @@ import CABSExamples
 
 /// One layer of a model: what it computes for one example, as a description without parameters or state.
 ///
-/// The layers are those of this module. A layer sees one example at a time, which is what gives every example
-/// a gradient of its own.
+/// Layers are those of this module, and types of your own that conform to ``ExampleLayer``. A layer sees one example at a time, which is
+/// what gives every example a gradient of its own.
 public protocol Layer: Sendable, Codable {
     /// The layer's name in model files, such as `conv2d`.
     static var kind: String { get }
 
     /// What the names of such layers in a model start with: the second convolution is `conv2`.
     static var namePrefix: String { get }
+
+    /// What computes such layers. Those of this module have the engine; ``ExampleLayer`` brings its own, and nothing else can.
+    static var computation: LayerComputation { get }
 
     /// The shape that comes out for an example of shape `input`.
     ///
@@ -32,6 +35,16 @@ extension Layer {
     public func operationCount(for input: ExampleShape) -> Int { 0 }
 }
 
+/// What computes a layer.
+public struct LayerComputation: Sendable {
+    /// The engine, which knows the layers of this module.
+    package static let engine = LayerComputation()
+    /// The layer itself, one example at a time.
+    package static let byExample = LayerComputation()
+
+    private init() {}
+}
+
 /// A trainable parameter of a layer: its shape and how it is filled before training.
 public struct ParameterSpecification: Sendable, Hashable {
     /// The name within the layer, `weight` or `bias`.
@@ -44,6 +57,22 @@ public struct ParameterSpecification: Sendable, Hashable {
     public let fanIn: Int
     /// How many output values one input value reaches.
     public let fanOut: Int
+
+    /// Describes a parameter; a name is of letters, digits and underscores, and stands once in a layer.
+    ///
+    /// - Parameters:
+    ///   - fanIn: How many input values one output value depends on, by which He's and Glorot's initialisers go.
+    ///   - fanOut: How many output values one input value reaches.
+    public init(name: String, shape: [Int], initializer: Initializer, fanIn: Int = 1, fanOut: Int = 1) {
+        self.name = name
+        self.shape = shape
+        self.initializer = initializer
+        self.fanIn = fanIn
+        self.fanOut = fanOut
+    }
+
+    /// The number of values.
+    public var count: Int { shape.reduce(1, *) }
 }
 
 /// Why a layer cannot stand where it does.

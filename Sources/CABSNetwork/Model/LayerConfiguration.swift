@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A layer as model files write it: its kind alone (`relu`), or its kind with its options
 /// (`dense: {units: 10}`).
@@ -6,12 +7,30 @@ public struct LayerConfiguration: Sendable, Codable {
     /// The layer.
     public let layer: any Layer
 
-    /// Every kind of layer.
+    /// Every kind of layer of this module.
     static let layerTypes: [any Layer.Type] = [
         Conv2D.self, MaxPool2D.self, AveragePool2D.self, ReLU.self, Tanh.self, Sigmoid.self, Flatten.self,
         Dense.self, Dropout.self, Residual.self, GroupNorm.self, GlobalAveragePool2D.self,
         LayerNorm.self, LeakyReLU.self, SiLU.self, GELU.self,
     ]
+
+    private static let registered = Mutex<[any ExampleLayer.Type]>([])
+
+    /// Makes layers of your own known to model files, and to runs that are resumed or used, in this process.
+    ///
+    /// - Throws: ``ModelError/layerKindTaken(_:)`` where another type has that kind.
+    public static func register(_ type: any ExampleLayer.Type) throws(ModelError) {
+        try registered.withLock { types throws(ModelError) in
+            guard !types.contains(where: { $0 == type }) else { return }
+            guard !(layerTypes + types).contains(where: { $0.kind == type.kind }) else {
+                throw .layerKindTaken(type.kind)
+            }
+            types.append(type)
+        }
+    }
+
+    /// Every kind of layer that is known.
+    static var knownTypes: [any Layer.Type] { layerTypes + registered.withLock { $0 } }
 
     /// Wraps a layer.
     public init(_ layer: any Layer) {
@@ -47,7 +66,7 @@ public struct LayerConfiguration: Sendable, Codable {
     }
 
     private static func type(named kind: String) throws(ModelError) -> any Layer.Type {
-        if let type = layerTypes.first(where: { $0.kind == kind }) { return type }
+        if let type = knownTypes.first(where: { $0.kind == kind }) { return type }
         let name = kind.lowercased()
         if name.contains("batch"), name.contains("norm") { throw .layerMixesExamples(kind) }
         throw .unknownLayer(kind)

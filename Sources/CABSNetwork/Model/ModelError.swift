@@ -16,6 +16,10 @@ public enum ModelError: Error, Hashable, CustomStringConvertible {
     case unknownModel(String)
     /// No layer of that kind.
     case unknownLayer(String)
+    /// A layer of one's own of a kind that there is already.
+    case layerKindTaken(String)
+    /// A layer of one's own whose parameters cannot be told apart, or not be named in files.
+    case parameterName(layer: String, name: String)
     /// A layer whose output for one example depends on the others in the batch.
     case layerMixesExamples(String)
     /// A parameter that the model has and a parameter set lacks.
@@ -43,7 +47,11 @@ public enum ModelError: Error, Hashable, CustomStringConvertible {
                 + ModelName.allCases.map(\.rawValue).joined(separator: ", ")
         case .unknownLayer(let kind):
             "there is no layer named \"\(kind)\"; there are "
-                + LayerConfiguration.layerTypes.map { $0.kind }.joined(separator: ", ")
+                + LayerConfiguration.knownTypes.map { $0.kind }.joined(separator: ", ")
+        case .layerKindTaken(let kind):
+            "there is another layer named \"\(kind)\"; give the type another kind"
+        case .parameterName(let layer, let name):
+            "layer \(layer) has a parameter named \"\(name)\"; names are of letters, digits and underscores, each once"
         case .layerMixesExamples(let kind):
             "\"\(kind)\" mixes the examples of a batch, so no example has a gradient of its own and the gradient "
                 + "variance that sets the batch size is not defined; take group-norm in its place, with 8 channels a group"

@@ -25,7 +25,6 @@ struct ModelGraph {
         var current = tensor
         for layer in layers {
             let type = Swift.type(of: layer)
-            guard LayerConfiguration.layerTypes.contains(where: { $0 == type }) else { throw .unknownLayer(type.kind) }
             if let composite = layer as? any CompositeLayer {
                 try checkFit(layer, name: name(of: type), shapes[current])
                 current = try composite.place(in: &self, from: current)
@@ -64,6 +63,13 @@ struct ModelGraph {
             output = try layer.outputShape(for: input)
         } catch {
             throw .layer(name, error)
+        }
+        let names = layer.parameters(for: input).map(\.name)
+        if let wrong = names.first(where: { name in
+            name.isEmpty || !name.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
+                || names.count { $0 == name } > 1
+        }) {
+            throw .parameterName(layer: name, name: wrong)
         }
         // No product below overflows: sizes are bounded, and so are all counts before.
         let counts = layer.parameters(for: input).map { $0.shape.map(Double.init).reduce(1, *) }

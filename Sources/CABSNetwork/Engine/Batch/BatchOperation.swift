@@ -1,7 +1,7 @@
 import CABSPrimitives
 
-/// A layer that can run on a chunk of examples at a time.
-protocol BatchStageLayer: Layer {
+/// What plans a layer to run on a chunk of examples at a time: the layer itself, or who computes it.
+protocol BatchStageLayer {
     /// Plans the layer for what is in some matrices.
     func makeOperation(from inputs: [BatchMatrix], in context: BatchContext) throws(EngineError) -> any BatchOperation
     /// Whether the layer takes a matrix and nothing else, so that the batch stage begins with it. It reads the images of the example

@@ -88,7 +88,7 @@ private struct BatchStageBuilder {
             available[placed.tensor] = inputs
             return
         }
-        guard let layer = placed.layer as? any BatchStageLayer else {
+        guard let layer = placed.batchStageLayer else {
             preconditionFailure("nothing computes the layer \(placed.name) behind the first dense one")
         }
         let backpropagates = inputs.contains(where: \.needsGradient)

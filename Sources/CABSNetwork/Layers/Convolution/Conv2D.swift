@@ -14,6 +14,8 @@ public struct Conv2D: Layer {
     public static let kind = "conv2d"
     /// `conv`.
     public static let namePrefix = "conv"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// The number of output channels.
     public let filters: Int

@@ -6,6 +6,8 @@ public struct Dense: Layer {
     public static let kind = "dense"
     /// `dense`.
     public static let namePrefix = "dense"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// The number of outputs.
     public let units: Int

@@ -12,6 +12,8 @@ public struct GroupNorm: Layer {
     public static let kind = "group-norm"
     /// `groupNorm`.
     public static let namePrefix = "groupNorm"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// The number of groups, which divides that of channels.
     public let groups: Int

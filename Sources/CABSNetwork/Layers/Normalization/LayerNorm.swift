@@ -11,6 +11,8 @@ public struct LayerNorm: Layer {
     public static let kind = "layer-norm"
     /// `layerNorm`.
     public static let namePrefix = "layerNorm"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// What is added to the variance.
     public let epsilon: Float

@@ -21,6 +21,8 @@ public struct Residual: Layer {
     public static let kind = "residual"
     /// `residual`.
     public static let namePrefix = "residual"
+    /// By the engine.
+    public static let computation = LayerComputation.engine
 
     /// The layers of the block.
     public let layers: [any Layer]
@@ -96,6 +98,7 @@ extension Residual: CompositeLayer {
 package struct Addition: Layer {
     package static let kind = "add"
     package static let namePrefix = "add"
+    package static let computation = LayerComputation.engine
 
     package func outputShape(for input: ExampleShape) -> ExampleShape { input }
 }

@@ -7,7 +7,7 @@ import Testing
 @testable import CABSNetwork
 
 /// How examples come into the engine: classes as what they stand for, and what cannot be read.
-@Suite(.timeLimit(.minutes(10))) struct ReadingTests {
+@Suite(.timeLimit(.minutes(10))) struct ExampleReadingTests {
     /// The examples of another batch by their classes, of which one may not be readable.
     private struct Classes: ExampleBatch {
         struct Unreadable: Error, Equatable { let position: Int }
