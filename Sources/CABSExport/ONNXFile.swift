@@ -34,10 +34,10 @@ public struct ONNXFile {
             tensors.append(layer.add(to: &graph, placed.inputs.map { tensors[$0] }, placed))
         }
         let outputs = graph.add("Identity", [tensors[model.layers[model.layers.count - 1].tensor]], to: "outputs")
-        switch trained.configuration.options.loss! {
-        case .softmaxCrossEntropy: graph.add("Softmax", [outputs], to: "scores", [.int("axis", 1)])
-        case .sigmoidCrossEntropy: graph.add("Sigmoid", [outputs], to: "scores")
-        case .meanSquaredError: graph.add("Identity", [outputs], to: "scores")
+        switch trained.configuration.options.loss!.scoreFunction {
+        case .softmax: graph.add("Softmax", [outputs], to: "scores", [.int("axis", 1)])
+        case .logistic: graph.add("Sigmoid", [outputs], to: "scores")
+        case .identity: graph.add("Identity", [outputs], to: "scores")
         }
         for name in ["outputs", "scores"] { graph.addOutput(name, shape: [model.outputCount]) }
         self.model = .with {

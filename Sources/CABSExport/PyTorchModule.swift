@@ -54,8 +54,8 @@ struct PyTorchModule {
 
                 @torch.no_grad()
                 def scores(self, images):
-                    \"\"\"\(loss.scoreText)\"\"\"
-                    return \(loss.scoreExpression("self(images)"))
+                    \"\"\"\(loss.scoreFunction.text)\"\"\"
+                    return \(loss.scoreFunction.expression("self(images)"))
 
 
             def load(folder=pathlib.Path(__file__).parent):
@@ -68,19 +68,19 @@ struct PyTorchModule {
     }
 }
 
-extension Loss {
-    fileprivate var scoreText: String {
+extension ScoreFunction {
+    fileprivate var text: String {
         switch self {
-        case .softmaxCrossEntropy, .sigmoidCrossEntropy: "The probability of each class."
-        case .meanSquaredError: "The values that are predicted."
+        case .softmax, .logistic: "The probability of each class."
+        case .identity: "The values that are predicted."
         }
     }
 
-    fileprivate func scoreExpression(_ outputs: String) -> String {
+    fileprivate func expression(_ outputs: String) -> String {
         switch self {
-        case .softmaxCrossEntropy: "F.softmax(\(outputs), dim=1)"
-        case .sigmoidCrossEntropy: "torch.sigmoid(\(outputs))"
-        case .meanSquaredError: outputs
+        case .softmax: "F.softmax(\(outputs), dim=1)"
+        case .logistic: "torch.sigmoid(\(outputs))"
+        case .identity: outputs
         }
     }
 }

@@ -161,7 +161,7 @@ import Testing
         let vectors = (0..<3 as Range<UInt64>).map { Self.draws(5, -3...3, seed: 60 + $0) }
         let input = InputDescription(
             shape: .vector(5), hasBytes: false, normalization: .channel(means: [0.5], deviations: [2]), targetCount: 3)
-        for loss in [Loss.softmaxCrossEntropy, .sigmoidCrossEntropy, .meanSquaredError] {
+        for loss in Loss.allCases {
             let found = try Self.outputs(
                 of: [Dense(units: 4), Tanh(), Dense(units: 3)], input, loss: loss, given: vectors,
                 normalized: vectors.map { $0.map { ($0 - 0.5) / 2 } })
@@ -171,7 +171,7 @@ import Testing
                 return switch loss {
                 case .softmaxCrossEntropy: outputs.map { exp($0) / outputs.map { exp($0) }.reduce(0, +) }
                 case .sigmoidCrossEntropy: outputs.map { 1 / (1 + exp(-$0)) }
-                case .meanSquaredError: Array(outputs)
+                case .meanSquaredError, .huber: Array(outputs)
                 }
             }
             Self.expectNear(found.scores, scores, "scores of \(loss)")

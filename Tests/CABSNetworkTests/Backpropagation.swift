@@ -41,6 +41,7 @@ struct Backpropagation {
             return zip(outputs, target).map { targetSum * exp($0) / total - $1 }
         case .sigmoidCrossEntropy: return zip(outputs, target).map { (1 / (1 + exp(-$0)) - $1) / count }
         case .meanSquaredError: return zip(outputs, target).map { 2 * ($0 - $1) / count }
+        case .huber: return zip(outputs, target).map { (abs($0 - $1) <= 1 ? $0 - $1 : ($0 > $1 ? 1 : -1)) / count }
         }
     }
 

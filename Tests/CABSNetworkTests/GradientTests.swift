@@ -44,6 +44,7 @@ import Testing
         Setting(
             name: "mean squared error after an activation", input: .vector(6),
             layers: [dense(5), Sigmoid(), dense(4), Tanh()], loss: .meanSquaredError),
+        Setting(name: "Huber's loss", input: .vector(6), layers: [dense(5), Tanh(), dense(4)], loss: .huber),
         Setting(
             name: "activation upon activation", input: .vector(6),
             layers: [dense(8), ReLU(), Tanh(), Sigmoid(), dense(3)]),

@@ -104,6 +104,11 @@ struct Oracle {
             } / Double(z.count)
         case .meanSquaredError:
             return zip(z, t).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Double(z.count)
+        case .huber:
+            return zip(z, t).reduce(0) { sum, pair in
+                let distance = abs(pair.0 - pair.1)
+                return sum + (distance <= 1 ? distance * distance / 2 : distance - 0.5)
+            } / Double(z.count)
         }
     }
 

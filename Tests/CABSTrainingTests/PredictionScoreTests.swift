@@ -17,7 +17,7 @@ import Testing
         try dataset.example(at: index).input
     }
 
-    @Test(arguments: [Loss.softmaxCrossEntropy, .sigmoidCrossEntropy, .meanSquaredError])
+    @Test(arguments: Loss.allCases)
     func `probabilities are those of the loss that it was trained with`(loss: Loss) async throws {
         let run = try await SmallRun { ($0.steps, $0.loss, $0.normalize) = (40, loss, .channel) }
         let data = try run.configuration.loadData()
@@ -37,7 +37,7 @@ import Testing
                 switch loss {
                 case .softmaxCrossEntropy: exp(output) / total
                 case .sigmoidCrossEntropy: 1 / (1 + exp(-output))
-                case .meanSquaredError: output
+                case .meanSquaredError, .huber: output
                 }
             }
             #expect(zip(prediction.scores, expected).allSatisfy { isClose($0, $1) })

@@ -8,6 +8,21 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
     case sigmoidCrossEntropy = "sigmoid-cross-entropy"
     /// `(1/K) Σₖ (zₖ − tₖ)²`.
     case meanSquaredError = "mean-squared-error"
+    /// `(1/K) Σₖ h(zₖ − tₖ)` with `h(r) = r²/2` for |r| ≤ 1 and `|r| − 1/2` beyond: a few targets that are far off do not rule the gradient
+    /// (Huber 1964; PyTorch's `HuberLoss` and `SmoothL1Loss`).
+    case huber
+
+    /// Whether it compares values, of which targets that are values to be predicted need one; others compare probabilities.
+    public var comparesValues: Bool { scoreFunction == .identity }
+
+    /// What makes of an output what it says of each class: probabilities, where the loss takes it for such.
+    public var scoreFunction: ScoreFunction {
+        switch self {
+        case .softmaxCrossEntropy: .softmax
+        case .sigmoidCrossEntropy: .logistic
+        case .meanSquaredError, .huber: .identity
+        }
+    }
 
     /// The loss of one example.
     ///
@@ -34,6 +49,7 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         case .softmaxCrossEntropy: Self.softmaxCrossEntropy(output, gradient, target)
         case .sigmoidCrossEntropy: Self.sigmoidCrossEntropy(output, gradient, target)
         case .meanSquaredError: Self.meanSquaredError(output, gradient, target)
+        case .huber: Self.huber(output, gradient, target)
         }
     }
 
@@ -92,25 +108,27 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         return loss / count
     }
 
-    /// What an output says of each class, as probabilities where the loss takes it for such: softmax or the logistic function of it; the
-    /// values themselves under the squared error.
-    public func scores(of output: some Collection<Float>) -> [Double] {
-        switch self {
-        case .softmaxCrossEntropy:
-            let largest = Double(output.max() ?? 0)
-            let exponentials = output.map { exp(Double($0) - largest) }
-            let total = exponentials.reduce(0, +)
-            return exponentials.map { $0 / total }
-        case .sigmoidCrossEntropy: return output.map { 1 / (1 + exp(-Double($0))) }
-        case .meanSquaredError: return output.map { Double($0) }
+    @inline(__always)
+    private static func huber(
+        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double
+    ) -> Double {
+        let count = Double(output.count)
+        var loss = 0.0
+        for index in output.indices {
+            let difference = Double(output[index]) - target(index)
+            let bounded = min(max(difference, -1), 1)
+            // r²/2 within the bounds; beyond, |r| − 1/2.
+            loss += bounded * (difference - bounded / 2)
+            gradient[index] = Float(bounded / count)
         }
+        return loss / count
     }
 
     /// Whether an output is right: its largest value stands at the class, or where the target's does; with a single value, both lie
     /// on the same side of one half (in probability, for the cross-entropies).
     func isCorrect(output: UnsafeBufferPointer<Float>, target: LossTarget) -> Bool {
         if output.count == 1 {
-            let threshold: Float = self == .meanSquaredError ? 0.5 : 0
+            let threshold: Float = comparesValues ? 0.5 : 0
             let isPositive =
                 switch target {
                 case .class: true

@@ -90,9 +90,9 @@ public actor Trainer {
         try average?.validate()
         guard gradientBound > 0 else { throw TrainingError.notPositive(option: "gradient bound", value: gradientBound) }
         try model.checkFit(with: data.training, of: data.name)
-        guard !data.predictsValues || loss == .meanSquaredError else {
+        guard !data.predictsValues || loss.comparesValues else {
             throw TrainingError.contradiction(
-                "the targets of \(data.name) are values, of which loss \(loss.rawValue) knows nothing; take mean-squared-error"
+                "the targets of \(data.name) are values, and loss \(loss.rawValue) compares probabilities; use mean-squared-error or huber"
             )
         }
         if policy.needsGradientStatistics, estimator == .unmeasured {

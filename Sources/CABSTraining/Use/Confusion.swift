@@ -59,7 +59,7 @@ public struct Confusion: Sendable, Hashable, Codable {
         mistakes = wrong.sorted { losses[$0.example] > losses[$1.example] }.prefix(Self.mistakeCount).map { found in
             Mistake(
                 example: found.example, actual: found.actual, predicted: found.predicted,
-                probability: network.loss.scores(of: output(of: found.example))[found.predicted],
+                probability: network.loss.scoreFunction(output(of: found.example))[found.predicted],
                 loss: losses[found.example], picture: data.examples.picture(at: found.example)?.png)
         }
     }

@@ -79,7 +79,7 @@ public struct Predictor {
             .outputs
         return inputs.indices.map { index in
             let output = outputs[(index * outputCount)..<((index + 1) * outputCount)]
-            return Prediction(source: inputs[index].source, scores: loss.scores(of: output))
+            return Prediction(source: inputs[index].source, scores: loss.scoreFunction(output))
         }
     }
 
