@@ -169,7 +169,8 @@ struct Backpropagation {
         _ layer: MaxPool2D, _ stage: Model.PlacedLayer, _ input: [Double], _ output: [Double], _ gradient: [Double]
     ) -> [Double] {
         forEachPooledWindow(stage, layer.poolSize, layer.stride, layer.padding, input.count) { place, pixels, result in
-            result[pixels.first { input[$0] == output[place] }!] += gradient[place]
+            // Of a maximum that is not a number none is the one.
+            result[pixels.first { input[$0] == output[place] } ?? pixels.first!] += gradient[place]
         }
     }
 

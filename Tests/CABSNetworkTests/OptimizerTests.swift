@@ -156,7 +156,7 @@ import Testing
         #expect(try first.optimizerState().names.count == 6 * method.update.rule.slotNames.count)
         // Without the state another network comes out, unless there is none.
         try second.load(first.parameters())
-        try second.loadOptimizerState()
+        try second.loadOptimizerState(ParameterSet([]))
         try Self.train(second, method, 5..<9)
         #expect(try (second.parameters() == whole.parameters()) == (method.name == "sgd"))
     }

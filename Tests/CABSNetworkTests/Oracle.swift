@@ -1,4 +1,5 @@
 import CABSExamples
+import CABSRanks
 import Foundation
 
 @testable import CABSNetwork
@@ -11,10 +12,14 @@ struct Oracle {
     var parameters: [String: [Double]]
 
     init(_ model: Model, _ loss: Loss, _ parameters: ParameterSet) {
-        self.model = model
-        self.loss = loss
-        self.parameters = Dictionary(
-            uniqueKeysWithValues: parameters.elements.map { ($0.name, $0.tensor.values.map(Double.init)) })
+        self.init(
+            model, loss,
+            parameters: Dictionary(
+                uniqueKeysWithValues: parameters.elements.map { ($0.name, $0.tensor.values.map(Double.init)) }))
+    }
+
+    init(_ model: Model, _ loss: Loss, parameters: [String: [Double]]) {
+        (self.model, self.loss, self.parameters) = (model, loss, parameters)
     }
 
     /// The loss of one example in training; `draw` sets what dropout drops.
@@ -231,4 +236,20 @@ struct ArrayBatch: ExampleBatch {
 /// Whether two numbers agree: an absolute and a relative part, as Float32 sums leave both.
 func agree(_ a: Double, _ b: Double, absolute: Double = 1e-6, relative: Double = 1e-4) -> Bool {
     abs(a - b) <= absolute + relative * max(abs(a), abs(b))
+}
+
+extension Network {
+    /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers.
+    convenience init(
+        _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
+        update: UpdateMethod = .gradientDescent, averagesParameters: Bool = false, workerCount: Int? = nil,
+        parameters: ParameterSet? = nil, ranks: Communicator? = nil, exchange: GradientExchange = .automatic,
+        dividesAlways: Bool
+    ) throws {
+        try self.init(
+            EngineSetup(
+                model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
+                workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange),
+            dividesAlways: dividesAlways)
+    }
 }

@@ -10,7 +10,7 @@ import Foundation
 /// examples. Memory does not grow with the batch, but for a loss and a norm for
 /// each example: examples pass in chunks. The same seed, data and number of
 /// workers give the same bits.
-public final class Network {
+public final class Network: TrainingEngine {
     /// The architecture.
     public let model: Model
     /// What training makes small.
@@ -28,6 +28,9 @@ public final class Network {
     public static var defaultWorkerCount: Int {
         min(AvailableProcessors.count, EngineError.workerCounts.upperBound)
     }
+
+    /// How each layer is computed.
+    public var plan: [PlannedLayer] { program.plan }
 
     /// The memory that the network takes, in bytes: parameters, what belongs to them, and what a step works in.
     public let byteCount: Int
@@ -85,32 +88,35 @@ public final class Network {
         parameters: ParameterSet? = nil, ranks: Communicator? = nil, exchange: GradientExchange = .automatic
     ) throws {
         try self.init(
-            model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
-            workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange, dividesAlways: false)
+            EngineSetup(
+                model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
+                workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange))
     }
 
+    /// Sets the network up; see ``EngineSetup``.
+    ///
+    /// - Throws: ``EngineError`` where the network cannot be set up, ``ModelError`` where the parameters are not the
+    ///   model's, and what communication throws.
+    public convenience init(_ setup: EngineSetup) throws { try self.init(setup, dividesAlways: false) }
+
     /// - Parameter dividesAlways: Whether even the smallest batch is divided between the workers, for tests.
-    init(
-        _ model: Model, loss: Loss = .softmaxCrossEntropy, estimator: GradientEstimator = .exact,
-        update: UpdateMethod = .gradientDescent, averagesParameters: Bool = false, workerCount: Int? = nil,
-        parameters: ParameterSet? = nil, ranks: Communicator? = nil, exchange: GradientExchange = .automatic,
-        dividesAlways: Bool
-    ) throws {
-        self.model = model
-        self.loss = loss
-        self.estimator = estimator
-        self.update = update
-        self.averagesParameters = averagesParameters
-        pool = try WorkerPool(workerCount: workerCount ?? Self.defaultWorkerCount)
+    init(_ setup: EngineSetup, dividesAlways: Bool) throws {
+        let (model, loss, estimator) = (setup.model, setup.loss, setup.estimator)
+        let (update, averagesParameters) = (setup.update, setup.averagesParameters)
+        (self.model, self.loss, self.estimator) = (model, loss, estimator)
+        (self.update, self.averagesParameters) = (update, averagesParameters)
+        pool = try WorkerPool(workerCount: setup.workerCount ?? Self.defaultWorkerCount)
         let before = AlignedBuffer.allocatedByteCount
         program = try StepProgram(
             model, loss: loss, estimator: estimator, update: update, averagesParameters: averagesParameters,
             workerCount: pool.workerCount, dividesAlways: dividesAlways)
         // A single rank is alone.
-        self.ranks = try ranks.flatMap { [program] in $0.count > 1 ? try program.exchange(with: $0, exchange) : nil }
+        self.ranks = try setup.ranks.flatMap { [program] in
+            $0.count > 1 ? try program.exchange(with: $0, setup.exchange) : nil
+        }
         // Another network that is set up at the same time in this process would be counted too.
         byteCount = max(AlignedBuffer.allocatedByteCount - before, 0)
-        try load(parameters ?? model.initialParameters())
+        try load(setup.parameters ?? model.initialParameters())
     }
 
     /// The parameters as they are now.
@@ -144,11 +150,11 @@ public final class Network {
         return ParameterSet(elements)
     }
 
-    /// Replaces what the update keeps; where nothing is given, it begins anew.
+    /// Replaces what the update keeps; an empty set has it begin anew.
     ///
     /// - Throws: ``ModelError`` where the state is not that of this network's update, ``EngineError`` where oneDNN cannot bring it into
     ///   its layout.
-    public func loadOptimizerState(_ state: ParameterSet = ParameterSet([])) throws {
+    public func loadOptimizerState(_ state: ParameterSet) throws {
         if !state.elements.isEmpty {
             let expected = program.slotNames.flatMap { slot in
                 model.parameters.map { (name: "\(slot).\($0.name)", shape: $0.specification.shape) }
@@ -209,7 +215,7 @@ public final class Network {
     /// - Throws: ``EngineError/emptyBatch`` where there are no examples, why one could not be read, and what communication throws. Nothing
     ///   changes then.
     public func step(
-        on batch: some ExampleBatch, _ step: UpdateStep, telling: @escaping () -> [Double] = { [] }
+        on batch: some ExampleBatch, _ step: UpdateStep, telling: @escaping () -> [Double]
     ) throws -> StepReport {
         try run(batch, .update(step), telling)
     }

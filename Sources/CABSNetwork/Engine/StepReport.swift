@@ -17,6 +17,32 @@ public struct StepReport: Sendable {
     /// bound. The update was made where this is so, and only there.
     public let isSound: Bool
 
+    /// Creates a report.
+    ///
+    /// - Parameters:
+    ///   - statistics: The quantities that a batch-size policy reads.
+    ///   - correctCount: How many examples were classified correctly.
+    ///   - parameters: The statistics of each parameter, in the order of the model's.
+    ///   - exampleLosses: The loss of each example.
+    ///   - exampleSquaredNorms: The squared norm of each example's gradient; empty where it was not measured.
+    ///   - isSound: Whether the update was made, where there was one to make.
+    ///   - phaseSeconds: The time that each phase took.
+    ///   - told: What the ranks told each other, by rank.
+    public init(
+        statistics: StepStatistics, correctCount: Int, parameters: [ParameterStatistics], exampleLosses: [Double],
+        exampleSquaredNorms: [Double], isSound: Bool, phaseSeconds: [StepPhase: Double] = [:],
+        told: [[Double]] = []
+    ) {
+        self.statistics = statistics
+        self.correctCount = correctCount
+        self.parameters = parameters
+        self.exampleLosses = exampleLosses
+        self.exampleSquaredNorms = exampleSquaredNorms
+        self.isSound = isSound
+        self.phaseSeconds = phaseSeconds
+        self.told = told
+    }
+
     /// The first parameter whose gradient is not finite, if any; where single examples' gradients alone are too large to be, the one in which
     /// most of these is.
     public var firstUnsoundParameter: String? {
@@ -67,6 +93,11 @@ public struct ParameterStatistics: Sendable, Hashable {
     public let secondMoment: Double
     /// `‖(1/m) Σᵢ gᵢ‖²` over this parameter's values.
     public let gradientSquaredNorm: Double
+
+    /// Creates the statistics of a parameter.
+    public init(name: String, secondMoment: Double, gradientSquaredNorm: Double) {
+        (self.name, self.secondMoment, self.gradientSquaredNorm) = (name, secondMoment, gradientSquaredNorm)
+    }
 
     /// This parameter's part of the within-batch variance, divided by m as the paper has it.
     public var withinBatchVariance: Double {

@@ -33,7 +33,7 @@ extension GradientMeasurement {
     /// - Throws: ``TrainingError/invalidOption(option:value:allowed:)`` for too few examples; ``TrainingError/unmeasurable(_:)`` where the data
     ///   have too few, or losses or gradients are not finite; and what the network throws.
     init(
-        of network: Network, on data: TrainingData, exampleCount: Int, seed: UInt64, stepCount: Int?,
+        of network: any TrainingEngine, on data: TrainingData, exampleCount: Int, seed: UInt64, stepCount: Int?,
         rule: Result<Rule, Uncoupled>?, onProgress: (Double) -> Void = { _ in }
     ) throws {
         try Self.check(exampleCount, named: "the number of examples measured", of: data)

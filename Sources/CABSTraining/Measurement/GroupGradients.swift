@@ -20,7 +20,7 @@ struct GroupGradients {
     ///
     /// - Throws: ``TrainingError/unmeasurable(_:)`` where losses or gradients are not finite, and what the network throws.
     init(
-        of network: Network, on sample: MeasurementSample, groupCount: Int, _ onProgress: (Double) -> Void
+        of network: any TrainingEngine, on sample: MeasurementSample, groupCount: Int, _ onProgress: (Double) -> Void
     ) throws {
         self.groupCount = groupCount
         let batches = (0..<groupCount).map { sample.batch(sample.places(ofGroup: $0, of: groupCount)) }

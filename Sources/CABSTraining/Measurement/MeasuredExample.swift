@@ -78,7 +78,7 @@ struct ExaminedExamples {
     /// Several of the examples, with what a network takes them for.
     ///
     /// - Throws: What the network throws.
-    func measured(_ places: [Int], in data: TrainingData, of network: Network) throws -> [MeasuredExample] {
+    func measured(_ places: [Int], in data: TrainingData, of network: any TrainingEngine) throws -> [MeasuredExample] {
         try places.map { place in
             measured(place, in: data, output: try network.outputs(for: alone(place, in: data)).outputs[...])
         }

@@ -128,7 +128,7 @@ extension Divergence.Batch {
     /// Takes a batch apart whose step was not made. Of several ranks all must.
     ///
     /// - Throws: What the network throws.
-    init(_ batch: DatasetBatch, _ report: StepReport, in data: TrainingData, of network: Network) throws {
+    init(_ batch: DatasetBatch, _ report: StepReport, in data: TrainingData, of network: any TrainingEngine) throws {
         losses = report.exampleLosses.map(\.ifFinite)
         gradientNorms = report.exampleSquaredNorms.map { $0.squareRoot().ifFinite }
         parameters = report.parameters.map(Divergence.Parameter.init)

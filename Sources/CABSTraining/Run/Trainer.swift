@@ -40,7 +40,7 @@ public actor Trainer {
     public nonisolated let average: ParameterAveraging?
     /// How many examples have a part in it so far.
     private var averagedExampleCount = 0
-    private let network: Network
+    private let network: any TrainingEngine
     /// The way to the other ranks of the run, where there are several.
     private nonisolated let ranks: Communicator?
     private nonisolated let exchange: GradientExchange
@@ -56,7 +56,7 @@ public actor Trainer {
     /// The last steps made, for whoever looks into where a run diverged.
     private(set) var recentSteps: [Divergence.Step] = []
     /// What measures by the authors' approximation, made when it is first asked for.
-    private var referenceNetwork: Network?
+    private var referenceNetwork: (any TrainingEngine)?
 
     /// Sets up a run.
     ///
@@ -76,6 +76,7 @@ public actor Trainer {
     ///   - parameters: The parameters to start from, instead of ones drawn from the model's seed.
     ///   - ranks: The way to the other ranks, where several processes make the run together: all set it up alike and make the same calls.
     ///   - exchange: How ranks exchange gradients.
+    ///   - engine: What computes the steps.
     /// - Throws: ``TrainingError`` for options that are out of range or do not fit each other, and what setting up the
     ///   network throws.
     public init(
@@ -84,7 +85,7 @@ public actor Trainer {
         order: ExampleOrder.Kind? = nil, lossBound: Double = .greatestFiniteMagnitude,
         gradientBound: Double = .infinity, rateScaling: RateScaling? = nil, average: ParameterAveraging? = nil,
         workerCount: Int? = nil, parameters: ParameterSet? = nil, ranks: Communicator? = nil,
-        exchange: GradientExchange = .automatic
+        exchange: GradientExchange = .automatic, engine: any TrainingEngine.Type = Network.self
     ) throws {
         try optimizer.validate()
         try average?.validate()
@@ -111,9 +112,10 @@ public actor Trainer {
             order ?? .shuffled(seed: model.seed), exampleCount: data.training.count)
         batchSize = policy.initialBatchSize
         progress = TrainingProgress(examplesPerEpoch: data.training.count)
-        let network = try Network(
-            model, loss: loss, estimator: estimator, update: optimizer.update, averagesParameters: average != nil,
-            workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange)
+        let network: any TrainingEngine = try engine.init(
+            EngineSetup(
+                model, loss: loss, estimator: estimator, update: optimizer.update, averagesParameters: average != nil,
+                workerCount: workerCount, parameters: parameters, ranks: ranks, exchange: exchange))
         (self.ranks, self.exchange) = (ranks, exchange)
         self.model = model
         (networkByteCount, self.workerCount) = (network.byteCount, network.workerCount)
@@ -253,9 +255,10 @@ public actor Trainer {
         guard let lastBatch else { return nil }
         let reference =
             try referenceNetwork
-            ?? Network(
-                network.model, loss: network.loss, estimator: .reference, workerCount: network.workerCount,
-                ranks: ranks, exchange: exchange)
+            ?? type(of: network).init(
+                EngineSetup(
+                    network.model, loss: network.loss, estimator: .reference, workerCount: network.workerCount,
+                    ranks: ranks, exchange: exchange))
         referenceNetwork = reference
         try reference.load(network.parameters())
         return EstimatorComparison(

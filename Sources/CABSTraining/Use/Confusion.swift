@@ -38,7 +38,7 @@ public struct Confusion: Sendable, Hashable, Codable {
     /// Evaluates a network.
     ///
     /// - Throws: ``TrainingError/contradiction(_:)`` where there are no classes, and what the network throws.
-    public init(of network: Network, on data: EvaluationData) throws {
+    public init(of network: any TrainingEngine, on data: EvaluationData) throws {
         let classCount = data.examples.target.count
         guard !data.predictsValues, let labels = try data.examples.classes(of: 0..<data.examples.count) else {
             throw TrainingError.contradiction("\(data.name) has no classes that could be taken for each other")

@@ -23,7 +23,7 @@ public struct Prediction: Sendable, Hashable {
 public struct Predictor {
     /// What the network must be given.
     public let input: InputDescription
-    private let network: Network
+    private let network: any TrainingEngine
     private let loss: Loss
 
     /// How many inputs are in memory at a time.
