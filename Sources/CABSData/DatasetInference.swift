@@ -15,13 +15,13 @@ extension DatasetName {
             throw .kindNotKnown(
                 place: place.path, found: "it is \(FileContent.description(of: place) ?? "of no known kind")")
         }
-        let found = allCases.filter { !$0.isOwn && $0 != .digits && $0 != .cifar100Coarse }
+        let found = allCases.filter(\.descriptor.isInferred)
             .compactMap { name in (try? name.locate(in: place)).map { (name: name, folder: $0) } }
         // Sets in MNIST's format have the same files' names; their folder's name or their content tells which it is.
         let folders = Set(found.map(\.folder))
         if folders.count == 1, let folder = folders.first {
             if found.count == 1 { return found[0].name }
-            return try IDXDataset.name(of: folder, among: found.map(\.name))
+            return try IDXFiles.name(of: folder, among: found.map(\.name))
         }
         if found.contains(where: { $0.name == .fashionMNIST }) { return .fashionMNIST }
         if folders.count > 1 { throw .severalKinds(place: place.path, names: found.map(\.name.rawValue)) }

@@ -1,32 +1,6 @@
 import CABSExamples
 import Foundation
 
-/// What data are read for.
-enum DataUse {
-    /// To train on: both parts are needed.
-    case training
-    /// To evaluate a network that is there already: the test part, or all where nothing is set aside for testing.
-    case evaluation
-
-    /// Which parts are read of a set in files of its own for each.
-    ///
-    /// - Parameter hasTest: Whether there are files for testing.
-    func parts(hasTest: Bool) -> (training: Bool, test: Bool) {
-        self == .training ? (true, true) : (!hasTest, hasTest)
-    }
-}
-
-/// Data as their files have them.
-protocol ReadData {
-    /// The data set, to train on.
-    ///
-    /// - Parameter seed: The seed of random changes.
-    func data(name: String, _ options: ImageOptions, seed: UInt64) throws(DatasetError) -> TrainingData
-
-    /// What there is to evaluate a network on that is known.
-    func evaluation(name: String, _ options: ImageOptions) throws(DatasetError) -> EvaluationData
-}
-
 /// The data sets that are known by name.
 public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     /// 70,000 handwritten digits of 28x28.
@@ -94,102 +68,23 @@ public enum DatasetName: String, Sendable, Hashable, Codable, CaseIterable {
     private func read(
         from folder: URL?, for use: DataUse, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
     ) throws(DatasetError) -> any ReadData {
-        switch self {
-        case .npz:
-            guard let folder else { throw .placeMissing(dataset: rawValue, what: "the .npz file") }
-            return try ArrayFile(folder, for: use)
-        case .folder:
-            guard let folder else {
-                throw .placeMissing(dataset: rawValue, what: "a folder that has one for each class")
-            }
-            return try pictures(in: folder, for: use, options, onProgress)
-        case .digits: return try Digits.load()
-        case .mnist, .fashionMNIST, .emnistLetters, .emnistBalanced, .emnistDigits, .kmnist, .qmnist:
-            return try IDXDataset(name: self, folder: DatasetFolder(url: locate(in: folder, for: use))).load(for: use)
-        case .cifar10: return try cifar(in: locate(in: folder, for: use), for: use, .cifar10)
-        case .cifar100: return try cifar(in: locate(in: folder, for: use), for: use, .cifar100Fine)
-        case .cifar100Coarse: return try cifar(in: locate(in: folder, for: use), for: use, .cifar100Coarse)
-        case .svhn: return try svhn(in: locate(in: folder, for: use), for: use)
-        }
+        try descriptor.format.read(try place(folder, for: use), for: use, options, onProgress: onProgress)
+    }
+
+    private func place(_ given: URL?, for use: DataUse) throws(DatasetError) -> URL {
+        guard let what = descriptor.format.ownPlace else { return try locate(in: given, for: use) }
+        guard let given else { throw .placeMissing(dataset: rawValue, what: what) }
+        return given
     }
 
     /// Whether these are the user's own data, of which nothing is known beforehand.
-    public var isOwn: Bool { self == .folder || self == .npz }
+    public var isOwn: Bool { descriptor.format.ownPlace != nil }
 
-    /// What a look at own arrays tells: whether an example is a vector, and whether targets are values to be predicted; nothing of
-    /// other data, and of a file that is not right.
-    public func outline(of place: URL?) -> (isVector: Bool, predictsValues: Bool)? {
-        guard self == .npz, let place, let outline = ArrayFile.outline(of: place) else { return nil }
-        if case .vector = outline.shape { return (true, outline.predictsValues) }
-        return (false, outline.predictsValues)
-    }
+    /// What a look at own data tells; nothing of other data, and of a file that is not right.
+    public func outline(of place: URL?) -> DataOutline? { place.flatMap { descriptor.format.outline(of: $0) } }
 
     /// How the set's images usually go to a network: CIFAR's by the paper's recipe, the others as they are.
-    public var usualImages: ImageOptions {
-        switch self {
-        case .cifar10, .cifar100, .cifar100Coarse: ImageOptions(augmentation: .paper)
-        default: ImageOptions()
-        }
-    }
-
-    // MARK: Reading
-
-    private func pictures(
-        in url: URL, for use: DataUse, _ options: ImageOptions, _ onProgress: (@Sendable (Int, Int) -> Void)?
-    ) throws(DatasetError) -> ImageSet {
-        let folder = try PictureFolder(
-            url, for: use, testFraction: options.testFraction, known: options.known?.classNames ?? [])
-        let reading = PictureReading(
-            size: options.size, channelCount: options.channelCount, memoryLimit: options.memoryLimit,
-            onProgress: onProgress)
-        let (training, test) = try reading.read(folder, from: url)
-        return ImageSet(
-            training: training, test: test, usualNormalization: .channel, source: url.path,
-            classNames: folder.classNames, unreadCount: folder.unreadCount, notices: folder.notices)
-    }
-
-    private func cifar(
-        in url: URL, for use: DataUse, _ kind: CIFARFile.Kind
-    ) throws(DatasetError) -> ImageSet {
-        let folder = DatasetFolder(url: url)
-        func images(_ names: [String]) throws(DatasetError) -> LabeledImages {
-            var pixels: [UInt8] = []
-            var labels: [UInt8] = []
-            for name in names {
-                let file = try folder.read([name]) { url throws(DatasetError) in
-                    try CIFARFile(contentsOf: url, kind: kind)
-                }
-                pixels += file.pixels
-                labels += file.labels
-            }
-            return try LabeledImages(
-                shape: CIFARFile.shape, classCount: kind.classCount, pixels: pixels, labels: labels.map(UInt16.init),
-                source: url.path)
-        }
-        let reads = use.parts(hasTest: folder.holds([testFile]))
-        return ImageSet(
-            training: reads.training ? try images(trainingFiles) : nil,
-            test: reads.test ? try images([testFile]) : nil, usualNormalization: .image,
-            source: url.path, classNames: (0..<kind.classCount).map(String.init))
-    }
-
-    private func svhn(in url: URL, for use: DataUse) throws(DatasetError) -> ImageSet {
-        let folder = DatasetFolder(url: url)
-        func images(_ name: String) throws(DatasetError) -> LabeledImages {
-            try folder.read([name]) { url throws(DatasetError) in
-                let file = try SVHNFile(contentsOf: url)
-                return try LabeledImages(
-                    shape: SVHNFile.shape, classCount: SVHNFile.classCount, pixels: file.pixels,
-                    labels: file.labels.map(UInt16.init),
-                    source: url.path)
-            }
-        }
-        let reads = use.parts(hasTest: folder.holds([testFile]))
-        return ImageSet(
-            training: reads.training ? try images(trainingFiles[0]) : nil,
-            test: reads.test ? try images(testFile) : nil, usualNormalization: .image,
-            source: url.path, classNames: (0..<SVHNFile.classCount).map(String.init))
-    }
+    public var usualImages: ImageOptions { descriptor.usualImages }
 }
 
 extension TrainingData {

@@ -65,8 +65,12 @@ import Testing
         #expect(try Self.examples(targets.training).map { $0[24] } == [0, 0.5, 1, 0, 0.5, 1])
         #expect(try Self.load("two-values").training.target.count == 2)
         let name = DatasetName.npz
-        #expect(name.outline(of: Self.folder.appending(path: "values.npz"))! == (false, true))
-        #expect(name.outline(of: Self.folder.appending(path: "vectors.npz"))! == (true, false))
+        #expect(
+            name.outline(of: Self.folder.appending(path: "values.npz"))!
+                == DataOutline(isVector: false, predictsValues: true))
+        #expect(
+            name.outline(of: Self.folder.appending(path: "vectors.npz"))!
+                == DataOutline(isVector: true, predictsValues: false))
         #expect(name.outline(of: Self.folder.appending(path: "bad-cut.npz")) == nil)
     }
 

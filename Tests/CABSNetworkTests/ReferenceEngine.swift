@@ -17,6 +17,8 @@ final class ReferenceEngine: TrainingEngine {
     let plan: [PlannedLayer] = []
     var byteCount: Int { (2 + slotNames.count) * model.parameterCount * MemoryLayout<Double>.size }
 
+    /// The model as evaluations have it.
+    private let withoutDropout: Model
     private var values: [String: [Double]] = [:]
     private var slots: [String: [String: [Double]]] = [:]
     private var averages: [String: [Double]] = [:]
@@ -24,6 +26,9 @@ final class ReferenceEngine: TrainingEngine {
     init(_ setup: EngineSetup) throws {
         (model, loss, estimator) = (setup.model, setup.loss, setup.estimator)
         (update, averagesParameters) = (setup.update, setup.averagesParameters)
+        withoutDropout = try Model(
+            input: model.inputShape, seed: model.seed,
+            layers: model.definition.map { $0 is Dropout ? Dropout(rate: 0) : $0 })
         try update.validate()
         try load(setup.parameters ?? model.initialParameters())
         try loadOptimizerState(ParameterSet([]))
@@ -121,12 +126,6 @@ final class ReferenceEngine: TrainingEngine {
     private func isCorrect(_ output: [Double], _ target: [Float]) -> Bool {
         if output.count == 1 { return (output[0] > (loss.comparesValues ? 0.5 : 0)) == (target[0] > 0.5) }
         return output.firstIndex(of: output.max()!) == target.firstIndex(of: target.max()!)
-    }
-
-    /// The model as evaluations have it.
-    private var withoutDropout: Model {
-        func without(_ layers: [any Layer]) -> [any Layer] { layers.map { $0 is Dropout ? Dropout(rate: 0) : $0 } }
-        return try! Model(input: model.inputShape, seed: model.seed, layers: without(model.definition))
     }
 
     private func evaluated(

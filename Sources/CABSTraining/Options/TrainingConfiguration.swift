@@ -55,7 +55,7 @@ public struct TrainingConfiguration: Sendable {
         let optimizerName = try OptimizerName(given.optimizer ?? "sgd")
         options.optimizer = optimizerName.name
         options.learningRate =
-            given.learningRate ?? optimizerName.defaultLearningRate(Self.defaultLearningRate(for: dataset))
+            given.learningRate ?? optimizerName.defaultLearningRate(dataset.descriptor.usualLearningRate)
         optimizer = try Self.optimizer(optimizerName, &options, length: length)
         average = try options.average.map { [length] text throws in try ParameterAveraging(text, in: length) }
         options.average = average?.name

@@ -1,9 +1,8 @@
 import Foundation
 
 /// The data sets in MNIST's format, put together from the four files of a folder.
-struct IDXDataset {
+struct IDXFiles: DatasetFormat {
     let name: DatasetName
-    let folder: DatasetFolder
 
     /// What precedes the names of files in the archives of EMNIST and QMNIST, which may also be read as MNIST.
     private static let prefixesOfKin =
@@ -36,15 +35,14 @@ struct IDXDataset {
     }
 
     /// The prefixes of which there are images to train on, or to evaluate images of one part.
-    private func prefixes(for use: DataUse) -> [String] {
+    private func prefixes(_ folder: DatasetFolder, for use: DataUse) -> [String] {
         let parts: [Part] = use == .training ? [.trainingImages] : [.trainingImages, .testImages]
         return ([""] + knownPrefixes).filter { prefix in
             parts.contains { folder.holds(Self.names($0, prefix: prefix)) }
         }
     }
 
-    /// Whether the folder seems to hold the set.
-    func isThere(for use: DataUse) -> Bool { !prefixes(for: use).isEmpty }
+    func isThere(_ folder: DatasetFolder, for use: DataUse) -> Bool { !prefixes(folder, for: use).isEmpty }
 
     /// Which of several sets lies in a folder: by the folder's name, or by what its training labels are known to be.
     ///
@@ -66,23 +64,25 @@ struct IDXDataset {
         return known.dataset
     }
 
-    /// The names that are looked for.
-    static let namesLookedFor = [
+    var fileNames: [String] { Self.allFileNames }
+
+    /// The names of all sets' files.
+    static let allFileNames = [
         "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
     ]
 
-    /// Reads the files.
-    ///
-    /// - Parameter use: What for; to evaluate, the test part alone will do, or the training part where there is no other.
-    func load(for use: DataUse) throws(DatasetError) -> ImageSet {
-        let prefixes = prefixes(for: use)
+    func read(
+        _ place: URL, for use: DataUse, _ options: ImageOptions, onProgress: (@Sendable (Int, Int) -> Void)?
+    ) throws(DatasetError) -> any ReadData {
+        let folder = DatasetFolder(url: place)
+        let prefixes = prefixes(folder, for: use)
         if prefixes.count > 1, prefixes[0] != "" {
             throw .severalSets(folder: folder.url.path, prefixes: prefixes)
         }
         let prefix = prefixes.first ?? ""
         let reads = use.parts(hasTest: folder.holds(Self.names(.testImages, prefix: prefix)))
-        let training = reads.training ? try pair(.trainingImages, .trainingLabels, prefix) : nil
-        let test = reads.test ? try pair(.testImages, .testLabels, prefix) : nil
+        let training = reads.training ? try pair(folder, .trainingImages, .trainingLabels, prefix) : nil
+        let test = reads.test ? try pair(folder, .testImages, .testLabels, prefix) : nil
         let read = [training, test].compactMap(\.self)
         let classes = Classes(training: training?.labels.values, test: test?.labels.values)
         let range = ValueRange(of: read.map { $0.images.values.max() ?? 0 })
@@ -92,18 +92,20 @@ struct IDXDataset {
             range: range, notices: [range.notice(folder.url.path)].compactMap(\.self))
     }
 
-    private func pair(_ images: Part, _ labels: Part, _ prefix: String) throws(DatasetError) -> Pair {
-        let (imageFile, images) = try read(images, prefix) { file throws(DatasetError) in
+    private func pair(
+        _ folder: DatasetFolder, _ images: Part, _ labels: Part, _ prefix: String
+    ) throws(DatasetError) -> Pair {
+        let (imageFile, images) = try read(folder, images, prefix) { file throws(DatasetError) in
             try IDXFile(contentsOf: file, rank: 3)
         }
-        let (labelFile, labels) = try read(labels, prefix) { file throws(DatasetError) in
+        let (labelFile, labels) = try read(folder, labels, prefix) { file throws(DatasetError) in
             try IDXFile(labelsIn: file)
         }
         return Pair(images: images, labels: labels, imageSource: imageFile.path, labelSource: labelFile.path)
     }
 
     private func read(
-        _ part: Part, _ prefix: String, _ read: (URL) throws(DatasetError) -> IDXFile
+        _ folder: DatasetFolder, _ part: Part, _ prefix: String, _ read: (URL) throws(DatasetError) -> IDXFile
     ) throws(DatasetError) -> (URL, IDXFile) {
         try folder.read(Self.names(part, prefix: prefix)) { url throws(DatasetError) in
             let file = try read(url)
@@ -186,9 +188,9 @@ extension LabeledImages {
 /// A file of a data set that is known by its content, whatever its name and however it is compressed.
 private struct KnownContent: Equatable, CustomStringConvertible {
     let dataset: DatasetName
-    private let part: IDXDataset.Part
+    private let part: IDXFiles.Part
 
-    init(_ dataset: DatasetName, _ part: IDXDataset.Part) {
+    init(_ dataset: DatasetName, _ part: IDXFiles.Part) {
         self.dataset = dataset
         self.part = part
     }

@@ -3,8 +3,14 @@ import Foundation
 
 /// The UCI handwritten digits (Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", its test part): 1,797
 /// images of 8x8, as scikit-learn carries them, in MNIST's file format.
-enum Digits {
-    static func load() throws(DatasetError) -> ImageSet {
+struct Digits: DatasetFormat {
+    let fileNames: [String] = []
+
+    func isThere(_ folder: DatasetFolder, for use: DataUse) -> Bool { true }
+
+    func read(
+        _ place: URL, for use: DataUse, _ options: ImageOptions, onProgress: (@Sendable (Int, Int) -> Void)?
+    ) throws(DatasetError) -> any ReadData {
         let shades = try LabeledImages(
             images: IDXFile(Data(cabs_digit_images()), name: "the images of digits", rank: 3),
             labels: IDXFile(Data(cabs_digit_labels()), name: "the labels of digits", rank: 1),
