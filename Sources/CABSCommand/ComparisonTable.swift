@@ -33,13 +33,13 @@ struct ComparisonTable {
 
     private static func row(_ key: [String], _ results: [GridResult]) -> [String] {
         let finished = results.map(\.summary).filter(\.finishedAsGiven)
-        func mean(_ digits: Int, _ value: (RunSummary) -> Double?) -> String {
-            let values = finished.compactMap(value)
+        func mean(_ digits: Int, _ column: RunColumn) -> String {
+            let values = finished.compactMap(column.value)
             return values.isEmpty ? "" : decimal(values.reduce(0, +) / Double(values.count), digits)
         }
         let cells = [
-            "\(results.count)", mean(1) { Double($0.examples) / Double($0.steps) }, mean(4) { $0.trainingLoss },
-            mean(4) { $0.testLoss }, mean(4) { $0.testAccuracy },
+            "\(results.count)", mean(1, .meanBatchSize), mean(4, .trainingLoss), mean(4, .testLoss),
+            mean(4, .testAccuracy),
         ]
         let others =
             [("diverged", { $0.status == .diverged }), ("finished at a smaller rate", { $0.wasRewound })]

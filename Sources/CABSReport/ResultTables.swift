@@ -18,10 +18,8 @@ struct ResultTables {
     private struct Cell {
         let html: HTML
         var value: Double? = nil
-        var best: Best? = nil
+        var best: RunColumn.Best? = nil
         var isWord = false
-
-        enum Best { case smallest, largest }
 
         init(_ html: HTML, isWord: Bool = false) {
             self.html = html
@@ -33,7 +31,7 @@ struct ResultTables {
         }
 
         /// A value, with the smallest and largest behind a mean where they differ.
-        init(_ spread: Spread?, digits: Int = 4, best: Best? = nil) {
+        init(_ spread: Spread?, digits: Int = 4, best: RunColumn.Best? = nil) {
             guard let spread else { self.init("–"); return }
             var text = HTML.escaped(number(spread.mean, digits: digits))
             if spread.low < spread.high {
@@ -48,31 +46,21 @@ struct ResultTables {
 
     /// A line for each rule: its best learning rate, and means over seeds there.
     var summary: HTML {
+        let columns: [RunColumn] =
+            (hasValidation ? [.validationAccuracy] : []) + [
+                .testAccuracy, .testLoss, .trainingLoss, .meanBatchSize, .steps, .trainingSeconds,
+            ]
         let rows = group.rules.map { rule -> (String, [Cell]) in
             let best = rule.best
-            func cell(_ digits: Int, _ best: Cell.Best? = nil, _ value: (RunSummary) -> Double?) -> Cell {
-                Cell(rule.best?.statistics(value), digits: digits, best: best)
+            let numbers = columns.map {
+                Cell(best?.statistics($0.value), digits: $0.digits, best: $0.best)
             }
             return (
                 rule.rule,
-                [
-                    Cell(best.map { number($0.learningRate, digits: 6) } ?? "–"),
-                    Cell(Self.counts(rule)),
-                ] + (hasValidation ? [cell(4, .largest, \.validationAccuracy)] : []) + [
-                    cell(4, .largest, \.testAccuracy), cell(4, .smallest, \.testLoss),
-                    cell(4, .smallest, \.trainingLoss), cell(3, nil, meanBatchSize), cell(4) { Double($0.steps) },
-                    cell(3, .smallest, \.trainingSeconds),
-                ]
+                [Cell(best.map { number($0.learningRate, digits: 6) } ?? "–"), Cell(Self.counts(rule))] + numbers
             )
         }
-        return table(
-            [
-                "best learning rate", "finished",
-            ] + (hasValidation ? ["validation accuracy"] : []) + [
-                "test accuracy", "test loss", "training loss", "mean batch size",
-                "steps", "seconds",
-            ],
-            rows)
+        return table(["best learning rate", "finished"] + columns.map(\.heading), rows)
     }
 
     /// Whether any run held examples back.
@@ -88,43 +76,36 @@ struct ResultTables {
 
     /// A line for each run.
     var runs: HTML {
+        let columns: [RunColumn] =
+            [.trainingLoss] + (hasValidation ? [.validationAccuracy] : []) + [
+                .testLoss, .testAccuracy, .trainingSeconds,
+            ]
         let rows = group.runs.map { run -> (String, [Cell]) in
             // Of a run that has not ended, what its last line says.
             let last = run.summary == nil ? run.lastRecord : nil
-            func cell(_ digits: Int, _ best: Cell.Best? = nil, _ value: (RunSummary) -> Double?) -> Cell {
-                Cell(
-                    Spread([run.summary.flatMap(value)].compactMap(\.self)), digits: digits,
-                    best: run.status == .finished ? best : nil)
+            func text(_ column: RunColumn, _ ofLast: (StepRecord) -> Double) -> String {
+                (run.summary.flatMap(column.value) ?? last.map(ofLast)).map { number($0, digits: column.digits) } ?? "–"
             }
-            let steps = run.summary.map { "\(number(Double($0.steps)))" } ?? last.map { number(Double($0.step + 1)) }
-            let mean =
-                run.summary.flatMap(meanBatchSize)
-                ?? last.map { Double($0.examples) / Double($0.step + 1) }
             return (
                 run.rule,
                 [
-                    Cell(number(run.learningRate, digits: 6)), Cell("\(run.seed)"),
-                    Cell(run.statusText, isWord: true), Cell(steps ?? "–"),
-                    Cell(mean.map { number($0, digits: 3) } ?? "–"), cell(4, .smallest, \.trainingLoss),
-                ] + (hasValidation ? [cell(4, .largest, \.validationAccuracy)] : []) + [
-                    cell(4, .smallest, \.testLoss), cell(4, .largest, \.testAccuracy),
-                    cell(3, .smallest, \.trainingSeconds),
-                    configuration(of: run).map { Cell(HTML("code", "cabs train --config \($0)"), isWord: true) }
-                        ?? Cell("its options were not kept", isWord: true),
+                    Cell(number(run.learningRate, digits: 6)), Cell("\(run.seed)"), Cell(run.statusText, isWord: true),
+                    Cell(text(.steps) { Double($0.step + 1) }),
+                    Cell(text(.meanBatchSize) { Double($0.examples) / Double($0.step + 1) }),
                 ]
+                    + columns.map { column in
+                        Cell(
+                            Spread([run.summary.flatMap(column.value)].compactMap(\.self)), digits: column.digits,
+                            best: run.status == .finished ? column.best : nil)
+                    } + [
+                        configuration(of: run).map { Cell(HTML("code", "cabs train --config \($0)"), isWord: true) }
+                            ?? Cell("its options were not kept", isWord: true)
+                    ]
             )
         }
+        let (steps, size) = (RunColumn.steps.heading, RunColumn.meanBatchSize.heading)
         return table(
-            [
-                "learning rate", "seed", "status", "steps", "mean batch size", "training loss",
-            ] + (hasValidation ? ["validation accuracy"] : []) + [
-                "test loss",
-                "test accuracy", "seconds", "to repeat it",
-            ], rows)
-    }
-
-    private func meanBatchSize(_ summary: RunSummary) -> Double? {
-        summary.steps > 0 ? Double(summary.examples) / Double(summary.steps) : nil
+            ["learning rate", "seed", "status", steps, size] + columns.map(\.heading) + ["to repeat it"], rows)
     }
 
     private func table(_ columns: [String], _ rows: [(rule: String, cells: [Cell])]) -> HTML {

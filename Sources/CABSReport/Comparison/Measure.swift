@@ -1,3 +1,4 @@
+import CABSTraining
 import Foundation
 
 /// A number that runs come to, and how it is written.
@@ -12,16 +13,14 @@ struct Measure: Sendable {
     /// What runs came to in the end, as far as they have it: by the last parameters and by their average. The first is what rules are sorted by.
     static func results(of runs: [ComparedRun]) -> [Measure] {
         [
-            Measure("test accuracy", of: runs, isQuality: true) { $0.summary.testAccuracy },
-            averageAccuracy(of: runs),
-            Measure("test loss", of: runs) { $0.summary.testLoss },
-            Measure("test loss of the average", of: runs) { $0.summary.averageTestLoss },
+            Measure(.testAccuracy, of: runs), averageAccuracy(of: runs), Measure(.testLoss, of: runs),
+            Measure(.averageTestLoss, of: runs),
         ].compactMap(\.self)
     }
 
     /// The test accuracy by the average of the parameters.
     static func averageAccuracy(of runs: [ComparedRun]) -> Measure? {
-        Measure("accuracy of the average", of: runs, isQuality: true) { $0.summary.averageTestAccuracy }
+        Measure(.averageTestAccuracy, of: runs)
     }
 
     /// What training came to: the mean training loss over a run's last tenth, and ``meanLoss(of:)``.
@@ -46,9 +45,11 @@ struct Measure: Sendable {
 
     /// The mean batch size over the run.
     static func batchSize(of runs: [ComparedRun]) -> Measure? {
-        Measure("mean batch size", of: runs) { run in
-            run.summary.steps > 0 ? Double(run.summary.examples) / Double(run.summary.steps) : nil
-        }
+        Measure(.meanBatchSize, of: runs)
+    }
+
+    private init?(_ column: RunColumn, of runs: [ComparedRun]) {
+        self.init(column.heading, of: runs, isQuality: column.best == .largest) { column.value($0.summary) }
     }
 
     /// Nothing where no run has it.

@@ -285,26 +285,19 @@ public struct GridResult: Sendable {
         self.summary = summary
     }
 
-    /// The table's columns. All but the last follow from the options and the number of workers alone.
-    static let columns = [
-        "dataset", "model", "rule", "learning_rate", "seed", "status", "steps", "examples", "mean_batch_size",
-        "next_batch_size", "training_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
-        "average_test_loss", "average_test_accuracy", "rewinds",
-        "final_learning_rate", "training_seconds",
-    ]
+    /// What a run is told by, beside its numbers.
+    private static let names = ["dataset", "model", "rule", "learning_rate", "seed", "status"]
+
+    /// The table's columns.
+    static let columns = names + RunColumn.all.map(\.key)
 
     /// The values in the order of ``columns``, in quotation marks where a name needs them (RFC 4180).
     var line: String {
-        func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
-        return [
+        let names = [
             summary.dataset, CSVText.quoted(summary.model), CSVText.quoted(rule),
-            text(configuration.options.learningRate),
-            "\(configuration.options.seed ?? 0)", summary.status.rawValue, "\(summary.steps)", "\(summary.examples)",
-            text(summary.steps > 0 ? Double(summary.examples) / Double(summary.steps) : nil),
-            summary.nextBatchSize.map(String.init) ?? "", text(summary.trainingLoss), text(summary.validationLoss),
-            text(summary.validationAccuracy), text(summary.testLoss), text(summary.testAccuracy),
-            text(summary.averageTestLoss), text(summary.averageTestAccuracy),
-            summary.rewinds.map(String.init) ?? "", text(summary.finalLearningRate), text(summary.trainingSeconds),
-        ].joined(separator: ",")
+            configuration.options.learningRate.map { "\($0)" } ?? "", "\(configuration.options.seed ?? 0)",
+            summary.status.rawValue,
+        ]
+        return (names + RunColumn.all.map { $0.text(summary) }).joined(separator: ",")
     }
 }

@@ -45,22 +45,23 @@ public enum PublishedGrid {
 
 extension PublishedGrid.Run {
     fileprivate init?(_ row: [String: String], in url: URL) throws(TrainingError) {
-        func number(_ column: String) -> Double? { row[column].flatMap(Double.init) }
+        func number(_ column: RunColumn) -> Double? { row[column.key].flatMap(Double.init) }
+        func count(_ column: RunColumn) -> Int? { row[column.key].flatMap { Int($0) } }
         guard let dataset = row["dataset"], let model = row["model"], let rule = row["rule"],
-            let rate = number("learning_rate"), let seed = row["seed"].flatMap({ UInt64($0) }),
-            let status = row["status"].flatMap(RunSummary.Status.init), let steps = row["steps"].flatMap({ Int($0) }),
-            let examples = row["examples"].flatMap({ Int($0) }), let seconds = number("training_seconds")
+            let rate = row["learning_rate"].flatMap(Double.init), let seed = row["seed"].flatMap({ UInt64($0) }),
+            let status = row["status"].flatMap(RunSummary.Status.init), let steps = count(.steps),
+            let examples = count(.examples), let seconds = number(.trainingSeconds)
         else { return nil }
         (self.rule, learningRate, self.seed) = (rule, rate, seed)
         summary = RunSummary(
             status: status, dataset: dataset, model: model, steps: steps, examples: examples, epochs: .nan,
             seconds: seconds, trainingSeconds: seconds, examplesPerSecond: Double(examples) / max(seconds, 1e-9),
-            firstBatchSize: nil, nextBatchSize: row["next_batch_size"].flatMap { Int($0) }, firstLoss: nil,
-            trainingLoss: number("training_loss"), validationLoss: number("validation_loss"),
-            validationAccuracy: number("validation_accuracy"), testLoss: number("test_loss"),
-            testAccuracy: number("test_accuracy"), averageValidationLoss: nil, averageValidationAccuracy: nil,
-            averageTestLoss: number("average_test_loss"), averageTestAccuracy: number("average_test_accuracy"),
-            rewinds: row["rewinds"].flatMap { Int($0) }, finalLearningRate: number("final_learning_rate"))
+            firstBatchSize: nil, nextBatchSize: count(.nextBatchSize), firstLoss: nil,
+            trainingLoss: number(.trainingLoss), validationLoss: number(.validationLoss),
+            validationAccuracy: number(.validationAccuracy), testLoss: number(.testLoss),
+            testAccuracy: number(.testAccuracy), averageValidationLoss: nil, averageValidationAccuracy: nil,
+            averageTestLoss: number(.averageTestLoss), averageTestAccuracy: number(.averageTestAccuracy),
+            rewinds: count(.rewinds), finalLearningRate: number(.finalLearningRate))
         let identifier = ComparisonGrid.identifier(
             dataset: dataset, model: model, rule: rule, learningRate: rate, seed: seed)
         curve = try RunCurve.points(in: url.appending(path: Comparison.curvePath(identifier)))
