@@ -53,8 +53,14 @@ public struct EventExport {
         guard let end = data.lastIndex(of: UInt8(ascii: "\n")) else { return hasEnded }
         let isRepeated = position == 0 && lastExamples > 0
         if isRepeated { try restart() }
-        for line in data[...end].split(separator: UInt8(ascii: "\n")) {
-            guard let values = try? JSONDecoder().decode(MetricsValues.self, from: line) else { continue }
+        let lines = data[...end]
+        let found = lines.withUnsafeBytes { bytes in
+            // Each is followed by its end, which can be read.
+            bytes.split(separator: UInt8(ascii: "\n")).map { line in
+                StepLine(UnsafeRawBufferPointer(rebasing: line)).flatMap(MetricsValues.init)
+            }
+        }
+        for values in found.compactMap(\.self) {
             if values.examples <= lastExamples { try restart(from: values.examples) }
             try append(values)
         }
@@ -96,43 +102,30 @@ public struct EventExport {
     }
 }
 
-/// A line of `metrics.jsonl`.
-private struct MetricsValues: Decodable {
+/// What TensorBoard shows of a step.
+private struct MetricsValues {
     let examples: Int
     let seconds: Double?
     /// By TensorBoard's tags.
     let scalars: [(tag: String, value: Double)]
 
-    private static let tags = [
-        ("loss", "train/loss"), ("accuracy", "train/accuracy"), ("batch_size", "train/batch_size"),
-        ("batch_size_raw", "train/batch_size_raw"), ("learning_rate", "train/learning_rate"),
-        ("variance", "train/variance"), ("gradient_squared_norm", "train/gradient_squared_norm"),
-        ("test_loss", "test/loss"), ("test_accuracy", "test/accuracy"), ("validation_loss", "validation/loss"),
-        ("validation_accuracy", "validation/accuracy"), ("average_test_loss", "test/loss_of_average"),
-        ("average_test_accuracy", "test/accuracy_of_average"),
-    ]
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: AnyKey.self)
-        func number(_ key: String) -> Double? { try? container.decode(Double.self, forKey: AnyKey(key)) }
-        examples = try container.decode(Int.self, forKey: AnyKey("examples"))
-        guard examples >= 1 else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: container.codingPath, debugDescription: "\(examples) examples"))
+    /// Nothing of a line that has no examples.
+    init?(_ line: StepLine) {
+        guard let examples = line.examples, examples >= 1 else { return nil }
+        self.examples = examples
+        seconds = line[.seconds]
+        var scalars = StepKey.allCases.compactMap { key -> (tag: String, value: Double)? in
+            guard let tag = key.tag, let value = line[key] else { return nil }
+            return (tag, value)
         }
-        seconds = number("seconds")
-        var scalars = Self.tags.compactMap { key, tag in number(key).map { (tag: tag, value: $0) } }
-        if let size = number("batch_size").flatMap(Int.init(exactly:)), let moment = number("second_moment"),
-            let norm = number("gradient_squared_norm")
-        {
+        if let size = line.batchSize, let moment = line[.secondMoment], let norm = line[.gradientSquaredNorm] {
             let statistics = StepStatistics(
                 exampleCount: size, meanLoss: 0, secondMoment: moment, gradientSquaredNorm: norm)
             let scale = statistics.unbiasedVariance / statistics.unbiasedGradientSquaredNorm
             // One batch cannot tell a small gradient from none: then there is no scale.
             if scale.isFinite, scale > 0 { scalars.append(("train/noise_scale", scale)) }
         }
-        let shadows = try? container.decode([String: Double].self, forKey: AnyKey("shadow"))
-        scalars += (shadows ?? [:]).sorted { $0.key < $1.key }.map { ("shadow/\($0.key)", $0.value) }
+        scalars += (line.shadow ?? [:]).sorted { $0.key < $1.key }.map { ("shadow/\($0.key)", Double($0.value)) }
         self.scalars = scalars
     }
 }

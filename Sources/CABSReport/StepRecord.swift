@@ -34,10 +34,10 @@ struct StepRecord {
             Self.batchSizes.contains(size)
         else { return nil }
         (self.step, batchSize, self.examples) = (step, Double(size), examples)
-        (loss, secondMoment, gradientSquaredNorm) = (line.loss, line.secondMoment, line.gradientSquaredNorm)
-        (rawBatchSize, rawBatchSizeStandardError) = (line.rawBatchSize, line.rawBatchSizeStandardError)
-        (nextBatchSize, trainingSeconds, shadow) = (line.nextBatchSize, line.trainingSeconds, line.shadow)
-        (testAccuracy, testLoss, accuracy) = (line.testAccuracy, line.testLoss, line.accuracy)
+        (loss, secondMoment, gradientSquaredNorm) = (line[.loss], line[.secondMoment], line[.gradientSquaredNorm])
+        (rawBatchSize, rawBatchSizeStandardError) = (line[.rawBatchSize], line[.rawBatchSizeStandardError])
+        (nextBatchSize, trainingSeconds, shadow) = (line.nextBatchSize, line[.trainingSeconds], line.shadow)
+        (testAccuracy, testLoss, accuracy) = (line[.testAccuracy], line[.testLoss], line[.accuracy])
     }
 
     private static let batchSizes = 1...(1 << 40)

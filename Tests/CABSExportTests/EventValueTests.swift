@@ -25,7 +25,7 @@ import Testing
     @Test func `each documented tag has its key's value, and there are no others`() throws {
         try Self.withFolder { folder in
             let documented = try Self.documentedTags()
-            #expect(documented.count == 15 && documented["train/loss"] == "loss", "\(documented)")
+            #expect(documented.count == 17 && documented["train/loss"] == "loss", "\(documented)")
             // Every key has a value of its own.
             var line: [String: Any] = [
                 "step": 4, "examples": 56, "seconds": 12.5, "training_seconds": 3, "epoch": 0.25,

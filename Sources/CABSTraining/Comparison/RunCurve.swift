@@ -62,7 +62,7 @@ public enum RunCurve {
 
         init?(_ line: StepLine?) {
             guard let line, let size = line.batchSize, let examples = line.examples,
-                let seconds = line.trainingSeconds
+                let seconds = line[.trainingSeconds]
             else { return nil }
             (self.line, batchSize, self.examples, trainingSeconds) = (line, size, examples, seconds)
         }
@@ -77,8 +77,8 @@ public enum RunCurve {
 
         mutating func add(_ step: Step) {
             last = step
-            if step.line.testLoss != nil { evaluation = step.line }
-            lossSum += (step.line.loss ?? .nan) * Double(step.batchSize)
+            if step.line[.testLoss] != nil { evaluation = step.line }
+            lossSum += (step.line[.loss] ?? .nan) * Double(step.batchSize)
             exampleCount += step.batchSize
             stepCount += 1
         }
@@ -88,8 +88,8 @@ public enum RunCurve {
             let loss = lossSum / Double(exampleCount)
             return Point(
                 examples: last.examples, trainingSeconds: last.trainingSeconds, loss: loss.isFinite ? loss : nil,
-                batchSize: Double(exampleCount) / Double(stepCount), testLoss: evaluation?.testLoss,
-                testAccuracy: evaluation?.testAccuracy, averageTestAccuracy: evaluation?.averageTestAccuracy)
+                batchSize: Double(exampleCount) / Double(stepCount), testLoss: evaluation?[.testLoss],
+                testAccuracy: evaluation?[.testAccuracy], averageTestAccuracy: evaluation?[.averageTestAccuracy])
         }
     }
 

@@ -6,7 +6,7 @@ enum EarlyLoss {
     static func mean(in file: URL, exampleCount: Int) -> Double? {
         var (sum, mean) = (0.0, Double?.none)
         try? StepLines(file).forEach { line throws(TrainingError) in
-            guard let line, let size = line.batchSize, let loss = line.loss, let examples = line.examples else {
+            guard let line, let size = line.batchSize, let loss = line[.loss], let examples = line.examples else {
                 return false
             }
             sum += loss * Double(size)

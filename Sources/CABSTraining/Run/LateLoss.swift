@@ -12,8 +12,8 @@ enum LateLoss {
         var (sum, count) = (0.0, 0)
         let lines = StepLines(file)
         try lines.forEachBackwards { line throws(TrainingError) in
-            guard let line, let step = line.step, let size = line.batchSize, let loss = line.loss,
-                let examples = line.examples, let seconds = line.trainingSeconds
+            guard let line, let step = line.step, let size = line.batchSize, let loss = line[.loss],
+                let examples = line.examples, let seconds = line[.trainingSeconds]
             else { throw lines.damage }
             let progress = TrainingProgress(
                 stepCount: step + 1, exampleCount: examples, seconds: seconds, examplesPerEpoch: examplesPerEpoch)

@@ -14,27 +14,27 @@ struct MetricsLine {
         _ step: TrainingStep, seconds: Double, evaluation: RunEvaluation?,
         shadows: [(name: String, nextBatchSize: Int)]
     ) {
-        add("step", step.index)
-        add("batch_size", step.batchSize)
-        add("loss", step.loss)
-        add("loss_average", step.decision.smoothedLoss)
-        add("variance", step.report.statistics.withinBatchVariance)
-        add("variance_average", step.decision.smoothedVariance)
-        add("batch_size_raw", step.decision.rawBatchSize)
-        add("batch_size_raw_standard_error", step.decision.rawBatchSizeStandardError)
-        add("batch_size_coupled", step.decision.coupledBatchSize)
-        add("fixed_cost", step.decision.fixedCost)
-        add("next_batch_size", step.decision.nextBatchSize)
-        add("second_moment", step.report.statistics.secondMoment)
-        add("second_moment_standard_error", step.report.statistics.secondMomentStandardError)
-        add("gradient_squared_norm", step.report.statistics.gradientSquaredNorm)
-        add("learning_rate", step.learningRate)
-        add("accuracy", step.accuracy)
-        add("examples", step.progress.exampleCount)
-        add("epoch", step.progress.epochs)
-        add("training_seconds", step.progress.seconds)
-        add("seconds", seconds)
-        for (name, value) in evaluation?.values ?? [] { add(name, value) }
+        add(.step, step.index)
+        add(.batchSize, step.batchSize)
+        add(.loss, step.loss)
+        add(.lossAverage, step.decision.smoothedLoss)
+        add(.variance, step.report.statistics.withinBatchVariance)
+        add(.varianceAverage, step.decision.smoothedVariance)
+        add(.rawBatchSize, step.decision.rawBatchSize)
+        add(.rawBatchSizeStandardError, step.decision.rawBatchSizeStandardError)
+        add(.coupledBatchSize, step.decision.coupledBatchSize)
+        add(.fixedCost, step.decision.fixedCost)
+        add(.nextBatchSize, step.decision.nextBatchSize)
+        add(.secondMoment, step.report.statistics.secondMoment)
+        add(.secondMomentStandardError, step.report.statistics.secondMomentStandardError)
+        add(.gradientSquaredNorm, step.report.statistics.gradientSquaredNorm)
+        add(.learningRate, step.learningRate)
+        add(.accuracy, step.accuracy)
+        add(.examples, step.progress.exampleCount)
+        add(.epoch, step.progress.epochs)
+        add(.trainingSeconds, step.progress.seconds)
+        add(.seconds, seconds)
+        for (key, value) in evaluation?.values ?? [] { add(key, value) }
         if !shadows.isEmpty {
             let parts = shadows.map { "\"\($0.name)\": \($0.nextBatchSize)" }
             text += ", \"shadow\": {\(parts.joined(separator: ", "))}"
@@ -44,12 +44,12 @@ struct MetricsLine {
     /// The line, with its end.
     var data: Data { Data("{\(text)}\n".utf8) }
 
-    private mutating func add(_ key: String, _ value: Int) {
-        text += "\(text.isEmpty ? "" : ", ")\"\(key)\": \(value)"
+    private mutating func add(_ key: StepKey, _ value: Int) {
+        text += "\(text.isEmpty ? "" : ", ")\"\(key.rawValue)\": \(value)"
     }
 
-    private mutating func add(_ key: String, _ value: Double?) {
+    private mutating func add(_ key: StepKey, _ value: Double?) {
         guard let value, value.isFinite else { return }
-        text += "\(text.isEmpty ? "" : ", ")\"\(key)\": \(value)"
+        text += "\(text.isEmpty ? "" : ", ")\"\(key.rawValue)\": \(value)"
     }
 }

@@ -47,14 +47,14 @@ public struct RunEvaluation: Sendable, Hashable, Codable {
         public let validation: Evaluation?
     }
 
-    /// The numbers by the names that they have in files.
-    var values: [(name: String, value: Double?)] {
+    /// The numbers by their keys.
+    var values: [(key: StepKey, value: Double?)] {
         [
-            ("validation_loss", validation?.meanLoss), ("validation_accuracy", validationAccuracy),
-            ("test_loss", test.meanLoss), ("test_accuracy", testAccuracy),
-            ("average_validation_loss", average?.validation?.meanLoss),
-            ("average_validation_accuracy", averageValidationAccuracy),
-            ("average_test_loss", average?.test.meanLoss), ("average_test_accuracy", averageTestAccuracy),
+            (.validationLoss, validation?.meanLoss), (.validationAccuracy, validationAccuracy),
+            (.testLoss, test.meanLoss), (.testAccuracy, testAccuracy),
+            (.averageValidationLoss, average?.validation?.meanLoss),
+            (.averageValidationAccuracy, averageValidationAccuracy),
+            (.averageTestLoss, average?.test.meanLoss), (.averageTestAccuracy, averageTestAccuracy),
         ]
     }
 }

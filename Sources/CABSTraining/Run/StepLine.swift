@@ -1,85 +1,64 @@
 import Foundation
 
-/// A line of `metrics.jsonl`, as far as anything is made of it: what ``MetricsLine`` wrote. Each value is nothing where the line does not have it.
+/// A line of `metrics.jsonl`: what ``MetricsLine`` wrote. Each value is nothing where the line does not have it.
 package struct StepLine: Sendable, Hashable {
-    /// The number of updates before the step.
-    package var step: Int?
-    package var batchSize: Int?
-    package var loss: Double?
-    package var secondMoment: Double?
-    package var gradientSquaredNorm: Double?
-    /// What the rule asked for, before bounds and rounding, and how far that may be off.
-    package var rawBatchSize: Double?
-    package var rawBatchSizeStandardError: Double?
-    package var nextBatchSize: Int?
-    /// The number of examples drawn, with the step's.
-    package var examples: Int?
-    /// Of the batch.
-    package var accuracy: Double?
-    /// Time in steps alone.
-    package var trainingSeconds: Double?
-    package var testLoss: Double?
-    package var testAccuracy: Double?
-    package var averageTestAccuracy: Double?
+    /// By the keys' order; what is not there is not a number.
+    private var numbers = [Double](repeating: .nan, count: StepKey.allCases.count)
     /// What the rules that watch would have chosen for the next step, by name.
-    package var shadow: [String: Int]?
+    package private(set) var shadow: [String: Int]?
 
-    /// The values that are read, by the names that they have in files. Others are passed over.
-    private static func key(_ name: UnsafeRawBufferPointer) -> Key? {
-        func matches(_ text: StaticString) -> Bool { memcmp(name.baseAddress!, text.utf8Start, name.count) == 0 }
-        switch name.count {
-        case 4: return matches("step") ? .step : matches("loss") ? .loss : nil
-        case 6: return matches("shadow") ? .shadow : nil
-        case 8: return matches("examples") ? .examples : matches("accuracy") ? .accuracy : nil
-        case 9: return matches("test_loss") ? .testLoss : nil
-        case 10: return matches("batch_size") ? .batchSize : nil
-        case 13: return matches("second_moment") ? .secondMoment : matches("test_accuracy") ? .testAccuracy : nil
-        case 14: return matches("batch_size_raw") ? .rawBatchSize : nil
-        case 15: return matches("next_batch_size") ? .nextBatchSize : nil
-        case 16: return matches("training_seconds") ? .trainingSeconds : nil
-        case 21:
-            return matches("gradient_squared_norm")
-                ? .gradientSquaredNorm : matches("average_test_accuracy") ? .averageTestAccuracy : nil
-        case 29: return matches("batch_size_raw_standard_error") ? .rawBatchSizeStandardError : nil
-        default: return nil
+    /// One of the numbers.
+    package subscript(key: StepKey) -> Double? {
+        let number = numbers[Self.places[key]!]
+        return number.isNaN ? nil : number
+    }
+
+    private func integer(_ key: StepKey) -> Int? { self[key].map { Int($0) } }
+
+    package var step: Int? { integer(.step) }
+    package var batchSize: Int? { integer(.batchSize) }
+    package var nextBatchSize: Int? { integer(.nextBatchSize) }
+    package var examples: Int? { integer(.examples) }
+
+    private static let places = Dictionary(
+        uniqueKeysWithValues: StepKey.allCases.enumerated().map { ($1, $0) })
+
+    /// The numbers that are known, by the length of their names.
+    private static let byLength: [[(name: [UInt8], place: Int, isInteger: Bool)]] = {
+        let longest = StepKey.allCases.map(\.rawValue.utf8.count).max()!
+        return (0...longest).map { length in
+            StepKey.allCases.enumerated().filter { $1.rawValue.utf8.count == length }
+                .map { (Array($1.rawValue.utf8), $0, $1.isInteger) }
         }
-    }
+    }()
 
-    private enum Key {
-        case step, batchSize, loss, secondMoment, gradientSquaredNorm, rawBatchSize, rawBatchSizeStandardError
-        case nextBatchSize, examples, accuracy, trainingSeconds, testLoss, testAccuracy, averageTestAccuracy, shadow
-    }
+    private static let shadowName = Array("shadow".utf8)
 
-    /// Reads a line; nothing where it is no object of JSON, or one of the values is none of its kind.
+    /// Reads a line; nothing where it is no object of JSON, or one of the values is none of its kind. Values that are not known are passed
+    /// over.
     ///
     /// - Parameter line: The bytes. One more can be read behind them.
-    init?(_ line: UnsafeRawBufferPointer) {
+    package init?(_ line: UnsafeRawBufferPointer) {
         var scanner = JSONScanner(line)
         let isWhole = scanner.readObject { (name, scanner) in
-            guard let key = Self.key(name) else { return scanner.skipValue() }
-            return read(key, from: &scanner)
+            if name.elementsEqual(Self.shadowName) { return readShadow(from: &scanner) }
+            guard name.count < Self.byLength.count,
+                let known = Self.byLength[name.count].first(where: {
+                    memcmp(name.baseAddress!, $0.name, name.count) == 0
+                })
+            else { return scanner.skipValue() }
+            guard known.isInteger else {
+                var number: Double?
+                guard scanner.readNumber(&number) else { return false }
+                numbers[known.place] = number ?? .nan
+                return true
+            }
+            var integer: Int?
+            guard scanner.readInteger(&integer) else { return false }
+            numbers[known.place] = integer.map(Double.init) ?? .nan
+            return true
         }
         guard isWhole, scanner.isAtEnd else { return nil }
-    }
-
-    private mutating func read(_ key: Key, from scanner: inout JSONScanner) -> Bool {
-        switch key {
-        case .step: scanner.readInteger(&step)
-        case .batchSize: scanner.readInteger(&batchSize)
-        case .loss: scanner.readNumber(&loss)
-        case .secondMoment: scanner.readNumber(&secondMoment)
-        case .gradientSquaredNorm: scanner.readNumber(&gradientSquaredNorm)
-        case .rawBatchSize: scanner.readNumber(&rawBatchSize)
-        case .rawBatchSizeStandardError: scanner.readNumber(&rawBatchSizeStandardError)
-        case .nextBatchSize: scanner.readInteger(&nextBatchSize)
-        case .examples: scanner.readInteger(&examples)
-        case .accuracy: scanner.readNumber(&accuracy)
-        case .trainingSeconds: scanner.readNumber(&trainingSeconds)
-        case .testLoss: scanner.readNumber(&testLoss)
-        case .testAccuracy: scanner.readNumber(&testAccuracy)
-        case .averageTestAccuracy: scanner.readNumber(&averageTestAccuracy)
-        case .shadow: readShadow(from: &scanner)
-        }
     }
 
     private mutating func readShadow(from scanner: inout JSONScanner) -> Bool {
