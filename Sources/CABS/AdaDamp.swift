@@ -37,7 +37,7 @@ public struct AdaDamp: BatchSizePolicy, Hashable {
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
         initialLoss: Double? = nil, initialExampleCount: Int, smoothingFactor: Double = 0.95, lossFloor: Double = 0,
-        bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil
+        bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds, initialBatchSize: Int? = nil
     ) throws(BatchSizePolicyError) {
         self.initialBatchSize = try bounds.validated(initialBatchSize: initialBatchSize)
         guard (0..<1).contains(smoothingFactor) else { throw .smoothingFactorOutOfRange(smoothingFactor) }

@@ -38,6 +38,9 @@ public struct BoundedBatchSize: Sendable, Hashable, Codable {
     /// The size chosen last.
     public private(set) var current: Int
 
+    /// The bounds where none are given.
+    public static let usualBounds = 16...2048
+
     /// Creates a batch size that stands at the first one.
     ///
     /// - Parameters:

@@ -29,7 +29,7 @@ public struct BigBatch: BatchSizePolicy, Hashable {
     ///   - initialBatchSize: The first batch's size; the smallest one where it is not given.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
-        tolerance: Double = 1, factor: Double = 1.1, bounds: ClosedRange<Int> = 16...2048,
+        tolerance: Double = 1, factor: Double = 1.1, bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds,
         initialBatchSize: Int? = nil
     ) throws(BatchSizePolicyError) {
         size = try BoundedBatchSize(bounds: bounds, initial: initialBatchSize)

@@ -52,7 +52,7 @@ public struct CoupledAdaptiveBatchSize: BatchSizePolicy, Hashable {
     ///   - significance: By how many standard errors what the rule asks for must differ from the batch size for that to change.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
-        bounds: ClosedRange<Int> = 16...2048,
+        bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds,
         initialBatchSize: Int? = nil,
         smoothingFactor: Double = 0.95,
         factor: Double = 1,
@@ -147,7 +147,7 @@ extension BatchSizePolicy where Self == CoupledAdaptiveBatchSize {
     ///
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public static func cabs(
-        bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil, lossFloor: Double = 0
+        bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds, initialBatchSize: Int? = nil, lossFloor: Double = 0
     ) throws(BatchSizePolicyError) -> CoupledAdaptiveBatchSize {
         try CoupledAdaptiveBatchSize(bounds: bounds, initialBatchSize: initialBatchSize, lossFloor: lossFloor)
     }

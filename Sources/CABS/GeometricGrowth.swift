@@ -19,7 +19,7 @@ public struct GeometricGrowth: BatchSizePolicy, Hashable {
     ///   - initialBatchSize: The first batch's size; the smallest one where it is not given.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
-        factor: Double = 1.1, bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil
+        factor: Double = 1.1, bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds, initialBatchSize: Int? = nil
     ) throws(BatchSizePolicyError) {
         size = try BoundedBatchSize(bounds: bounds, initial: initialBatchSize)
         guard factor >= 1, factor.isFinite else { throw .growthFactorBelowOne(factor) }

@@ -31,7 +31,8 @@ public struct GradientNoiseScale: BatchSizePolicy, Hashable {
     ///   - initialBatchSize: The first batch's size; the smallest one where it is not given.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
-        smoothingFactor: Double = 0.95, bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil
+        smoothingFactor: Double = 0.95, bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds,
+        initialBatchSize: Int? = nil
     ) throws(BatchSizePolicyError) {
         self.initialBatchSize = try bounds.validated(initialBatchSize: initialBatchSize)
         guard (0..<1).contains(smoothingFactor) else { throw .smoothingFactorOutOfRange(smoothingFactor) }

@@ -24,7 +24,7 @@ public struct NormTest: BatchSizePolicy, Hashable {
     ///   - initialBatchSize: The first batch's size; the smallest one where it is not given.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
-        tolerance: Double = 0.9, bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil
+        tolerance: Double = 0.9, bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds, initialBatchSize: Int? = nil
     ) throws(BatchSizePolicyError) {
         size = try BoundedBatchSize(bounds: bounds, initial: initialBatchSize)
         guard tolerance > 0, tolerance.isFinite else { throw .toleranceNotPositive(tolerance) }

@@ -28,7 +28,7 @@ public struct SimiGrad: BatchSizePolicy, Hashable {
     ///   - initialBatchSize: The first batch's size; the smallest one where it is not given.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
-        similarity: Double = 0.5, bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil
+        similarity: Double = 0.5, bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds, initialBatchSize: Int? = nil
     ) throws(BatchSizePolicyError) {
         guard similarity > 0, similarity < 1 else { throw .similarityOutOfRange(similarity) }
         self.similarity = similarity

@@ -27,7 +27,8 @@ public struct StepwiseGrowth: BatchSizePolicy, Hashable {
     ///   - initialBatchSize: The first batch's size; the smallest one where it is not given.
     /// - Throws: ``BatchSizePolicyError`` for a value out of its range.
     public init(
-        factor: Double = 2, interval: Int, bounds: ClosedRange<Int> = 16...2048, initialBatchSize: Int? = nil
+        factor: Double = 2, interval: Int, bounds: ClosedRange<Int> = BoundedBatchSize.usualBounds,
+        initialBatchSize: Int? = nil
     ) throws(BatchSizePolicyError) {
         self.initialBatchSize = try bounds.validated(initialBatchSize: initialBatchSize)
         guard factor > 0, factor.isFinite else { throw .factorNotPositive(factor) }

@@ -168,10 +168,14 @@ struct RuleArguments: TrainingArguments {
     @Option(help: ArgumentHelp("\(BatchSizeRule.forms). (default: cabs)", valueName: "rule"))
     var batchSize: String?
 
-    @Option(help: ArgumentHelp("The smallest batch size of a rule that adapts. (default: 16)", valueName: "m"))
+    @Option(
+        help: ArgumentHelp(
+            "The smallest batch size of a rule that adapts. (default: \(BoundedBatchSize.usualBounds.lowerBound))",
+            valueName: "m"))
     var minimumBatchSize: Int?
 
-    @Option(help: ArgumentHelp("The largest one. (default: 2048)", valueName: "m"))
+    @Option(
+        help: ArgumentHelp("The largest one. (default: \(BoundedBatchSize.usualBounds.upperBound))", valueName: "m"))
     var maximumBatchSize: Int?
 
     @Option(help: ArgumentHelp("The first one. (default: the smallest)", valueName: "m"))

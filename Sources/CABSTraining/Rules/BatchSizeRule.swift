@@ -137,9 +137,9 @@ public enum BatchSizeRule: Sendable, Hashable {
     private func completed(_ given: TrainingOptions) -> TrainingOptions {
         var options = given
         guard isAdaptive else { return options }
-        let minimum = options.minimumBatchSize ?? 16
+        let minimum = options.minimumBatchSize ?? BoundedBatchSize.usualBounds.lowerBound
         options.minimumBatchSize = minimum
-        options.maximumBatchSize = options.maximumBatchSize ?? max(2048, minimum)
+        options.maximumBatchSize = options.maximumBatchSize ?? max(BoundedBatchSize.usualBounds.upperBound, minimum)
         options.initialBatchSize = options.initialBatchSize ?? minimum
         if smooths { options.smoothing = options.smoothing ?? 0.95 }
         guard isCoupled else { return options }
