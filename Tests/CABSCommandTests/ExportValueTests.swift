@@ -46,8 +46,10 @@ import Testing
         process.arguments = ["export", "out", "--tensorboard", "events", "--follow"]
         process.currentDirectoryURL = folder
         process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
         try process.run()
-        defer { if process.isRunning { process.terminate() } }
+        // It has inherited blocked signals, SIGTERM among them.
+        defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
         let events = folder.appending(path: "events")
         func size() -> Int {
             let file = (try? FileManager.default.contentsOfDirectory(at: events, includingPropertiesForKeys: nil))?

@@ -8,6 +8,8 @@ final class LocalServer {
     let address: String
     private let log: URL
     private let process = Process()
+    /// Open as long as the tests run.
+    private let input = Pipe()
 
     static let isPossible = (try? run("python3", ["--version"])) == 0
 
@@ -21,6 +23,7 @@ final class LocalServer {
         process.arguments = ["python3", script.path, folder.url.path, log.path] + options
         let output = Pipe()
         process.standardOutput = output
+        process.standardInput = input
         try process.run()
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         let port = try #require(Int(line.trimmingCharacters(in: .whitespacesAndNewlines)))

@@ -46,6 +46,11 @@ import Testing
         #expect(steps.last?.progress.exampleCount == 5033)
     }
 
+    @Test(arguments: ["0", "-1", "", "m", "0m", "-2m", "infm", "1.5"])
+    func `checkpoints come after a positive number of steps or minutes`(text: String) {
+        #expect(throws: TrainingError.self) { try CheckpointInterval(text) }
+    }
+
     @Test func `minutes of a checkpoint interval are minutes of the run`() throws {
         let interval = try CheckpointInterval("1.5m")
         func isDue(_ seconds: Double, before: Double) -> Bool {

@@ -1,12 +1,15 @@
 """A web server for tests: python3 server.py FOLDER LOG [OPTION]. Prints its port, and logs each request with its Range.
 
 Options: --ignore-range answers every request with the whole file; --cut N closes the connection after N bytes, unless a
-Range was asked for; --stall N stops there without closing it; --no-length does not say how long the file is.
+Range was asked for; --stall N stops there without closing it; --no-length does not say how long the file is. Ends with its standard
+input: tests that crash leave no server behind, which would hold their output open.
 """
 
 import http.server
+import os
 import pathlib
 import sys
+import threading
 import time
 
 folder, log = map(pathlib.Path, sys.argv[1:3])
@@ -46,5 +49,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
 print(server.server_port, flush=True)
 server.serve_forever()
