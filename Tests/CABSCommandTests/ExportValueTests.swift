@@ -75,4 +75,34 @@ import Testing
         }
         #expect(try tail("events") == tail("whole"))
     }
+
+    /// Of a grid whose first run has not ended.
+    @Test func `events are of every run of a grid, also behind one that goes on`() throws {
+        try CommandTests.withFolder { folder in
+            let made = try CommandTests.run(
+                [
+                    "compare", "grid", "--rules", "constant:8,constant:16", "--datasets", "digits", "--models",
+                    "logistic-regression", "--steps", "6", "--workers", "1",
+                ], in: folder)
+            #expect(made.code == 0, "\(made.errors)")
+            let runs = folder.appending(path: "grid/runs")
+            let names = try FileManager.default.contentsOfDirectory(atPath: runs.path).sorted()
+            #expect(names.count == 2)
+            for name in names {
+                // One after the other is the one that has not ended.
+                let summary = runs.appending(path: "\(name)/summary.json")
+                let text = try Data(contentsOf: summary)
+                try FileManager.default.removeItem(at: summary)
+                let result = try CommandTests.run(["export", "grid", "--tensorboard", "events-\(name)"], in: folder)
+                #expect(result.code == 0, "\(result.errors)")
+                try text.write(to: summary)
+                for other in names {
+                    let place = folder.appending(path: "events-\(name)/\(other)")
+                    let file = try #require(
+                        FileManager.default.contentsOfDirectory(at: place, includingPropertiesForKeys: nil).first)
+                    #expect(try Data(contentsOf: file).count > 600, "\(name): \(other)")
+                }
+            }
+        }
+    }
 }

@@ -31,6 +31,16 @@ import Testing
             }
         }
 
+        @Test func `a result that nobody wants to see is no error`() throws {
+            try CommandTests.withFolder { folder in
+                _ = try Self.shell(Self.training, in: folder)
+                for command in ["evaluate out", "data list", "measure out --examples 64"] {
+                    let result = try Self.shell("cabs \(command) >&-", in: folder)
+                    #expect(result.code == 0, "\(command): \(result.errors)")
+                }
+            }
+        }
+
         @Test func `a result that cannot be printed is an error in one line`() throws {
             try CommandTests.withFolder { folder in
                 _ = try Self.shell(Self.training, in: folder)

@@ -37,6 +37,12 @@ import Testing
         let hub = folder.appending(path: "hub")
         try HuggingFaceFolder(trained, model, trained.input(), parameters, isAverage: isAverage).write(to: hub)
 
+        // Readers of other frameworks ask for whom the tensors are.
+        let tensors = try Data(contentsOf: hub.appending(path: "model.safetensors"))
+        let length = tensors.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        let header = try JSONSerialization.jsonObject(with: tensors[8..<8 + length]) as? [String: Any]
+        #expect((header?["__metadata__"] as? [String: Any])?["format"] as? String == "pt")
+
         let summary = try Self.object(run.directory.summaryFile)
         func value(_ key: String) throws -> Double { try #require(summary[key] as? Double, "\(key)") }
         let card = try String(contentsOf: hub.appending(path: "README.md"), encoding: .utf8)

@@ -62,6 +62,8 @@ import Testing
         #expect(LogarithmicTics.places(0.01, 30) == [0.01, 0.1, 1, 10])
         #expect(LogarithmicTics.places(0.3, 3) == [0.5, 1, 2])
         #expect(LogarithmicTics.places(1e-20, 1e20).count <= 8)
+        let labels = [0.00025: "2.5·10⁻⁴", 1.2e5: "1.2·10⁵", 1e-5: "10⁻⁵", 0.001: "0.001", 2.5: "2.5", 5e4: "50000"]
+        for (place, label) in labels { #expect(LogarithmicTics.label(place) == label) }
         #expect(LogarithmicTics.places(2, 3.1).count >= 3)
         #expect(LogarithmicTics.powersOfTwo(16, 16) == [16, 32])
         #expect(LogarithmicTics.powersOfTwo(16, 1000).last == 1024)

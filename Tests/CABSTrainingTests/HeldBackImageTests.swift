@@ -110,4 +110,15 @@ import Testing
         let found = try Self.values(changed.test, 0, draw: 5).map(Double.init)
         #expect(found.count == 1728 && zip(found, expected).allSatisfy { isClose($0, $1) })
     }
+
+    @Test(arguments: [
+        (AugmentationChoice.usual, ModelName.resnet20, "crop:4,flip"), (.usualWithoutChance, .resnet20, "none"),
+        (.usual, .cifar10TwoConvThreeDense, "paper"), (.usualWithoutChance, .cifar10TwoConvThreeDense, "paper-center"),
+    ])
+    func `residual networks take whole images of CIFAR, others crops`(
+        choice: AugmentationChoice, model: ModelName, recipe: String
+    ) {
+        #expect(choice.augmentation(.cifar10, .named(model)).description == recipe)
+        #expect(choice.augmentation(.mnist, .named(model)) == .none)
+    }
 }

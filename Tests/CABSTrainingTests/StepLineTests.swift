@@ -139,7 +139,7 @@ import Testing
         return (0..<count).map { index in
             (
                 1 + Int(numbers[4 * index + 1]) % 100, index == count / 3 ? nil : numbers[4 * index],
-                Double(index + 1) / 128, index % 100 == 99 ? numbers[4 * index + 4 - 2] : nil
+                Double(index + 1) / 128, index % 8 == 7 ? numbers[4 * index + 4 - 2] : nil
             )
         }
     }
