@@ -48,8 +48,13 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         switch self {
         case .softmaxCrossEntropy: Self.softmaxCrossEntropy(output, gradient, target)
         case .sigmoidCrossEntropy: Self.sigmoidCrossEntropy(output, gradient, target)
-        case .meanSquaredError: Self.meanSquaredError(output, gradient, target)
-        case .huber: Self.huber(output, gradient, target)
+        case .meanSquaredError: Self.mean(output, gradient, target) { ($0 * $0, 2 * $0) }
+        case .huber:
+            Self.mean(output, gradient, target) { difference in
+                // r²/2 within the bounds; beyond, |r| − 1/2.
+                let bounded = min(max(difference, -1), 1)
+                return (bounded * (difference - bounded / 2), bounded)
+            }
         }
     }
 
@@ -94,32 +99,20 @@ public enum Loss: String, Sendable, Hashable, Codable, CaseIterable {
         return loss / count
     }
 
+    /// The mean of a function of the differences zₖ − tₖ.
+    ///
+    /// - Parameter function: Gives the function's value and its derivative.
     @inline(__always)
-    private static func meanSquaredError(
-        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double
+    private static func mean(
+        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double,
+        _ function: (_ difference: Double) -> (value: Double, derivative: Double)
     ) -> Double {
         let count = Double(output.count)
         var loss = 0.0
         for index in output.indices {
-            let difference = Double(output[index]) - target(index)
-            loss += difference * difference
-            gradient[index] = Float(2 * difference / count)
-        }
-        return loss / count
-    }
-
-    @inline(__always)
-    private static func huber(
-        _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>, _ target: (Int) -> Double
-    ) -> Double {
-        let count = Double(output.count)
-        var loss = 0.0
-        for index in output.indices {
-            let difference = Double(output[index]) - target(index)
-            let bounded = min(max(difference, -1), 1)
-            // r²/2 within the bounds; beyond, |r| − 1/2.
-            loss += bounded * (difference - bounded / 2)
-            gradient[index] = Float(bounded / count)
+            let (value, derivative) = function(Double(output[index]) - target(index))
+            loss += value
+            gradient[index] = Float(derivative / count)
         }
         return loss / count
     }
