@@ -57,7 +57,7 @@ public struct EventExport {
         let found = lines.withUnsafeBytes { bytes in
             // Each is followed by its end, which can be read.
             bytes.split(separator: UInt8(ascii: "\n")).map { line in
-                StepLine(UnsafeRawBufferPointer(rebasing: line)).flatMap(MetricsValues.init)
+                StepLine(UnsafeRawBufferPointer(rebasing: line), readsAll: true).flatMap(MetricsValues.init)
             }
         }
         for values in found.compactMap(\.self) {

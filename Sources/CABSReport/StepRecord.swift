@@ -35,7 +35,7 @@ struct StepRecord {
         else { return nil }
         (self.step, batchSize, self.examples) = (step, Double(size), examples)
         (loss, secondMoment, gradientSquaredNorm) = (line[.loss], line[.secondMoment], line[.gradientSquaredNorm])
-        (rawBatchSize, rawBatchSizeStandardError) = (line[.rawBatchSize], line[.rawBatchSizeStandardError])
+        (rawBatchSize, rawBatchSizeStandardError) = (line[.batchSizeRaw], line[.batchSizeRawStandardError])
         (nextBatchSize, trainingSeconds, shadow) = (line.nextBatchSize, line[.trainingSeconds], line.shadow)
         (testAccuracy, testLoss, accuracy) = (line[.testAccuracy], line[.testLoss], line[.accuracy])
     }

@@ -15,8 +15,8 @@ import Testing
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: AnyKey.self)
             for key in StepKey.allCases {
-                let name = AnyKey(key.rawValue)
-                numbers[key.rawValue] =
+                let name = AnyKey(key.name)
+                numbers[key.name] =
                     key.isInteger
                     ? try container.decodeIfPresent(Int.self, forKey: name).map(Double.init)
                     : try container.decodeIfPresent(Double.self, forKey: name)
@@ -27,7 +27,7 @@ import Testing
 
     private static func line(_ text: String) -> StepLine? {
         let bytes = Array(text.utf8) + [0]
-        return bytes.withUnsafeBytes { StepLine(UnsafeRawBufferPointer(rebasing: $0.dropLast())) }
+        return bytes.withUnsafeBytes { StepLine(UnsafeRawBufferPointer(rebasing: $0.dropLast()), readsAll: true) }
     }
 
     /// That a line is read, or refused, as Foundation does.
@@ -36,7 +36,7 @@ import Testing
         let found = line(text).map { found in
             Decoded(
                 numbers: Dictionary(
-                    uniqueKeysWithValues: StepKey.allCases.compactMap { key in found[key].map { (key.rawValue, $0) } }),
+                    uniqueKeysWithValues: StepKey.allCases.compactMap { key in found[key].map { (key.name, $0) } }),
                 shadow: found.shadow)
         }
         #expect(found == expected, "\(text)", sourceLocation: location)

@@ -20,9 +20,9 @@ struct MetricsLine {
         add(.lossAverage, step.decision.smoothedLoss)
         add(.variance, step.report.statistics.withinBatchVariance)
         add(.varianceAverage, step.decision.smoothedVariance)
-        add(.rawBatchSize, step.decision.rawBatchSize)
-        add(.rawBatchSizeStandardError, step.decision.rawBatchSizeStandardError)
-        add(.coupledBatchSize, step.decision.coupledBatchSize)
+        add(.batchSizeRaw, step.decision.rawBatchSize)
+        add(.batchSizeRawStandardError, step.decision.rawBatchSizeStandardError)
+        add(.batchSizeCoupled, step.decision.coupledBatchSize)
         add(.fixedCost, step.decision.fixedCost)
         add(.nextBatchSize, step.decision.nextBatchSize)
         add(.secondMoment, step.report.statistics.secondMoment)
@@ -45,11 +45,11 @@ struct MetricsLine {
     var data: Data { Data("{\(text)}\n".utf8) }
 
     private mutating func add(_ key: StepKey, _ value: Int) {
-        text += "\(text.isEmpty ? "" : ", ")\"\(key.rawValue)\": \(value)"
+        text += "\(text.isEmpty ? "" : ", ")\"\(key.name)\": \(value)"
     }
 
     private mutating func add(_ key: StepKey, _ value: Double?) {
         guard let value, value.isFinite else { return }
-        text += "\(text.isEmpty ? "" : ", ")\"\(key.rawValue)\": \(value)"
+        text += "\(text.isEmpty ? "" : ", ")\"\(key.name)\": \(value)"
     }
 }

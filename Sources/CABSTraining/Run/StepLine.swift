@@ -9,7 +9,7 @@ package struct StepLine: Sendable, Hashable {
 
     /// One of the numbers.
     package subscript(key: StepKey) -> Double? {
-        let number = numbers[Self.places[key]!]
+        let number = numbers[key.rawValue]
         return number.isNaN ? nil : number
     }
 
@@ -20,42 +20,51 @@ package struct StepLine: Sendable, Hashable {
     package var nextBatchSize: Int? { integer(.nextBatchSize) }
     package var examples: Int? { integer(.examples) }
 
-    private static let places = Dictionary(
-        uniqueKeysWithValues: StepKey.allCases.enumerated().map { ($1, $0) })
-
-    /// The numbers that are known, by the length of their names.
-    private static let byLength: [[(name: [UInt8], place: Int, isInteger: Bool)]] = {
-        let longest = StepKey.allCases.map(\.rawValue.utf8.count).max()!
+    /// The names that are known, by their length, each with its first bytes: what a line has is nearly always one of them, and reading lines
+    /// is most of a report's time.
+    private static let byLength: [[(beginning: UInt64, key: StepKey)]] = {
+        let longest = StepKey.allCases.map(\.name.utf8.count).max()!
         return (0...longest).map { length in
-            StepKey.allCases.enumerated().filter { $1.rawValue.utf8.count == length }
-                .map { (Array($1.rawValue.utf8), $0, $1.isInteger) }
+            StepKey.allCases.filter { $0.name.utf8.count == length }.map { key in
+                (Array(key.name.utf8).withUnsafeBytes(beginning), key)
+            }
         }
     }()
+
+    private static let names = StepKey.allCases.map { Array($0.name.utf8) }
+
+    private static func beginning(_ name: UnsafeRawBufferPointer) -> UInt64 {
+        if name.count >= 8 { return name.loadUnaligned(as: UInt64.self) }
+        return name.reduce(0) { $0 << 8 | UInt64($1) }
+    }
 
     private static let shadowName = Array("shadow".utf8)
 
     /// Reads a line; nothing where it is no object of JSON, or one of the values is none of its kind. Values that are not known are passed
     /// over.
     ///
-    /// - Parameter line: The bytes. One more can be read behind them.
-    package init?(_ line: UnsafeRawBufferPointer) {
+    /// - Parameters:
+    ///   - line: The bytes. One more can be read behind them.
+    ///   - readsAll: Whether numbers are read too that no report needs: most of the time goes into their digits.
+    package init?(_ line: UnsafeRawBufferPointer, readsAll: Bool = false) {
         var scanner = JSONScanner(line)
         let isWhole = scanner.readObject { (name, scanner) in
             if name.elementsEqual(Self.shadowName) { return readShadow(from: &scanner) }
-            guard name.count < Self.byLength.count,
-                let known = Self.byLength[name.count].first(where: {
-                    memcmp(name.baseAddress!, $0.name, name.count) == 0
-                })
+            guard name.count < Self.byLength.count else { return scanner.skipValue() }
+            let beginning = Self.beginning(name)
+            guard let known = Self.byLength[name.count].first(where: { $0.beginning == beginning }),
+                readsAll || known.key.isReported,
+                memcmp(name.baseAddress!, Self.names[known.key.rawValue], name.count) == 0
             else { return scanner.skipValue() }
-            guard known.isInteger else {
+            guard known.key.isInteger else {
                 var number: Double?
                 guard scanner.readNumber(&number) else { return false }
-                numbers[known.place] = number ?? .nan
+                numbers[known.key.rawValue] = number ?? .nan
                 return true
             }
             var integer: Int?
             guard scanner.readInteger(&integer) else { return false }
-            numbers[known.place] = integer.map(Double.init) ?? .nan
+            numbers[known.key.rawValue] = integer.map(Double.init) ?? .nan
             return true
         }
         guard isWhole, scanner.isAtEnd else { return nil }
