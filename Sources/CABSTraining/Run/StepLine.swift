@@ -1,7 +1,7 @@
 import Foundation
 
 /// A line of `metrics.jsonl`: what ``MetricsLine`` wrote. Each value is nothing where the line does not have it.
-package struct StepLine: Sendable, Hashable {
+package struct StepLine: Sendable {
     /// By the keys' order; what is not there is not a number.
     private var numbers = [Double](repeating: .nan, count: StepKey.allCases.count)
     /// What the rules that watch would have chosen for the next step, by name.
@@ -52,19 +52,19 @@ package struct StepLine: Sendable, Hashable {
             if name.elementsEqual(Self.shadowName) { return readShadow(from: &scanner) }
             guard name.count < Self.byLength.count else { return scanner.skipValue() }
             let beginning = Self.beginning(name)
-            guard let known = Self.byLength[name.count].first(where: { $0.beginning == beginning }),
-                readsAll || known.key.isReported,
-                memcmp(name.baseAddress!, Self.names[known.key.rawValue], name.count) == 0
-            else { return scanner.skipValue() }
-            guard known.key.isInteger else {
+            let known = Self.byLength[name.count].first {
+                $0.beginning == beginning && memcmp(name.baseAddress!, Self.names[$0.key.rawValue], name.count) == 0
+            }
+            guard let key = known?.key, readsAll || key.isReported else { return scanner.skipValue() }
+            guard key.isInteger else {
                 var number: Double?
                 guard scanner.readNumber(&number) else { return false }
-                numbers[known.key.rawValue] = number ?? .nan
+                numbers[key.rawValue] = number ?? .nan
                 return true
             }
             var integer: Int?
             guard scanner.readInteger(&integer) else { return false }
-            numbers[known.key.rawValue] = integer.map(Double.init) ?? .nan
+            numbers[key.rawValue] = integer.map(Double.init) ?? .nan
             return true
         }
         guard isWhole, scanner.isAtEnd else { return nil }
